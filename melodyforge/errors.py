@@ -1,0 +1,34 @@
+"""Every error that Melody Forge raises on purpose. Imports nothing.
+
+A message says what was expected, what was received and what to do. Entry points
+catch `MelodyForgeError`, print it as one line and exit with status 2; anything
+else is a bug and keeps its traceback.
+"""
+
+
+class MelodyForgeError(Exception):
+    """Base of every error that a user can mend."""
+
+
+class SettingsError(MelodyForgeError, ValueError):
+    """A setting, flag or recipe file holds a value that cannot be used."""
+
+
+class MusicReadError(MelodyForgeError):
+    """A music file cannot be read as music."""
+
+
+class CorpusError(MelodyForgeError):
+    """A folder of music gives no usable dataset, or a download is not what it should be."""
+
+
+class VocabularyError(MelodyForgeError, LookupError):
+    """Music and vocabulary do not fit together."""
+
+
+class ModelFolderError(MelodyForgeError):
+    """A model folder is missing, incomplete, or its parts do not belong together."""
+
+
+class OutputError(MelodyForgeError, OSError):
+    """A result cannot be written where it was asked for."""

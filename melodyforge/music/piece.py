@@ -1,0 +1,160 @@
+"""`Piece`, the only form that music takes in memory, and the grid it lives on.
+
+Knows notes, tracks, tempo and meter in steps. Does not know files, tokens or models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+STEPS_PER_QUARTER = 24  # divides 32nd notes (3 steps) and 16th-note triplets (4 steps)
+DEFAULT_TEMPO_QPM = 120.0  # what MIDI means when a file names no tempo
+NUM_PITCHES = 128
+
+# One row a note. Rows are ordered by onset, then track, then pitch.
+NOTE_DTYPE = np.dtype(
+    [
+        ("onset", np.int32),  # steps from the start of the piece, >= 0
+        ("duration", np.int32),  # steps, >= 1
+        ("track", np.uint8),  # index into Piece.tracks
+        ("pitch", np.uint8),  # 0-127, 60 = middle C
+        ("velocity", np.uint8),  # 1-127
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One line of notes with one instrument.
+
+    Attributes:
+        program: General MIDI program, 0-127; 0 for drums.
+        is_drum: whether pitches name drum sounds.
+        name: free text, may be empty.
+    """
+
+    program: int = 0
+    is_drum: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """`qpm` quarter notes per minute from step `onset` on."""
+
+    onset: int
+    qpm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A time signature from step `onset` on."""
+
+    onset: int
+    numerator: int
+    denominator: int
+
+    @property
+    def bar_steps(self) -> int:
+        """Steps in one bar, at least 1."""
+        return max(1, 4 * STEPS_PER_QUARTER * self.numerator // self.denominator)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of music on a grid of `STEPS_PER_QUARTER` steps a quarter note.
+
+    Attributes:
+        notes: array of `NOTE_DTYPE`, shape (num_notes,), ordered by onset, track, pitch.
+        tracks: the instruments that `notes["track"]` points into, at most 256.
+        tempos: ordered by onset, the first at step 0.
+        meters: ordered by onset, the first at step 0.
+        is_performed: whether the notes were played freely, not written on a grid;
+            then bars and beats mean nothing.
+        name: for people: file name or title.
+        style: label of the style, "" when unknown.
+    """
+
+    notes: np.ndarray
+    tracks: tuple[Track, ...] = (Track(),)
+    tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO_QPM),)
+    meters: tuple[Meter, ...] = (Meter(0, 4, 4),)
+    is_performed: bool = False
+    name: str = ""
+    style: str = ""
+    text: str = field(default="", compare=False)  # what a MIDI text event carries along
+
+    def __len__(self) -> int:
+        """Number of notes."""
+        return len(self.notes)
+
+    @property
+    def end(self) -> int:
+        """Step at which the last note ends; 0 without notes."""
+        if not len(self.notes):
+            return 0
+        return int((self.notes["onset"] + self.notes["duration"]).max())
+
+    @property
+    def tempo_qpm(self) -> float:
+        """The tempo that holds for the longest time."""
+        starts = [tempo.onset for tempo in self.tempos]
+        ends = [*starts[1:], max(self.end, starts[-1] + 1)]
+        steps_at: dict[float, int] = {}
+        for tempo, start, end in zip(self.tempos, starts, ends, strict=True):
+            steps_at[tempo.qpm] = steps_at.get(tempo.qpm, 0) + max(0, end - start)
+        return max(steps_at, key=steps_at.__getitem__)
+
+    @property
+    def seconds(self) -> float:
+        """Playing time."""
+        return float(self.seconds_at(np.array([self.end]))[0])
+
+    def seconds_at(self, steps: np.ndarray) -> np.ndarray:
+        """The clock time of each step under the tempo map.
+
+        Args:
+            steps: any shape, integers >= 0.
+
+        Returns:
+            Seconds from the start, float64, same shape.
+        """
+        onsets = np.array([tempo.onset for tempo in self.tempos])
+        seconds_per_step = np.array([60.0 / tempo.qpm / STEPS_PER_QUARTER for tempo in self.tempos])
+        passed = np.concatenate([[0.0], np.cumsum(np.diff(onsets) * seconds_per_step[:-1])])
+        index = np.searchsorted(onsets, steps, side="right") - 1
+        return passed[index] + (steps - onsets[index]) * seconds_per_step[index]
+
+    def bars_at(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where steps lie in the bars.
+
+        Args:
+            steps: shape (n,), integers >= 0.
+
+        Returns:
+            Three int32 arrays of shape (n,): the number of the bar (from 0), the position
+            in it in steps, and the length of that bar in steps.
+        """
+        onsets = np.array([meter.onset for meter in self.meters])
+        lengths = np.array([meter.bar_steps for meter in self.meters])
+        bars_passed = np.concatenate([[0], np.cumsum(-(-np.diff(onsets) // lengths[:-1]))])
+        index = np.searchsorted(onsets, steps, side="right") - 1
+        since = steps - onsets[index]
+        bar = bars_passed[index] + since // lengths[index]
+        return bar.astype(np.int32), (since % lengths[index]).astype(np.int32), lengths[index].astype(np.int32)
+
+    def with_notes(self, notes: np.ndarray) -> Piece:
+        """The same piece with other notes, put in order."""
+        return replace(self, notes=sort_notes(notes))
+
+
+def make_notes(rows: list[tuple[int, int, int, int, int]]) -> np.ndarray:
+    """Notes from tuples (onset, duration, track, pitch, velocity), put in order."""
+    return sort_notes(np.array(rows, dtype=NOTE_DTYPE))
+
+
+def sort_notes(notes: np.ndarray) -> np.ndarray:
+    """Notes ordered by onset, then track, then pitch; a stable sort."""
+    return notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))]
