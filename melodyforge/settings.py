@@ -1,0 +1,214 @@
+"""Every setting once: name, default, bounds, unit and help.
+
+TOML recipes, command-line flags and the sliders of the web app are all made from
+these classes. Knows nothing of music, networks or files other than recipes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from melodyforge.errors import SettingsError
+
+PROJECT_DIR = Path(__file__).parents[1]
+RECIPES_DIR = PROJECT_DIR / "recipes"
+MIDI_DIR = PROJECT_DIR / "data" / "midi_files"
+DATASET_DIR = PROJECT_DIR / "data" / "dataset"
+MODELS_DIR = PROJECT_DIR / "models"
+OUTPUT_DIR = PROJECT_DIR / "output"
+MAX_SEED = 2**32 - 1
+
+
+class Section(BaseModel):
+    """A group of settings that are declared, checked and stored together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> Self:
+        """Builds the section from untrusted values.
+
+        Raises:
+            SettingsError: one line that names the setting, what it must be and what was received.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(_in_one_line(error)) from None
+
+    def changed(self, **values: Any) -> Self:
+        """The same settings with those values that are not None put in place, checked again."""
+        given = {name: value for name, value in values.items() if value is not None}
+        return type(self).check(self.model_dump() | given)
+
+
+class RepresentationSettings(Section):
+    """How music becomes tokens."""
+
+    kind: Literal["events", "notes"] = Field(
+        "notes", description="events: one token an onset; notes: fields a note"
+    )
+    rhythm: Literal["learned", "fixed"] = Field(
+        "learned", description="events only: learn durations, or play every event half a quarter apart"
+    )
+    min_count: int = Field(
+        2, ge=1, description="events only: events rarer than this fall back to a simpler chord"
+    )
+    max_tracks: int = Field(16, ge=1, le=32, description="notes only: how many instruments are told apart")
+
+
+class NetworkSettings(Section):
+    """The network's shape."""
+
+    kind: Literal["lstm"] = Field("lstm", description="the network's family")
+    units: int = Field(256, ge=8, le=4096, description="width of each LSTM layer")
+    num_layers: int = Field(3, ge=1, le=12, description="number of LSTM layers")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of units silenced at random while training")
+    head_units: int = Field(
+        0, ge=0, le=4096, description="width of the hidden layer before each output; 0: none"
+    )
+
+
+class TrainingSettings(Section):
+    """How the network learns. A value of None is chosen from the notes found."""
+
+    epochs: int | None = Field(None, ge=1, description="number of passes over the training notes at most")
+    batch_size: int | None = Field(None, ge=1, le=65536, description="windows learnt from at once")
+    window: int | None = Field(None, ge=4, le=8192, description="notes or events in one window")
+    minutes: float | None = Field(None, gt=0, description="wall time to train for at most, in minutes")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="highest learning rate")
+    weight_decay: float = Field(1e-2, ge=0, le=1, description="AdamW's weight decay")
+    warmup: float = Field(0.03, ge=0, le=0.5, description="share of the training in which the rate rises")
+    clip_norm: float = Field(1.0, gt=0, description="gradients longer than this are shortened")
+    transpose: int | None = Field(
+        None, ge=0, le=11, description="semitones up and down that music is moved at random"
+    )
+    stretch: float = Field(
+        0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random"
+    )
+    held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
+    patience: int = Field(
+        8, ge=1, description="epochs without progress on held-out music before training stops"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed")
+
+
+class SamplingSettings(Section):
+    """How the next note is drawn from what the network expects."""
+
+    temperature: float = Field(
+        1.0, ge=0, le=5, description="0: always the likeliest; 1: as learnt; more: more daring"
+    )
+    top_k: int = Field(0, ge=0, description="draw only from the K likeliest; 0: from all")
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability"
+    )
+    min_p: float = Field(
+        0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest"
+    )
+
+
+class ComposeSettings(SamplingSettings):
+    """All that decides a composition, next to the model and the primer."""
+
+    num_notes: int = Field(500, ge=1, le=100_000, description="number of notes to compose at most")
+    num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed; the same seed gives the same music")
+    primer_notes: int | None = Field(
+        None, ge=1, description="notes of the primer to start from; all when left out"
+    )
+
+
+class Recipe(Section):
+    """One way of doing it: representation, network, training and sampling defaults."""
+
+    name: str = ""
+    title: str = ""
+    representation: RepresentationSettings = RepresentationSettings()
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+    sampling: SamplingSettings = SamplingSettings()
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Reads a recipe by its name, or from a TOML file.
+
+    Raises:
+        SettingsError: no such recipe, not TOML, or a value that cannot be used.
+    """
+    path = RECIPES_DIR / f"{name_or_path}.toml"
+    if name_or_path not in list_recipes():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(list_recipes())
+        raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {name_or_path!r}.")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"The recipe {path} must be a readable TOML file. Received: {error}.") from None
+    try:
+        return Recipe.check({"name": path.stem} | values)
+    except SettingsError as error:
+        raise SettingsError(f"In the recipe {path}: {error}") from None
+
+
+def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: str) -> None:
+    """Adds a flag for each named setting, all of them when none is named; left out on the command line it is None."""
+    for name in names or section.model_fields:
+        setting = section.model_fields[name]
+        default = "chosen from the data" if setting.default is None else setting.default
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_plain_type(setting.annotation),
+            metavar=_metavar(setting.annotation),
+            help=f"{setting.description} (default: {default})".replace("%", "%%"),
+        )
+
+
+def bounds(section: type[Section], name: str) -> tuple[float | None, float | None]:
+    """Lowest and highest value of a setting, None where it has no such bound."""
+    low = high = None
+    for rule in section.model_fields[name].metadata:
+        low = getattr(rule, "ge", getattr(rule, "gt", low))
+        high = getattr(rule, "le", getattr(rule, "lt", high))
+    return low, high
+
+
+def _plain_type(annotation: Any) -> type:
+    """`int` for `int | None`, `str` for a choice of words."""
+    if get_origin(annotation) in (UnionType, Union):
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    return str if get_origin(annotation) is Literal else annotation
+
+
+def _metavar(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "{" + ",".join(get_args(annotation)) + "}"
+    return {int: "N", float: "X", str: "TEXT"}.get(_plain_type(annotation), "VALUE")
+
+
+def _in_one_line(error: ValidationError) -> str:
+    """Pydantic's complaints in the form "`top_p` must be ... Received 1.4."."""
+    parts = []
+    for detail in error.errors():
+        name = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            parts.append(f"`{name}` is not a setting; remove it or correct its spelling.")
+            continue
+        expected = detail["msg"].removeprefix("Input should be ").removeprefix("a ")
+        parts.append(f"`{name}` must be {expected}. Received {detail['input']!r}.")
+    return " ".join(parts)
