@@ -51,15 +51,11 @@ class Section(BaseModel):
 class RepresentationSettings(Section):
     """How music becomes tokens."""
 
-    kind: Literal["events", "notes"] = Field(
-        "notes", description="events: one token an onset; notes: fields a note"
-    )
+    kind: Literal["events", "notes"] = Field("notes", description="events: one token an onset; notes: fields a note")
     rhythm: Literal["learned", "fixed"] = Field(
         "learned", description="events only: learn durations, or play every event half a quarter apart"
     )
-    min_count: int = Field(
-        2, ge=1, description="events only: events rarer than this fall back to a simpler chord"
-    )
+    min_count: int = Field(2, ge=1, description="events only: events rarer than this fall back to a simpler chord")
     max_tracks: int = Field(16, ge=1, le=32, description="notes only: how many instruments are told apart")
 
 
@@ -70,9 +66,7 @@ class NetworkSettings(Section):
     units: int = Field(256, ge=8, le=4096, description="width of each LSTM layer")
     num_layers: int = Field(3, ge=1, le=12, description="number of LSTM layers")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of units silenced at random while training")
-    head_units: int = Field(
-        0, ge=0, le=4096, description="width of the hidden layer before each output; 0: none"
-    )
+    head_units: int = Field(0, ge=0, le=4096, description="width of the hidden layer before each output; 0: none")
 
 
 class TrainingSettings(Section):
@@ -86,16 +80,10 @@ class TrainingSettings(Section):
     weight_decay: float = Field(1e-2, ge=0, le=1, description="AdamW's weight decay")
     warmup: float = Field(0.03, ge=0, le=0.5, description="share of the training in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients longer than this are shortened")
-    transpose: int | None = Field(
-        None, ge=0, le=11, description="semitones up and down that music is moved at random"
-    )
-    stretch: float = Field(
-        0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random"
-    )
+    transpose: int | None = Field(None, ge=0, le=11, description="semitones up and down that music is moved at random")
+    stretch: float = Field(0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
-    patience: int = Field(
-        8, ge=1, description="epochs without progress on held-out music before training stops"
-    )
+    patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
     )
@@ -105,16 +93,10 @@ class TrainingSettings(Section):
 class SamplingSettings(Section):
     """How the next note is drawn from what the network expects."""
 
-    temperature: float = Field(
-        1.0, ge=0, le=5, description="0: always the likeliest; 1: as learnt; more: more daring"
-    )
+    temperature: float = Field(1.0, ge=0, le=5, description="0: always the likeliest; 1: as learnt; more: more daring")
     top_k: int = Field(0, ge=0, description="draw only from the K likeliest; 0: from all")
-    top_p: float = Field(
-        1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability"
-    )
-    min_p: float = Field(
-        0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest"
-    )
+    top_p: float = Field(1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability")
+    min_p: float = Field(0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest")
 
 
 class ComposeSettings(SamplingSettings):
@@ -123,9 +105,7 @@ class ComposeSettings(SamplingSettings):
     num_notes: int = Field(500, ge=1, le=100_000, description="number of notes to compose at most")
     num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed; the same seed gives the same music")
-    primer_notes: int | None = Field(
-        None, ge=1, description="notes of the primer to start from; all when left out"
-    )
+    primer_notes: int | None = Field(None, ge=1, description="notes of the primer to start from; all when left out")
 
 
 class Recipe(Section):
