@@ -1,0 +1,57 @@
+"""Numbers <-> classes: the values that the training music uses, or bins where it uses too many.
+
+Knows numbers only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+MAX_EXACT_VALUES = 192  # music on a grid uses fewer; the network learns each value for itself
+LONGEST_STEPS = 24 * 64  # 16 bars of 4/4; longer times are cut to it
+LOG_RATIO = 1.03  # about half of the smallest change of a long duration that listeners notice
+
+
+class Bins:
+    """A sorted list of values; every number stands for the nearest of them.
+
+    Attributes:
+        values: int32, shape (num_bins,), ascending.
+    """
+
+    def __init__(self, values: np.ndarray | list[int]) -> None:
+        self.values = np.asarray(values, dtype=np.int32)
+        self._borders = (self.values[1:] + self.values[:-1]) / 2
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def classes(self, numbers: np.ndarray) -> np.ndarray:
+        """The class of the value nearest to each number, any shape."""
+        return np.searchsorted(self._borders, numbers)
+
+
+def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
+    """Chooses values for times in steps.
+
+    Args:
+        counts: how often each number of steps occurs, shape (LONGEST_STEPS + 1,).
+        exact_below_steps: when there are too many values to keep each, those below this stay exact and
+            longer ones are spaced evenly on a logarithmic scale.
+    """
+    used = np.flatnonzero(counts)
+    if len(used) <= MAX_EXACT_VALUES:
+        return Bins(used)
+    num_steps_up = int(np.log(LONGEST_STEPS / exact_below_steps) / np.log(LOG_RATIO)) + 1
+    spaced = np.unique(np.round(exact_below_steps * LOG_RATIO ** np.arange(num_steps_up)).astype(int))
+    values = np.concatenate([np.arange(used[0], exact_below_steps), spaced])
+    return Bins(values[values <= used[-1]])
+
+
+def fit_velocity_bins(counts: np.ndarray, max_values: int = 32) -> Bins:
+    """Keeps each velocity that occurs, or evenly spaced ones when there are more than `max_values`."""
+    used = np.flatnonzero(counts)
+    if len(used) <= max_values:
+        return Bins(used)
+    width = 128 // max_values
+    return Bins(np.unique(used // width * width + width // 2))

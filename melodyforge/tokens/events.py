@@ -1,0 +1,285 @@
+"""Events: one token an onset: a note `C#4`, a chord `60.64.67` or a `rest`, with its duration or without.
+
+All pitched tracks are heard as one. A note lasts until the next event at most, which is what this way of
+writing music can say. Knows pieces; knows no network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
+from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.representation import (
+    NOT_ASKED,
+    Change,
+    Context,
+    Feature,
+    Head,
+    Heading,
+    Representation,
+    heading_of,
+    padded,
+)
+
+FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
+VELOCITY = 80
+END, REST = "end", "rest"
+PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+# Lengths of notes as they are written: 32nds to two bars, with dots and triplets; in steps.
+WRITTEN_STEPS = np.array([3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 32, 36, 48, 60, 64, 72, 84, 96, 120, 144, 168, 192])
+SHORTEST_REST_STEPS = 3
+
+
+def event_text(pitches: tuple[int, ...], steps: int | None) -> str:
+    """The token of an event: `C#4:12`, `60.64.67:24`, `rest:6`; without the duration when `steps` is None."""
+    if not pitches:
+        name = REST
+    elif len(pitches) == 1:
+        name = f"{PITCH_NAMES[pitches[0] % 12]}{pitches[0] // 12 - 1}"
+    else:
+        name = ".".join(map(str, pitches))
+    return name if steps is None else f"{name}:{steps}"
+
+
+def parse_event(text: str) -> tuple[tuple[int, ...], int]:
+    """The inverse of `event_text`; an event without a duration lasts `FIXED_STEPS`."""
+    name, _, steps = text.partition(":")
+    if name == REST:
+        pitches: tuple[int, ...] = ()
+    elif name[0].isdigit():
+        pitches = tuple(map(int, name.split(".")))
+    else:
+        letter = name.rstrip("-0123456789")
+        pitches = ((int(name[len(letter) :]) + 1) * 12 + PITCH_NAMES.index(letter),)
+    return pitches, int(steps) if steps else FIXED_STEPS
+
+
+class EventsRepresentation(Representation):
+    """See the module.
+
+    Attributes:
+        tokens: the text of every event; the index is its id, and id 0 is the end of a piece.
+    """
+
+    kind = "events"
+    row_dtype = np.dtype(np.int32)
+
+    def __init__(self, tokens: list[str], is_fixed: bool, program: int, headings: list[Heading]) -> None:
+        self.tokens, self.is_fixed, self.program, self.headings = tokens, is_fixed, program, headings
+        self._id_of = {token: index for index, token in enumerate(tokens)}
+        self._moved: dict[int, np.ndarray] = {}
+        self.nothing = len(tokens)  # the class before the first event
+        self.inputs = (Feature("event", len(tokens) + 1),)
+        self.heads = (Head("event", len(tokens)),)
+
+    @classmethod
+    def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
+        """Collects the events that occur at least `min_count` times, and every single pitch."""
+        is_fixed = settings.rhythm == "fixed"
+        counts: Counter[str] = Counter()
+        programs: Counter[int] = Counter()
+        headings = []
+        for piece in pieces:
+            events = piece_events(piece, is_fixed)
+            if events:
+                headings.append(heading_of(piece))
+                counts.update(event_text(*event) for event in events)
+                programs.update(track.program for track in piece.tracks if not track.is_drum)
+        if not headings:
+            raise CorpusError("Expected at least one piece with pitched notes to learn from. Received none.")
+        common = [token for token, count in counts.items() if count >= settings.min_count or _is_single(token)]
+        common.sort(key=lambda token: (-counts[token], token))
+        return cls([END, *common], is_fixed, programs.most_common(1)[0][0], headings)
+
+    def encode(self, piece: Piece) -> np.ndarray:
+        """Ids of the events, shape (num_events,); rare chords become simpler ones."""
+        ids = (self._nearest(*event) for event in piece_events(piece, self.is_fixed))
+        return np.array([index for index in ids if index is not None], np.int32)
+
+    def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
+        """One track of notes, each event as long as its token says."""
+        notes, clock = [], 0
+        for index in rows.tolist():
+            pitches, steps = parse_event(self.tokens[index])
+            notes += [(clock, steps, 0, pitch, VELOCITY) for pitch in pitches]
+            clock += steps
+        return Piece(
+            np.array(notes, NOTE_DTYPE),
+            (Track(self.program),),
+            (Tempo(0, heading.tempo_qpm),),
+            (Meter(0, heading.numerator, heading.denominator),),
+            heading.is_performed,
+        )
+
+    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+        """See the base class. Moved only as far as every event of the window stays in the vocabulary."""
+        first = max(0, start - 1)
+        seen = rows[first : start + length].astype(np.int64)
+        moved = self._table(change.semitones)[seen] if change.semitones else seen
+        seen = moved if (moved >= 0).all() else seen
+        stop = min(start + length, len(rows) + 1)
+        told = np.concatenate([[self.nothing], seen] if start == 0 else [seen])[: stop - start]
+        target = np.append(seen[start - first :], 0)[: stop - start]
+        return {"event": padded(told, length, 0), "target_event": padded(target, length, NOT_ASKED)}
+
+    def begin(self, headings: list[Heading]) -> EventsContext:
+        """An empty past for as many pieces as there are headings."""
+        return EventsContext(self, len(headings))
+
+    def state(self) -> dict[str, Any]:
+        """Plain lists."""
+        return {
+            "tokens": self.tokens,
+            "is_fixed": self.is_fixed,
+            "program": self.program,
+            "headings": [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in self.headings],
+        }
+
+    @classmethod
+    def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        try:
+            headings = [Heading(*heading) for heading in state["headings"]]
+            return cls(list(state["tokens"]), bool(state["is_fixed"]), int(state["program"]), headings)
+        except (KeyError, TypeError, ValueError) as error:
+            raise VocabularyError(
+                f"Expected the vocabulary of an `events` model. Received one without {error}."
+            ) from None
+
+    def _nearest(self, pitches: tuple[int, ...], steps: int | None) -> int | None:
+        """The id of the event, else of a simpler one: first fewer inner notes, then another duration."""
+        for simpler in _simpler_chords(pitches):
+            index = self._id_of.get(event_text(simpler, steps))
+            if index is not None:
+                return index
+        if steps is None:
+            return None
+        by_distance = sorted(WRITTEN_STEPS.tolist(), key=lambda other: abs(np.log(other / steps)))
+        for other in by_distance:
+            index = self._id_of.get(event_text(pitches[-1:], other))
+            if index is not None:
+                return index
+        return None
+
+    def _table(self, semitones: int) -> np.ndarray:
+        """The id of every event moved by as many semitones, -1 where there is none."""
+        if semitones not in self._moved:
+            self._moved[semitones] = np.array([self._moved_id(token, semitones) for token in self.tokens])
+        return self._moved[semitones]
+
+    def _moved_id(self, token: str, semitones: int) -> int:
+        if token == END or token.startswith(REST):
+            return self._id_of[token]
+        pitches, steps = parse_event(token)
+        moved = tuple(pitch + semitones for pitch in pitches)
+        if min(moved) < 0 or max(moved) > 127:
+            return -1
+        return self._id_of.get(event_text(moved, None if self.is_fixed else steps), -1)
+
+
+class EventsContext(Context):
+    """The past of several pieces: nothing but the last event counts, the network remembers the rest."""
+
+    def __init__(self, representation: EventsRepresentation, num_pieces: int) -> None:
+        self.num_pieces = num_pieces
+        self._last = np.full(num_pieces, representation.nothing)
+        self._committed: list[np.ndarray] = []
+        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """See the base class."""
+        return {"event": self._last}
+
+    def told(self, head: Head) -> dict[str, np.ndarray]:
+        """See the base class."""
+        return {}
+
+    def illegal(self, head: Head) -> np.ndarray | None:
+        """A piece does not end before its first event."""
+        if self._committed:
+            return None
+        return (np.arange(head.size) == 0)[None].repeat(self.num_pieces, axis=0)
+
+    def choose(self, head: Head, classes: np.ndarray) -> None:
+        """See the base class."""
+        self._num_rows[(classes == 0) & (self._num_rows < 0)] = len(self._committed)
+        self._last = classes
+
+    def commit(self) -> None:
+        """See the base class."""
+        self._committed.append(self._last)
+
+    @property
+    def has_ended(self) -> np.ndarray:
+        """See the base class."""
+        return self._num_rows >= 0
+
+    def rows(self, piece_index: int) -> np.ndarray:
+        """See the base class."""
+        number = self._num_rows[piece_index]
+        kept = self._committed[: number if number >= 0 else None]
+        return np.array([classes[piece_index] for classes in kept], np.int32)
+
+
+def piece_events(piece: Piece, is_fixed: bool) -> list[tuple[tuple[int, ...], int | None]]:
+    """The events of all pitched tracks: (pitches from low to high, duration in steps or None).
+
+    Durations are as notation writes them; what rounding adds to one event it takes from the next.
+    """
+    is_pitched = np.array([not track.is_drum for track in piece.tracks])
+    notes = piece.notes[is_pitched[piece.notes["track"]]]
+    if not len(notes):
+        return []
+    onsets, starts = np.unique(notes["onset"], return_index=True)
+    chords = [tuple(np.unique(group).tolist()) for group in np.split(notes["pitch"], starts[1:])]
+    if is_fixed:
+        return [(chord, None) for chord in chords]
+    ends = np.maximum.reduceat(notes["onset"] + notes["duration"], starts)
+    return _with_durations(chords, onsets.tolist(), ends.tolist())
+
+
+def _with_durations(
+    chords: list[tuple[int, ...]], onsets: list[int], ends: list[int]
+) -> list[tuple[tuple[int, ...], int | None]]:
+    events: list[tuple[tuple[int, ...], int | None]] = []
+    clock = 0
+    for chord, onset, end, following in zip(chords, onsets, ends, [*onsets[1:], ends[-1]], strict=True):
+        clock = _rest_until(onset, clock, events)
+        steps = _written(min(end, following) - clock)
+        events.append((chord, steps))
+        clock += steps
+    return events
+
+
+def _rest_until(onset: int, clock: int, events: list[tuple[tuple[int, ...], int | None]]) -> int:
+    """Fills a gap with rests; one too short to be heard as a rest lengthens the note before it."""
+    while onset - clock >= SHORTEST_REST_STEPS:
+        steps = _written(onset - clock)
+        events.append(((), steps))
+        clock += steps
+    return clock
+
+
+def _written(steps: int) -> int:
+    """The nearest duration that notation can write."""
+    return int(WRITTEN_STEPS[np.abs(WRITTEN_STEPS - steps).argmin()])
+
+
+def _simpler_chords(pitches: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
+    """The chord, then with ever fewer inner notes; the top note, which carries the melody, stays longest."""
+    chord = list(pitches)
+    while chord:
+        yield tuple(chord)
+        del chord[len(chord) // 2 if len(chord) > 2 else 0]
+    if not pitches:
+        yield ()
+
+
+def _is_single(token: str) -> bool:
+    return token.partition(":")[0].count(".") == 0

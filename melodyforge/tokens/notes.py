@@ -1,0 +1,508 @@
+"""Notes: one row a note, predicted field by field: shift, track, pitch, duration, velocity.
+
+What follows from the past for free is told, not predicted: the place in the bar, what still sounds and for how
+long, each track's last pitch. Knows pieces; knows no network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.representation import (
+    NOT_ASKED,
+    Change,
+    Context,
+    Feature,
+    Head,
+    Heading,
+    Representation,
+    heading_of,
+    padded,
+)
+
+ROW_DTYPE = np.dtype(
+    [
+        ("onset", np.int32),  # steps
+        ("duration", np.int32),  # steps
+        ("track", np.uint8),  # class of the vocabulary
+        ("pitch", np.uint8),
+        ("velocity", np.uint8),
+        ("position", np.int16),  # steps since the bar line; -1 in performed music
+        ("bar_steps", np.int16),  # length of the bar; 0 in performed music
+        ("bar", np.int32),  # number of the bar; 0 in performed music
+    ]
+)
+EXACT_SHIFT_STEPS = 96
+EXACT_DURATION_STEPS = 48
+LOOKBACK_ROWS = 256  # how far before a window notes are looked for that still sound in it
+NUM_POSITIONS = 192  # steps in the longest bar told apart, 8/4
+NUM_PHRASE_BARS = 8  # tunes come in groups of four and eight bars
+NO_PITCH = NUM_PITCHES  # the last pitch of a track that has not played yet
+
+# Remaining steps -> class: exact for a quarter note, then coarser; class 0 is silence.
+_REMAINING_VALUES = np.array([*range(25), 28, 32, 36, 42, 48, 60, 72, 84, 96, 120, 144, 192])
+NUM_REMAINING = len(_REMAINING_VALUES)
+_REMAINING_CLASS = np.searchsorted(_REMAINING_VALUES, np.arange(256), side="right") - 1
+
+
+def remaining_class(steps: np.ndarray) -> np.ndarray:
+    """Coarse class of the steps that a note still lasts, 0 for silence."""
+    return _REMAINING_CLASS[np.clip(steps, 0, 255)]
+
+
+class TrackClasses:
+    """The instruments of the training pieces: (program, is_drum, n-th of its kind) <-> class."""
+
+    def __init__(self, keys: list[tuple[int, bool, int]]) -> None:
+        self.keys = [(int(program), bool(is_drum), int(ordinal)) for program, is_drum, ordinal in keys]
+        self.is_drum = np.array([is_drum for _, is_drum, _ in self.keys])
+        self._class_of = {key: index for index, key in enumerate(self.keys)}
+
+    @classmethod
+    def fit(cls, pieces_keys: Iterable[list[tuple[int, bool, int]]], max_tracks: int) -> Self:
+        """Keeps the keys that most pieces have, drums last, programs together."""
+        counts = Counter(key for keys in pieces_keys for key in keys)
+        kept = [key for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_tracks]]
+        return cls(sorted(kept, key=lambda key: (key[1], key[0], key[2])))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def of(self, tracks: tuple[Track, ...]) -> np.ndarray:
+        """The class of every track, -1 for drums when the vocabulary has none and the other way round."""
+        return np.array([self._nearest(key) for key in track_keys(tracks)], dtype=np.int16)
+
+    def _nearest(self, key: tuple[int, bool, int]) -> int:
+        """The same instrument, else one of its General MIDI family of eight, else any pitched one."""
+        if key in self._class_of:
+            return self._class_of[key]
+        program, is_drum, ordinal = key
+        alike = [other for other in self.keys if other[1] == is_drum]
+        if not alike:
+            return -1
+
+        def unlikeness(other: tuple[int, bool, int]) -> tuple[bool, bool, int]:
+            return other[0] != program, other[0] // 8 != program // 8, abs(other[2] - ordinal)
+
+        return self._class_of[min(alike, key=unlikeness)]
+
+
+def track_keys(tracks: tuple[Track, ...]) -> list[tuple[int, bool, int]]:
+    """(program, is_drum, n-th of its kind) for each track; all drums are one."""
+    seen: Counter[tuple[int, bool]] = Counter()
+    keys = []
+    for track in tracks:
+        kind = (0, True) if track.is_drum else (track.program, False)
+        keys.append((*kind, 0 if track.is_drum else seen[kind]))
+        seen[kind] += 1
+    return keys
+
+
+class NotesRepresentation(Representation):
+    """See the module."""
+
+    kind = "notes"
+    row_dtype = ROW_DTYPE
+
+    def __init__(
+        self, shifts: Bins, durations: Bins, velocities: Bins, tracks: TrackClasses, headings: list[Heading]
+    ) -> None:
+        self.shifts, self.durations, self.velocities, self.tracks = shifts, durations, velocities, tracks
+        self.headings = headings
+        self.end_class = len(shifts)  # of the head "shift": the piece is over
+        bar_lengths = {0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings}
+        self.bar_lengths = Bins(sorted(bar_lengths))
+        num_tracks = len(tracks)
+        self.inputs = (
+            Feature("shift", len(shifts) + 1),  # in all of these the last class means: nothing yet
+            Feature("track", num_tracks + 1),
+            Feature("pitch", NUM_PITCHES + 1),
+            Feature("duration", len(durations) + 1),
+            Feature("velocity", len(velocities) + 1),
+            Feature("position", NUM_POSITIONS + 1),
+            Feature("bar_steps", len(self.bar_lengths)),
+            Feature("phrase_bar", NUM_PHRASE_BARS),
+            Feature("next_end", NUM_REMAINING),
+            Feature("sounding", NUM_PITCHES, kind="levels"),
+            Feature("last_pitch", NUM_PITCHES + 1, slots=num_tracks),
+            Feature("last_remaining", NUM_REMAINING, slots=num_tracks),
+        )
+        known_with_shift = (
+            Feature("new_shift", len(shifts) + 1),
+            Feature("new_position", NUM_POSITIONS + 1),
+            Feature("new_phrase_bar", NUM_PHRASE_BARS),
+            Feature("new_next_end", NUM_REMAINING),
+            Feature("new_sounding", NUM_PITCHES, kind="levels"),
+            Feature("new_last_pitch", NUM_PITCHES + 1, slots=num_tracks),
+            Feature("new_last_remaining", NUM_REMAINING, slots=num_tracks),
+        )
+        known_with_track = (Feature("new_track", num_tracks), Feature("own_pitch", (NUM_PITCHES + 1) * num_tracks))
+        self.heads = (
+            Head("shift", len(shifts) + 1),
+            Head("track", num_tracks, known_with_shift),
+            Head("pitch", NUM_PITCHES, known_with_track),
+            Head("duration", len(durations), (Feature("new_pitch", NUM_PITCHES),)),
+            Head("velocity", len(velocities), (Feature("new_duration", len(durations)),)),
+        )
+
+    @classmethod
+    def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
+        """Learns which times, velocities and instruments the pieces use."""
+        shift_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
+        duration_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
+        velocity_counts = np.zeros(128, np.int64)
+        headings, keys = [], []
+        for piece in pieces:
+            notes = piece.notes
+            if not len(notes):
+                continue
+            shifts = np.diff(notes["onset"], prepend=0)
+            shift_counts += np.bincount(np.minimum(shifts, LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
+            duration_counts += np.bincount(np.minimum(notes["duration"], LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
+            velocity_counts += np.bincount(notes["velocity"], minlength=128)
+            headings.append(heading_of(piece))
+            keys.append(track_keys(piece.tracks))
+        if not headings:
+            raise CorpusError("Expected at least one piece with notes to learn from. Received none.")
+        shift_counts[0] += 1  # a chord is always possible
+        return cls(
+            fit_time_bins(shift_counts, EXACT_SHIFT_STEPS),
+            fit_time_bins(duration_counts, EXACT_DURATION_STEPS),
+            fit_velocity_bins(velocity_counts),
+            TrackClasses.fit(keys, settings.max_tracks),
+            headings,
+        )
+
+    def encode(self, piece: Piece) -> np.ndarray:
+        """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
+        notes, classes = piece.notes, self.tracks.of(piece.tracks)
+        playable = classes[notes["track"]] >= 0
+        notes = notes[playable]
+        rows = np.zeros(len(notes), ROW_DTYPE)
+        rows["onset"] = self._snap_onsets(notes["onset"])
+        rows["duration"] = self.durations.values[self.durations.classes(notes["duration"])]
+        rows["track"] = classes[notes["track"]]
+        rows["pitch"] = notes["pitch"]
+        rows["velocity"] = self.velocities.values[self.velocities.classes(notes["velocity"])]
+        rows = _without_doubles(rows)
+        if piece.is_performed:
+            rows["position"] = -1
+        elif len(rows):
+            rows["bar"], rows["position"], rows["bar_steps"] = piece.bars_at(rows["onset"])
+        return rows
+
+    def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
+        """Notes with the tracks that play; tempo and meter from the heading."""
+        used = np.unique(rows["track"])
+        notes = np.zeros(len(rows), NOTE_DTYPE)
+        for name in ("onset", "duration", "pitch", "velocity"):
+            notes[name] = rows[name]
+        notes["track"] = np.searchsorted(used, rows["track"])
+        tracks = tuple(Track(program, is_drum) for program, is_drum, _ in (self.tracks.keys[index] for index in used))
+        return Piece(
+            sort_notes(notes),
+            tracks or (Track(),),
+            (Tempo(0, heading.tempo_qpm),),
+            (Meter(0, heading.numerator, heading.denominator),),
+            heading.is_performed,
+        )
+
+    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+        """See the base class. Looks back at most `LOOKBACK_ROWS` rows before `start`."""
+        first, stop = max(0, start - LOOKBACK_ROWS), min(start + length, len(rows) + 1)
+        here = slice(start - first, stop - first)  # the rows to predict, counted from `first`
+        seen = self._changed(rows[first:stop], change)
+        classes = self._classes(seen)
+        before = np.concatenate([_row_of_nothing(seen), seen])[here]
+        after = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
+        past = self._past_of_each(seen).select(here)
+
+        features = {name: np.append(self._nothing[name], ids)[here] for name, ids in classes.items()}
+        features |= self._place(before) | past.last_pitches("") | past.at(before["onset"], "")
+        targets = {name: np.append(ids, NOT_ASKED)[here] for name, ids in classes.items()}
+        if stop > len(rows):
+            targets["shift"][-1] = self.end_class
+        chosen = {name: np.maximum(ids, 0) for name, ids in targets.items()}
+        place = self._place(after)
+        features |= {"new_position": place["position"], "new_phrase_bar": place["phrase_bar"]}
+        features |= past.last_pitches("new_") | past.at(after["onset"], "new_")
+        features |= {f"new_{name}": chosen[name] for name in ("shift", "track", "pitch", "duration")}
+        features["own_pitch"] = past.own_pitch(chosen["track"])
+        return {name: padded(values, length, 0) for name, values in features.items()} | {
+            f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()
+        }
+
+    def begin(self, headings: list[Heading]) -> NotesContext:
+        """An empty past for as many pieces as there are headings."""
+        return NotesContext(self, headings)
+
+    def state(self) -> dict[str, Any]:
+        """Plain lists."""
+        return {
+            "shifts": self.shifts.values.tolist(),
+            "durations": self.durations.values.tolist(),
+            "velocities": self.velocities.values.tolist(),
+            "tracks": [list(key) for key in self.tracks.keys],
+            "headings": [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in self.headings],
+        }
+
+    @classmethod
+    def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        try:
+            return cls(
+                Bins(state["shifts"]),
+                Bins(state["durations"]),
+                Bins(state["velocities"]),
+                TrackClasses([tuple(key) for key in state["tracks"]]),
+                [Heading(*heading) for heading in state["headings"]],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise VocabularyError(
+                f"Expected the vocabulary of a `notes` model. Received one without {error}."
+            ) from None
+
+    def _snap_onsets(self, onsets: np.ndarray) -> np.ndarray:
+        """Onsets that sums of the vocabulary's shifts can reach, each as near to its own as they allow."""
+        values = self.shifts.values
+        shifts = np.diff(onsets, prepend=0)
+        snapped = values[self.shifts.classes(shifts)]
+        if np.array_equal(snapped, shifts):
+            return onsets
+        clock, result = 0, np.empty_like(onsets)
+        for index, onset in enumerate(onsets.tolist()):
+            clock += int(values[self.shifts.classes(onset - clock)])
+            result[index] = clock
+        return result
+
+    def _changed(self, rows: np.ndarray, change: Change) -> np.ndarray:
+        pitched = ~self.tracks.is_drum[rows["track"]]
+        pitches = rows["pitch"][pitched].astype(np.int16)
+        if change.semitones and len(pitches):
+            lowest, highest = int(pitches.min()), int(pitches.max())
+            semitones = int(np.clip(change.semitones, -lowest, NUM_PITCHES - 1 - highest))
+            rows = rows.copy()
+            rows["pitch"][pitched] = pitches + semitones
+        if change.stretch != 1.0 and len(rows) and rows["position"][0] < 0:
+            rows = rows.copy()
+            ends = np.round((rows["onset"] + rows["duration"]) * change.stretch)
+            rows["onset"] = np.round(rows["onset"] * change.stretch)
+            rows["duration"] = np.maximum(1, ends - rows["onset"])
+        return rows
+
+    @property
+    def _nothing(self) -> dict[str, int]:
+        """The class of each field before the first note."""
+        return {feature.name: feature.size - 1 for feature in self.inputs[:5]}
+
+    def _classes(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The classes of each field."""
+        return {
+            "shift": self.shifts.classes(np.diff(rows["onset"], prepend=0)),
+            "track": rows["track"].astype(np.int64),
+            "pitch": rows["pitch"].astype(np.int64),
+            "duration": self.durations.classes(rows["duration"]),
+            "velocity": self.velocities.classes(rows["velocity"]),
+        }
+
+    def _place(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Where rows lie in bar and phrase, as classes."""
+        position = np.minimum(rows["position"], NUM_POSITIONS - 1).astype(np.int64)
+        return {
+            "position": np.where(position < 0, NUM_POSITIONS, position),
+            "bar_steps": self.bar_lengths.classes(rows["bar_steps"]),
+            "phrase_bar": rows["bar"] % NUM_PHRASE_BARS,
+        }
+
+    def _past_of_each(self, rows: np.ndarray) -> Past:
+        """The past that each row has, and that of the row after the last; leading dimension len(rows) + 1."""
+        number, num_tracks = len(rows), len(self.tracks)
+        ends = rows["onset"] + rows["duration"]
+        end_by_pitch = np.zeros((number + 1, NUM_PITCHES), np.int32)
+        pitched = np.flatnonzero(~self.tracks.is_drum[rows["track"]])
+        end_by_pitch[pitched + 1, rows["pitch"][pitched]] = ends[pitched]
+        last_row = np.full((number + 1, num_tracks), -1)
+        last_row[np.arange(1, number + 1), rows["track"]] = np.arange(number)
+        last_row = np.maximum.accumulate(last_row, axis=0)
+        return Past(
+            np.maximum.accumulate(end_by_pitch, axis=0),
+            np.append(ends, 0)[last_row],  # index -1: the track has not played yet
+            np.append(rows["pitch"], NO_PITCH).astype(np.int64)[last_row],
+        )
+
+
+class Past:
+    """What of the past bears on the next note; all arrays share their leading dimensions.
+
+    Attributes:
+        end_by_pitch: step at which each pitch stops sounding, drums left out, shape (..., NUM_PITCHES).
+        track_end: step at which each track's last note ends, shape (..., num_tracks).
+        track_pitch: each track's last pitch or NO_PITCH, shape (..., num_tracks).
+    """
+
+    def __init__(self, end_by_pitch: np.ndarray, track_end: np.ndarray, track_pitch: np.ndarray) -> None:
+        self.end_by_pitch, self.track_end, self.track_pitch = end_by_pitch, track_end, track_pitch
+
+    def select(self, index: slice) -> Past:
+        """A part of the leading dimension."""
+        return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
+
+    def at(self, onset: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
+        """What still sounds at a step, shape (...); features whose names begin with `prefix`."""
+        sounding = np.clip(self.end_by_pitch - onset[..., None], 0, 255)
+        next_end = np.where(sounding > 0, sounding, 256).min(axis=-1) % 256
+        return {
+            f"{prefix}next_end": remaining_class(next_end),
+            f"{prefix}sounding": sounding.astype(np.uint8),
+            f"{prefix}last_remaining": remaining_class(self.track_end - onset[..., None]),
+        }
+
+    def last_pitches(self, prefix: str) -> dict[str, np.ndarray]:
+        """Each track's last pitch."""
+        return {f"{prefix}last_pitch": self.track_pitch}
+
+    def own_pitch(self, track: np.ndarray) -> np.ndarray:
+        """Class of the pair (track, its last pitch), shape (...)."""
+        pitch = np.take_along_axis(self.track_pitch, track[..., None], axis=-1)[..., 0]
+        return track * (NUM_PITCHES + 1) + pitch
+
+
+class NotesContext(Context):
+    """The past of several pieces while they are composed."""
+
+    def __init__(self, representation: NotesRepresentation, headings: list[Heading]) -> None:
+        self.num_pieces = len(headings)
+        self._of = representation
+        self._headings = headings
+        shape, num_tracks = (self.num_pieces,), len(representation.tracks)
+        self._past = Past(
+            np.zeros((*shape, NUM_PITCHES), np.int32),
+            np.zeros((*shape, num_tracks), np.int32),
+            np.full((*shape, num_tracks), NO_PITCH),
+        )
+        self._bar_steps = np.array(
+            [0 if h.is_performed else Meter(0, h.numerator, h.denominator).bar_steps for h in headings]
+        )
+        self._last = self._row_at(np.zeros(shape, np.int32))
+        self._last_classes = {name: np.full(shape, nothing) for name, nothing in representation._nothing.items()}
+        self._next = self._last.copy()
+        self._chosen: dict[str, np.ndarray] = {}
+        self._committed: list[np.ndarray] = []
+        self._num_rows = np.full(shape, -1)  # -1 while the piece goes on
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """See the base class."""
+        onset = self._last["onset"]
+        return self._last_classes | self._of._place(self._last) | self._past.last_pitches("") | self._past.at(onset, "")
+
+    def told(self, head: Head) -> dict[str, np.ndarray]:
+        """See the base class."""
+        if head.name == "shift":
+            return {}
+        if head.name == "track":
+            place = self._of._place(self._next)
+            return {
+                "new_shift": self._chosen["shift"],
+                "new_position": place["position"],
+                "new_phrase_bar": place["phrase_bar"],
+                **self._past.last_pitches("new_"),
+                **self._past.at(self._next["onset"], "new_"),
+            }
+        if head.name == "pitch":
+            track = self._chosen["track"]
+            return {"new_track": track, "own_pitch": self._past.own_pitch(track)}
+        before = {"duration": "pitch", "velocity": "duration"}[head.name]
+        return {f"new_{before}": self._chosen[before]}
+
+    def illegal(self, head: Head) -> np.ndarray | None:
+        """Notes of one onset come by track, then by pitch; a piece does not end before its first note."""
+        if head.name == "shift" and not self._committed:
+            return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
+        if head.name not in ("track", "pitch") or not self._committed:
+            return None
+        same_onset = self._next["onset"] == self._last["onset"]
+        if head.name == "track":
+            too_early = self._last["track"] + (self._last["pitch"] == NUM_PITCHES - 1)
+        else:
+            same_onset = same_onset & (self._chosen["track"] == self._last["track"])
+            too_early = self._last["pitch"].astype(np.int64) + 1
+        if not same_onset.any():
+            return None
+        forbidden = same_onset[:, None] & (np.arange(head.size) < too_early[:, None])
+        forbidden[forbidden.all(axis=1)] = False  # nothing would be left: rather a doubled note than none
+        return forbidden
+
+    def choose(self, head: Head, classes: np.ndarray) -> None:
+        """See the base class."""
+        self._chosen[head.name] = classes
+        if head.name == "shift":
+            is_end = classes == self._of.end_class
+            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+            steps = self._of.shifts.values[np.where(is_end, 0, classes)]
+            self._next = self._row_at(self._last["onset"] + steps)
+        elif head.name in ("track", "pitch"):
+            self._next[head.name] = classes
+        else:
+            bins = self._of.durations if head.name == "duration" else self._of.velocities
+            self._next[head.name] = bins.values[classes]
+
+    def commit(self) -> None:
+        """See the base class."""
+        row, every = self._next, np.arange(self.num_pieces)
+        end, pitch, track = row["onset"] + row["duration"], row["pitch"], row["track"]
+        pitched = np.flatnonzero(~self._of.tracks.is_drum[track])
+        at = (pitched, pitch[pitched])
+        self._past.end_by_pitch[at] = np.maximum(self._past.end_by_pitch[at], end[pitched])
+        self._past.track_end[every, track] = end
+        self._past.track_pitch[every, track] = pitch
+        self._committed.append(row)
+        self._last, self._last_classes = row, self._chosen
+        self._chosen = {}
+
+    @property
+    def has_ended(self) -> np.ndarray:
+        """See the base class."""
+        return self._num_rows >= 0
+
+    def rows(self, piece_index: int) -> np.ndarray:
+        """See the base class."""
+        number = self._num_rows[piece_index]
+        kept = self._committed[: number if number >= 0 else None]
+        return np.array([row[piece_index] for row in kept], ROW_DTYPE)
+
+    def _row_at(self, onset: np.ndarray) -> np.ndarray:
+        """A row at a step, with its place in the bar."""
+        row = np.zeros(self.num_pieces, ROW_DTYPE)
+        bar_steps = np.maximum(1, self._bar_steps)
+        is_gridded = self._bar_steps > 0
+        row["onset"], row["bar_steps"] = onset, self._bar_steps
+        row["position"] = np.where(is_gridded, onset % bar_steps, -1)
+        row["bar"] = np.where(is_gridded, onset // bar_steps, 0)
+        return row
+
+
+def _row_of_nothing(rows: np.ndarray) -> np.ndarray:
+    """The row before the first: step 0 of the first bar."""
+    row = np.zeros(1, ROW_DTYPE)
+    if len(rows):
+        row["bar_steps"] = rows["bar_steps"][0]
+        row["position"] = min(0, rows["position"][0])
+    return row
+
+
+def _without_doubles(rows: np.ndarray) -> np.ndarray:
+    """Rows in order; of several with the same onset, track and pitch the longest."""
+    rows = rows[np.lexsort((-rows["duration"], rows["pitch"], rows["track"], rows["onset"]))]
+    is_double = np.ones(len(rows), bool)
+    is_double[:1] = False
+    for name in ("onset", "track", "pitch"):
+        is_double[1:] &= rows[name][1:] == rows[name][:-1]
+    return rows[~is_double]

@@ -1,0 +1,201 @@
+"""The contract between music and networks: what a representation offers, what a network needs to know.
+
+A representation turns pieces into rows of tokens and back. It names what the network is told (`inputs`) and
+what it predicts (`heads`), so that the Keras network, its NumPy form and the training loop are written once for
+all representations. Knows no network library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece
+from melodyforge.settings import RepresentationSettings
+
+NOT_ASKED = -1  # a target that does not count, such as the pitch after the end of a piece
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that a network is told at every row.
+
+    Attributes:
+        name: unique within a representation.
+        size: number of classes, or length of the vector.
+        slots: how many classes are told side by side, each slot with a meaning of its own.
+        kind: `class`: integers in [0, size), shape (..., slots), or (...) with one slot;
+            `levels`: integers 0-255, shape (..., size): steps that each entry still lasts, 0 when silent.
+    """
+
+    name: str
+    size: int
+    slots: int = 1
+    kind: Literal["class", "levels"] = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One part of the prediction: a distribution over `size` classes.
+
+    Heads are predicted in order. `told` is what becomes known just before this head, because an earlier
+    head has been decided; later heads are told it too. The product of all heads is the probability of the row.
+    """
+
+    name: str
+    size: int
+    told: tuple[Feature, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands at the head of a composition: tempo and meter."""
+
+    tempo_qpm: float = DEFAULT_TEMPO_QPM
+    numerator: int = 4
+    denominator: int = 4
+    is_performed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a window is varied while training.
+
+    Attributes:
+        semitones: pitches move by as much, where the piece and the vocabulary allow it.
+        stretch: factor on all times of performed music; music on a grid stays on it.
+    """
+
+    semitones: int = 0
+    stretch: float = 1.0
+
+
+class Context(ABC):
+    """What is known of several pieces while they are composed, row by row.
+
+    The twin of `Representation.window`: for the same music both tell the network the same, which a test holds.
+    """
+
+    num_pieces: int
+
+    @abstractmethod
+    def inputs(self) -> dict[str, np.ndarray]:
+        """The inputs for the next row, by name; shapes (num_pieces, ...)."""
+
+    @abstractmethod
+    def told(self, head: Head) -> dict[str, np.ndarray]:
+        """What the head is told, given the choices made so far; shapes (num_pieces, ...)."""
+
+    @abstractmethod
+    def illegal(self, head: Head) -> np.ndarray | None:
+        """Which classes would make no music, shape (num_pieces, head.size), or None if all would."""
+
+    @abstractmethod
+    def choose(self, head: Head, classes: np.ndarray) -> None:
+        """Decides a head for every piece; `classes` has shape (num_pieces,)."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Takes the row whose heads have all been chosen into the past."""
+
+    @property
+    @abstractmethod
+    def has_ended(self) -> np.ndarray:
+        """Which pieces have come to their end, bool, shape (num_pieces,)."""
+
+    @abstractmethod
+    def rows(self, piece_index: int) -> np.ndarray:
+        """The rows of one piece so far."""
+
+
+class Representation(ABC):
+    """Music as rows of tokens, with a vocabulary learnt from pieces."""
+
+    kind: ClassVar[str]
+    row_dtype: ClassVar[np.dtype]
+    inputs: tuple[Feature, ...]
+    heads: tuple[Head, ...]
+    headings: list[Heading]  # as they occur in the training pieces, for compositions to draw from
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
+        """Learns the vocabulary from training pieces only.
+
+        Raises:
+            CorpusError: the pieces hold nothing to learn from.
+        """
+
+    @abstractmethod
+    def encode(self, piece: Piece) -> np.ndarray:
+        """Rows of `row_dtype`, as near to the piece as the vocabulary can say."""
+
+    @abstractmethod
+    def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
+        """The piece that the rows stand for."""
+
+    @abstractmethod
+    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+        """A stretch of a piece as a network learns from it.
+
+        Args:
+            rows: the rows of one piece.
+            start: the first row to predict, in [0, len(rows)]; row len(rows) is the end of the piece.
+            length: number of rows to predict; beyond the end, targets are `NOT_ASKED`.
+            change: how to vary the music.
+
+        Returns:
+            For every input and every feature that a head is told an array by its name, and for every head its
+            target under the name `target_<head>`; shapes (length, ...).
+        """
+
+    @abstractmethod
+    def begin(self, headings: list[Heading]) -> Context:
+        """An empty past for as many pieces as there are headings."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """The vocabulary as plain containers, strings and numbers."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
+        """The inverse of `state`.
+
+        Raises:
+            VocabularyError: the state is not one of this representation.
+        """
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Classes of every head, by name."""
+        return {head.name: head.size for head in self.heads}
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """All that a network is told: the inputs, then what heads are told."""
+        return self.inputs + tuple(feature for head in self.heads for feature in head.told)
+
+
+def heading_of(piece: Piece) -> Heading:
+    """The heading under which most of the piece stands."""
+    meter = _longest_meter(piece)
+    return Heading(round(piece.tempo_qpm, 2), meter.numerator, meter.denominator, piece.is_performed)
+
+
+def _longest_meter(piece: Piece) -> Meter:
+    ends = [*(meter.onset for meter in piece.meters[1:]), max(piece.end, piece.meters[-1].onset + 1)]
+    spans = [end - meter.onset for meter, end in zip(piece.meters, ends, strict=True)]
+    return piece.meters[int(np.argmax(spans))]
+
+
+def padded(values: np.ndarray, length: int, filler: int) -> np.ndarray:
+    """Values brought to `length` in their first dimension, as uint8 or int32."""
+    dtype = values.dtype if values.dtype == np.uint8 else np.int32
+    result = np.full((length, *values.shape[1:]), filler, dtype)
+    result[: len(values)] = values
+    return result
