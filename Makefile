@@ -1,0 +1,55 @@
+# Melody Forge, one command a job; `make help` lists them. For GNU make 3.81 and any sh.
+#
+#   make music PYTHON=/path/to/python3.12    uses that Python
+#   make music MINUTES=30                    trains for longer
+
+VENV := .venv
+IN := $(VENV)/bin
+MINUTES := 5
+PYTHON :=
+
+.DEFAULT_GOAL := help
+.PHONY: help music app test check bench setup clean
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+music: setup ## set up, learn, and compose a first piece: about 10 minutes the first time
+	@setup/make_music.sh $(IN)/python $(MINUTES)
+
+app: setup ## open the studio in the browser
+	@$(IN)/streamlit run app.py
+
+test: check ## run all checks and tests
+	@setup/install_packages.sh fluidsynth chromium
+	$(IN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(IN)/ruff check .
+	$(IN)/ruff format --check .
+	$(IN)/mypy
+
+bench: $(VENV)/.dev ## measure speed and quality against the usual tutorial pipeline: about an hour
+	$(IN)/python benchmarks/speed.py
+	$(IN)/python benchmarks/time_to_quality.py
+
+setup: $(VENV)/.runtime ## install everything into .venv
+	@setup/install_packages.sh fluidsynth
+
+clean: ## remove .venv and caches; keeps music, datasets and models
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@setup/make_venv.sh $(VENV) $(PYTHON)
+
+# A stamp says that the requirements as they stand are installed.
+$(VENV)/.runtime: requirements.txt $(VENV)/pyvenv.cfg
+	@echo "Installing requirements.txt: about 2 GB, a few minutes ..."
+	@$(IN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing requirements-dev.txt ..."
+	@$(IN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
