@@ -1,0 +1,44 @@
+"""Builds the Keras network of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from melodyforge.errors import SettingsError
+from melodyforge.networks.layers import NegativeLogLikelihood
+from melodyforge.networks.lstm import build_lstm
+from melodyforge.settings import NetworkSettings
+from melodyforge.tokens.representation import Representation
+
+BUILDERS: dict[str, Callable[[Representation, NetworkSettings], keras.Model]] = {"lstm": build_lstm}
+
+
+def build_network(representation: Representation, settings: NetworkSettings) -> keras.Model:
+    """The network of a recipe: a dict of features -> a dict of logits by head.
+
+    Raises:
+        SettingsError: the network cannot do what the representation asks for.
+    """
+    if not settings.head_units and any(head.told for head in representation.heads):
+        raise SettingsError(
+            "`head_units` must be at least 1 for `notes`, whose heads are told of each other. Received 0."
+        )
+    return BUILDERS[settings.kind](representation, settings)
+
+
+def build_learner(network: keras.Model, representation: Representation) -> keras.Model:
+    """Wraps a network for teacher forcing.
+
+    Returns:
+        A model from the arrays of `Representation.window` to nats, shape (batch, window, num_heads), 0 where
+        nothing is asked.
+    """
+    targets = {
+        f"target_{head.name}": keras.Input((None,), dtype="int32", name=f"target_{head.name}")
+        for head in representation.heads
+    }
+    logits = network.output
+    nats = [NegativeLogLikelihood()(logits[head.name], targets[f"target_{head.name}"]) for head in representation.heads]
+    return keras.Model(network.input | targets, keras.ops.stack(nats, axis=-1))

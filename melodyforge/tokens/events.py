@@ -74,6 +74,7 @@ class EventsRepresentation(Representation):
         self.tokens, self.is_fixed, self.program, self.headings = tokens, is_fixed, program, headings
         self._id_of = {token: index for index, token in enumerate(tokens)}
         self._moved: dict[int, np.ndarray] = {}
+        self.end_class = 0
         self.nothing = len(tokens)  # the class before the first event
         self.inputs = (Feature("event", len(tokens) + 1),)
         self.heads = (Head("event", len(tokens)),)
@@ -125,7 +126,7 @@ class EventsRepresentation(Representation):
         seen = moved if (moved >= 0).all() else seen
         stop = min(start + length, len(rows) + 1)
         told = np.concatenate([[self.nothing], seen] if start == 0 else [seen])[: stop - start]
-        target = np.append(seen[start - first :], 0)[: stop - start]
+        target = np.append(seen[start - first :], self.end_class)[: stop - start]
         return {"event": padded(told, length, 0), "target_event": padded(target, length, NOT_ASKED)}
 
     def begin(self, headings: list[Heading]) -> EventsContext:
@@ -188,6 +189,7 @@ class EventsContext(Context):
 
     def __init__(self, representation: EventsRepresentation, num_pieces: int) -> None:
         self.num_pieces = num_pieces
+        self._end_class = representation.end_class
         self._last = np.full(num_pieces, representation.nothing)
         self._committed: list[np.ndarray] = []
         self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
@@ -204,11 +206,11 @@ class EventsContext(Context):
         """A piece does not end before its first event."""
         if self._committed:
             return None
-        return (np.arange(head.size) == 0)[None].repeat(self.num_pieces, axis=0)
+        return (np.arange(head.size) == self._end_class)[None].repeat(self.num_pieces, axis=0)
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
-        self._num_rows[(classes == 0) & (self._num_rows < 0)] = len(self._committed)
+        self._num_rows[(classes == self._end_class) & (self._num_rows < 0)] = len(self._committed)
         self._last = classes
 
     def commit(self) -> None:

@@ -117,7 +117,7 @@ class NotesRepresentation(Representation):
     ) -> None:
         self.shifts, self.durations, self.velocities, self.tracks = shifts, durations, velocities, tracks
         self.headings = headings
-        self.end_class = len(shifts)  # of the head "shift": the piece is over
+        self.end_class = len(shifts)
         bar_lengths = {0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings}
         self.bar_lengths = Bins(sorted(bar_lengths))
         num_tracks = len(tracks)

@@ -17,6 +17,7 @@ import numpy as np
 from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece
 from melodyforge.settings import RepresentationSettings
 
+LONGEST_LEVEL_STEPS = 96.0  # networks hear a longer remaining time as this
 NOT_ASKED = -1  # a target that does not count, such as the pitch after the end of a piece
 
 
@@ -119,6 +120,7 @@ class Representation(ABC):
     row_dtype: ClassVar[np.dtype]
     inputs: tuple[Feature, ...]
     heads: tuple[Head, ...]
+    end_class: int  # of the first head: the piece is over
     headings: list[Heading]  # as they occur in the training pieces, for compositions to draw from
 
     @classmethod

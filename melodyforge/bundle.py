@@ -1,0 +1,290 @@
+"""The model folder: save, load, and refuse parts that do not belong together.
+
+Loading never runs code from a file: the vocabulary is unpickled by a reader that admits plain containers and
+numbers only, and weights are arrays for a network that our own code builds. Imports no Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melodyforge import __version__
+from melodyforge.decoding.lstm import LstmNetwork, Weights
+from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.errors import MelodyForgeError, ModelFolderError
+from melodyforge.files import output_errors
+from melodyforge.settings import MODELS_DIR, Recipe
+from melodyforge.tokens import representation_class
+from melodyforge.tokens.representation import Representation
+
+WEIGHTS_FILE = "music_model.weights.h5"
+VOCABULARY_FILE = "notes_vocab.pkl"
+CONFIG_FILE = "config.json"
+METRICS_FILE = "metrics.json"
+HISTORY_FILE = "history.csv"
+MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY_FILE)
+FORMAT = 1  # raised when older folders can no longer be read
+NETWORKS: dict[str, Callable[[Weights, Representation], DecodingNetwork]] = {"lstm": LstmNetwork}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model, ready to compose.
+
+    Attributes:
+        name: of its folder.
+        recipe: how it was made.
+        representation: with its vocabulary.
+        network: the trained network in NumPy.
+        config: what config.json holds.
+        metrics: what was measured on held-out music.
+        hash: of weights and vocabulary, 16 hexadecimal digits.
+    """
+
+    name: str
+    recipe: Recipe
+    representation: Representation
+    network: DecodingNetwork
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """What `save_model` writes.
+
+    Attributes:
+        write_weights: writes a Keras weights file to the path it is given.
+        history: the text of history.csv.
+    """
+
+    recipe: Recipe
+    representation: Representation
+    write_weights: Callable[[Path], None]
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    history: str
+
+
+def list_models(models_dir: Path = MODELS_DIR) -> list[str]:
+    """Names of the model folders, sorted."""
+    return sorted(path.parent.name for path in models_dir.glob(f"*/{CONFIG_FILE}") if path.parent.name[0] != ".")
+
+
+def save_model(folder: Path, parts: ModelParts) -> None:
+    """Writes a model folder as a whole; the one that stood there before is replaced only once all is written.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    with output_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.new."))
+        try:
+            _write_parts(new, parts)
+            _put_in_place(new, folder)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def load_model(folder: Path) -> Model:
+    """Loads a model folder for composing.
+
+    Raises:
+        ModelFolderError: it is missing, incomplete, of another version, or its parts do not fit together.
+    """
+    folder = Path(folder)
+    _restore(folder)
+    _require_files(folder)
+    config = read_config(folder)
+    weights_bytes = (folder / WEIGHTS_FILE).read_bytes()
+    vocabulary_bytes = (folder / VOCABULARY_FILE).read_bytes()
+    _require_unchanged(folder, config, weights_bytes, vocabulary_bytes)
+    try:
+        recipe = Recipe.check(config["recipe"])
+        representation = _representation(recipe, read_vocabulary(vocabulary_bytes))
+        network = NETWORKS[recipe.network.kind](read_weights(weights_bytes), representation)
+    except MelodyForgeError as error:
+        raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
+    metrics = _read_json(folder / METRICS_FILE)
+    digest = hashlib.sha256(weights_bytes + vocabulary_bytes).hexdigest()[:16]
+    return Model(folder.name, recipe, representation, network, config, metrics, digest)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model's config.json, if this version can read the model.
+
+    Raises:
+        ModelFolderError: it cannot.
+    """
+    config = _read_json(folder / CONFIG_FILE)
+    if config.get("format") != FORMAT:
+        raise ModelFolderError(
+            f"The model {folder} must have format {FORMAT}. Received {config.get('format')!r}, written by Melody Forge "
+            f"{config.get('version', '?')}. Train it again, or use that version."
+        )
+    return config
+
+
+def read_vocabulary(data: bytes) -> dict[str, Any]:
+    """Unpickles a vocabulary; nothing but containers, strings and numbers is admitted.
+
+    Raises:
+        ModelFolderError: the file holds anything else, or is no pickle.
+    """
+    try:
+        state = _PlainUnpickler(io.BytesIO(data)).load()
+    except ModelFolderError:
+        raise
+    except Exception as error:  # a damaged pickle can raise almost anything
+        raise ModelFolderError(f"{VOCABULARY_FILE} must be a vocabulary. Received a damaged file: {error}.") from None
+    if not isinstance(state, dict):
+        raise ModelFolderError(f"{VOCABULARY_FILE} must hold a dict. Received a {type(state).__name__}.")
+    return state
+
+
+def read_weights(data: bytes) -> dict[str, list[np.ndarray]]:
+    """Reads a Keras weights file: layer name -> its arrays in Keras' order.
+
+    Raises:
+        ModelFolderError: it is not one.
+    """
+    import h5py
+
+    layers: dict[str, list[np.ndarray]] = {}
+
+    def collect(path: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and path.endswith("vars") and len(item):
+            owner = file[path.removesuffix("cell/vars") + "vars"] if path.endswith("cell/vars") else item
+            layers[str(owner.attrs["name"])] = [item[str(index)][()] for index in range(len(item))]
+
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            file["layers"].visititems(collect)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ModelFolderError(f"{WEIGHTS_FILE} must hold Keras weights. Received a damaged file: {error}.") from None
+    return layers
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Refuses every class and function that a pickle may name; so nothing can be called."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise ModelFolderError(
+            f"{VOCABULARY_FILE} must hold plain lists, strings and numbers. Received {module}.{name}, which could run "
+            "code. Do not use this model."
+        )
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise ModelFolderError(f"{VOCABULARY_FILE} must not refer to other objects. Do not use this model.")
+
+
+def _representation(recipe: Recipe, state: dict[str, Any]) -> Representation:
+    if state.get("kind") != recipe.representation.kind:
+        raise ModelFolderError(
+            f"{VOCABULARY_FILE} must be of kind {recipe.representation.kind!r}. Received {state.get('kind')!r}."
+        )
+    return representation_class(recipe.representation).from_state(recipe.representation, state)
+
+
+def _write_parts(folder: Path, parts: ModelParts) -> None:
+    parts.write_weights(folder / WEIGHTS_FILE)
+    vocabulary = pickle.dumps({"kind": parts.representation.kind} | parts.representation.state(), protocol=4)
+    (folder / VOCABULARY_FILE).write_bytes(vocabulary)
+    config = {
+        "format": FORMAT,
+        "version": __version__,
+        "recipe": parts.recipe.model_dump(),
+        "sizes": parts.representation.sizes,
+        "sha256": {
+            WEIGHTS_FILE: hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest(),
+            VOCABULARY_FILE: hashlib.sha256(vocabulary).hexdigest(),
+        },
+    } | parts.config
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps(parts.metrics, indent=1), encoding="utf-8")
+    (folder / HISTORY_FILE).write_text(parts.history, encoding="utf-8")
+    folder.chmod(0o755)
+    for name in MODEL_FILES:
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    """Swaps the new folder in; killed between the two renames, `_restore` mends it."""
+    previous = _previous(folder)
+    if folder.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    new.rename(folder)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.previous")
+
+
+def _restore(folder: Path) -> None:
+    """Brings back the old model when its replacement was interrupted half-way."""
+    if not folder.exists() and _previous(folder).is_dir():
+        with output_errors(folder):
+            _previous(folder).rename(folder)
+
+
+def _require_files(folder: Path) -> None:
+    if not folder.is_dir():
+        known = ", ".join(list_models(folder.parent)) or "none"
+        raise ModelFolderError(
+            f"Model not found: expected the folder {folder}. Models there are: {known}. "
+            "Run `python train_model.py` first."
+        )
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelFolderError(
+            f"The model {folder} must hold {', '.join(MODEL_FILES)}. Missing: {', '.join(missing)}. Train it again."
+        )
+
+
+def _require_unchanged(folder: Path, config: dict[str, Any], weights: bytes, vocabulary: bytes) -> None:
+    for name, data in ((WEIGHTS_FILE, weights), (VOCABULARY_FILE, vocabulary)):
+        expected = config.get("sha256", {}).get(name)
+        received = hashlib.sha256(data).hexdigest()
+        if expected != received:
+            _explain_mismatch(folder, config, name, weights, vocabulary)
+
+
+def _explain_mismatch(folder: Path, config: dict[str, Any], name: str, weights: bytes, vocabulary: bytes) -> None:
+    """Names sizes where they differ; otherwise says that a file is not the one that was saved."""
+    try:
+        recipe = Recipe.check(config["recipe"])
+        representation = _representation(recipe, read_vocabulary(vocabulary))
+        NETWORKS[recipe.network.kind](read_weights(weights), representation)
+    except MelodyForgeError as error:
+        raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
+    raise ModelFolderError(
+        f"The model {folder} cannot be used: {name} is not the file that was saved with it. "
+        "Copy the whole folder again, or train it again."
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelFolderError(f"{path} must be a JSON file. Received: {error}. Train the model again.") from None
+    if not isinstance(value, dict):
+        raise ModelFolderError(f"{path} must hold a JSON object. Received a {type(value).__name__}.")
+    return value

@@ -1,0 +1,103 @@
+"""The one loop that composes: hear the past, draw head after head, take the row into the past.
+
+Yields after every row; scripts, web app and tests all wrap it. Knows no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.decoding.sampling import IMPOSSIBLE, sample
+from melodyforge.settings import SamplingSettings
+from melodyforge.tokens.representation import Context, Heading, Representation
+
+UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
+ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
+ENDING_LOGIT = 4.0  # how much, at the very end
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a piece may become.
+
+    Attributes:
+        num_rows: at most.
+        is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
+    """
+
+    num_rows: int
+    is_full: bool = False
+
+    def ending_bias(self, row_index: int) -> np.float32:
+        """What is added to the logit of the end at a row."""
+        begins = self.num_rows * (1 - ENDING_SHARE)
+        if row_index < begins:
+            return IMPOSSIBLE if self.is_full else np.float32(0)
+        return np.float32(ENDING_LOGIT * (row_index - begins) / max(1.0, self.num_rows - begins))
+
+
+def generate(
+    network: DecodingNetwork,
+    representation: Representation,
+    headings: list[Heading],
+    settings: SamplingSettings,
+    length: Length,
+    rngs: list[np.random.Generator],
+    primer: np.ndarray | None = None,
+) -> Iterator[Context]:
+    """Composes several pieces side by side.
+
+    Args:
+        network: the trained network.
+        representation: its representation.
+        headings: tempo and meter of every piece.
+        settings: how rows are drawn.
+        length: of every piece, the primer not counted.
+        rngs: a source of random numbers for every piece.
+        primer: rows to start from, the same for every piece.
+
+    Yields:
+        The same context after every row, until all pieces have ended.
+    """
+    context = representation.begin(headings)
+    state = network.start(context.num_pieces)
+    if primer is not None and len(primer):
+        state = _listen(network, representation, context, state, primer)
+    draws = _uniforms(rngs, len(representation.heads))
+    for row_index in range(length.num_rows):
+        state = network.advance(state, context.inputs())
+        for head, uniforms in zip(representation.heads, next(draws), strict=True):
+            logits = network.logits(state, head, context.told(head))
+            illegal = context.illegal(head)
+            if head is representation.heads[0]:
+                logits[:, representation.end_class] += length.ending_bias(row_index)
+            if illegal is not None:
+                logits[illegal] = IMPOSSIBLE
+            context.choose(head, sample(logits, settings, uniforms))
+            if context.has_ended.all():
+                return
+        context.commit()
+        yield context
+
+
+def _listen(network: DecodingNetwork, representation: Representation, context: Context, state, primer: np.ndarray):
+    """Takes a primer into the past of every piece."""
+    window = representation.window(primer, 0, len(primer))
+    for row_index in range(len(primer)):
+        state = network.advance(state, context.inputs())
+        for head in representation.heads:
+            target = window[f"target_{head.name}"][row_index]
+            context.choose(head, np.full(context.num_pieces, target))
+        context.commit()
+    return state
+
+
+def _uniforms(rngs: list[np.random.Generator], num_heads: int) -> Iterator[np.ndarray]:
+    """Random numbers for row after row, shape (num_heads, num_pieces); each piece has its own source."""
+    while True:
+        block = np.stack([rng.random((UNIFORMS_AT_ONCE, num_heads)) for rng in rngs], axis=-1)
+        yield from block

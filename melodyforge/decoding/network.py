@@ -1,0 +1,32 @@
+"""What a network offers while music is composed, whatever its family. NumPy only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from melodyforge.tokens.representation import Head
+
+
+class DecodingNetwork(ABC):
+    """A trained network, one row at a time, for several pieces side by side.
+
+    The state is passed in and out, never kept: one network serves many compositions at once.
+    """
+
+    @abstractmethod
+    def start(self, num_pieces: int) -> Any:
+        """The state before the first row."""
+
+    @abstractmethod
+    def advance(self, state: Any, inputs: dict[str, np.ndarray]) -> Any:
+        """The state after hearing one row of inputs, shapes (num_pieces, ...)."""
+
+    @abstractmethod
+    def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
+        """Logits of one head, shape (num_pieces, head.size).
+
+        Called once for each head in order after `advance`; `told` is what has become known since the head before.
+        """

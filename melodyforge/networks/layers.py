@@ -1,0 +1,77 @@
+"""The layers that networks share: how features are heard and how likelihoods are summed. `keras.ops` only."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
+
+
+def feature_input(feature: Feature) -> keras.KerasTensor:
+    """The Keras input of a feature, shape (batch, window) or (batch, window, slots or size)."""
+    width = feature.size if feature.kind == "levels" else feature.slots
+    is_single = feature.kind == "class" and feature.slots == 1
+    return keras.Input((None,) if is_single else (None, width), dtype="int32", name=feature.name)
+
+
+def hear(feature: Feature, tensor: keras.KerasTensor, units: int) -> keras.KerasTensor:
+    """A feature as vectors, shape (batch, window, units)."""
+    if feature.kind == "levels":
+        return layers.Dense(units, use_bias=False, name=f"feature_{feature.name}")(Levels()(tensor))
+    table = layers.Embedding(
+        feature.size * feature.slots,
+        units,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
+        name=f"feature_{feature.name}",
+    )
+    if feature.slots == 1:
+        return table(tensor)
+    return SumOfSlots(feature.size, feature.slots, table)(tensor)
+
+
+class Levels(layers.Layer):
+    """Remaining steps -> whether each entry sounds, then how long it still lasts, in [0, 1]; twice as wide."""
+
+    def call(self, remaining_steps):
+        """Shape (..., size) -> (..., 2 * size)."""
+        steps = ops.cast(remaining_steps, self.compute_dtype)
+        return ops.concatenate([ops.minimum(steps, 1.0), ops.minimum(steps / LONGEST_LEVEL_STEPS, 1.0)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Twice as wide."""
+        return (*input_shape[:-1], 2 * input_shape[-1])
+
+
+class SumOfSlots(layers.Layer):
+    """Sums the vectors of several classes told side by side; each slot has its own part of the table."""
+
+    def __init__(self, size: int, slots: int, table: layers.Embedding, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.first_of_slot = [size * slot for slot in range(slots)]
+        self.table = table
+
+    def call(self, classes):
+        """Shape (..., slots) -> (..., units)."""
+        return ops.sum(self.table(classes + ops.array(self.first_of_slot, "int32")), axis=-2)
+
+    def compute_output_shape(self, input_shape):
+        """The slots become one vector."""
+        return (*input_shape[:-1], self.table.output_dim)
+
+
+class NegativeLogLikelihood(layers.Layer):
+    """Nats of each target under the logits; 0 where the target is not asked (negative)."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, logits, target):
+        """Shapes (..., classes) and (...) -> (...)."""
+        asked = ops.cast(target >= 0, "float32")
+        nats = ops.sparse_categorical_crossentropy(ops.maximum(target, 0), logits, from_logits=True)
+        return nats * asked
+
+    def compute_output_shape(self, logits_shape, target_shape):
+        """One number a row."""
+        return target_shape

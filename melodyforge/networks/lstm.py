@@ -1,0 +1,42 @@
+"""The network of design: features summed -> stacked LSTM with dropout -> one head after the other.
+
+Its NumPy form is `decoding/lstm.py`; layer names are the contract between the two.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from melodyforge.networks.layers import feature_input, hear
+from melodyforge.settings import NetworkSettings
+from melodyforge.tokens.representation import Representation
+
+
+def build_lstm(representation: Representation, settings: NetworkSettings) -> keras.Model:
+    """Builds the network.
+
+    Returns:
+        A model from a dict of features, shapes (batch, window, ...), to a dict of logits by head name,
+        shapes (batch, window, head.size), float32.
+    """
+    inputs = {feature.name: feature_input(feature) for feature in representation.features}
+    hidden = _total([hear(feature, inputs[feature.name], settings.units) for feature in representation.inputs])
+    hidden = layers.Dropout(settings.dropout)(hidden)
+    for index in range(settings.num_layers):
+        hidden = layers.LSTM(settings.units, return_sequences=True, name=f"lstm_{index}")(hidden)
+        hidden = layers.Dropout(settings.dropout)(hidden)
+    outputs, told = {}, []
+    for head in representation.heads:
+        told += [hear(feature, inputs[feature.name], settings.head_units) for feature in head.told]
+        vector = hidden
+        if settings.head_units:
+            vector = layers.Dense(settings.head_units, name=f"hidden_{head.name}")(hidden)
+            vector = layers.Activation("relu")(_total([vector, *told]))
+            vector = layers.Dropout(settings.dropout)(vector)
+        outputs[head.name] = layers.Dense(head.size, dtype="float32", name=f"output_{head.name}")(vector)
+    return keras.Model(inputs, outputs)
+
+
+def _total(vectors: list[keras.KerasTensor]) -> keras.KerasTensor:
+    return layers.Add()(vectors) if len(vectors) > 1 else vectors[0]
