@@ -30,8 +30,8 @@ check: $(VENV)/.dev
 	$(IN)/mypy
 
 bench: $(VENV)/.dev ## measure speed and quality against the usual tutorial pipeline: about an hour
-	$(IN)/python benchmarks/speed.py
-	$(IN)/python benchmarks/time_to_quality.py
+	$(IN)/python -m benchmarks.speed
+	$(IN)/python -m benchmarks.time_to_quality
 
 setup: $(VENV)/.runtime ## install everything into .venv
 	@setup/install_packages.sh fluidsynth

@@ -1,0 +1,138 @@
+"""What all benchmarks share: timing, memory of a process of its own, one table, one JSON file.
+
+Knows nothing of music or networks, and imports nothing heavy, so that it does not weigh on what it measures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+RESULTS_DIR = Path(__file__).parent / "results"
+VERSIONS_OF = ("numpy", "keras", "tensorflow", "music21", "symusic")
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss (getrusage(2) of each system)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of a benchmark's table."""
+
+    name: str
+    value: float
+    unit: str
+    target: str = ""
+
+
+class Command(NamedTuple):
+    """How a command went; `peak_mb` is the most memory that its process held, in MB."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def median_seconds(function: Callable[[], Any], repeats: int = 5) -> float:
+    """Median wall time of a call, after one call to warm up."""
+    function()
+    return statistics.median(_seconds(function) for _ in range(repeats))
+
+
+def run_alone(function: Callable[..., Any], *args: Any) -> tuple[Any, float]:
+    """Calls a function in a fresh process.
+
+    Returns:
+        Its result, and the most memory that the process held, in MB.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_with_peak, function, args).result()
+
+
+def run_command(*args: str) -> Command:
+    """Runs Python with arguments and waits for it.
+
+    The kernel counts the memory of the process that starts another as that one's own; so call this before
+    anything large is imported.
+
+    Raises:
+        RuntimeError: the command failed; with its output.
+    """
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    )
+    with process.stdout as stream:  # type: ignore[union-attr]
+        output = stream.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"`python {' '.join(args)}` must succeed. It ended with {process.returncode}: {output}")
+    return Command(seconds, usage.ru_maxrss * _MAXRSS_BYTES / 1e6, output)
+
+
+def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) -> None:
+    """Prints the figures as a table and writes them to `benchmarks/results/<name>.json`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading, justify in (("figure", "left"), ("value", "right"), ("unit", "left"), ("to reach", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for figure in figures:
+        table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.target)
+    Console().print(table)
+    content = {"machine": _machine(), "conditions": conditions, "figures": [asdict(figure) for figure in figures]}
+    RESULTS_DIR.mkdir(exist_ok=True)
+    path = RESULTS_DIR / f"{name}.json"
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"Wrote {path.relative_to(Path.cwd(), walk_up=True) if sys.version_info >= (3, 12) else path}")
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _with_peak(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, float]:
+    result = function(*args)
+    return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES / 1e6
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "num_cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in VERSIONS_OF},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it, else what Python knows."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
