@@ -105,6 +105,9 @@ class ComposeSettings(SamplingSettings):
     num_notes: int = Field(500, ge=1, le=100_000, description="number of notes to compose at most")
     num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed; the same seed gives the same music")
+    ending: Literal["full", "natural"] = Field(
+        "full", description="full: go on to the number of notes; natural: end earlier where the network would"
+    )
     primer_notes: int | None = Field(None, ge=1, description="notes of the primer to start from; all when left out")
 
 

@@ -1,0 +1,284 @@
+"""What scripts, web app and notebooks call: load a model, compose, get a `Composition`. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melodyforge import __version__
+from melodyforge.bundle import Model
+from melodyforge.decoding.generate import Length, generate
+from melodyforge.decoding.watch import Habits, find_fault
+from melodyforge.errors import SettingsError
+from melodyforge.files import write_bytes
+from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.settings import ComposeSettings
+from melodyforge.tokens.representation import Context, Heading, heading_of
+
+MAX_DRAWS = 4  # takes before a degenerate one is kept after all
+TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
+MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A composed piece.
+
+    Attributes:
+        piece: the music; its text tells how to make it again.
+        notices: what the user should be told.
+        origin: model, settings and place in the batch, as written into the MIDI file.
+    """
+
+    piece: Piece
+    notices: list[str] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def to_midi(self) -> bytes:
+        """A standard MIDI file."""
+        return write_midi(self.piece)
+
+    def to_wav(self) -> bytes:
+        """Sound, by FluidSynth or the built-in tone generator."""
+        from melodyforge.music.audio import render_wav
+
+        return render_wav(self.piece).wav
+
+    def to_musicxml(self) -> bytes:
+        """A readable score."""
+        from melodyforge.music.scores import write_musicxml
+
+        return write_musicxml(self.piece)
+
+    def to_png(self) -> bytes:
+        """A piano roll."""
+        from melodyforge.music.roll import draw_roll
+
+        return draw_roll(self.piece)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the music in the form that the name asks for: .mid, .wav, .musicxml or .png.
+
+        Raises:
+            SettingsError: another ending.
+            OutputError: it cannot be written there.
+        """
+        path = Path(path)
+        forms: dict[str, Callable[[], bytes]] = {
+            ".mid": self.to_midi,
+            ".midi": self.to_midi,
+            ".wav": self.to_wav,
+            ".musicxml": self.to_musicxml,
+            ".png": self.to_png,
+        }
+        if path.suffix.lower() not in forms:
+            raise SettingsError(f"The output must end in {', '.join(forms)}. Received {path.name!r}.")
+        write_bytes(path, forms[path.suffix.lower()]())
+        return path
+
+    def _repr_png_(self) -> bytes:
+        """Shows the piano roll in a notebook."""
+        return self.to_png()
+
+
+def compose(
+    model: Model,
+    settings: ComposeSettings | None = None,
+    primer: Piece | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[Composition]:
+    """Composes `settings.num_pieces` pieces side by side.
+
+    Args:
+        model: a loaded model.
+        settings: how; the model's own sampling defaults when left out.
+        primer: music to go on from.
+        on_progress: told the number of rows composed so far, of `settings.num_notes`.
+
+    Returns:
+        The pieces; takes that ran into a loop or fell silent have been drawn again.
+
+    Raises:
+        SettingsError: the primer holds nothing that the model can go on from.
+    """
+    settings = settings or default_settings(model)
+    rows = _primer_rows(model, settings, primer)
+    normal = Habits.from_dict(model.config.get("habits", {}))
+    done: dict[int, Composition] = {}
+    faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
+    for draw in range(MAX_DRAWS):
+        waiting = [index for index in faults if index not in done]
+        if not waiting:
+            break
+        takes = _draw_takes(model, settings, rows, primer, waiting, draw, on_progress)
+        for index, piece in zip(waiting, takes, strict=True):
+            fault = find_fault(piece, normal)
+            if fault:
+                faults[index].append(fault)
+            if not fault or draw == MAX_DRAWS - 1:
+                done[index] = _finished(model, settings, piece, index, faults[index], bool(fault), primer)
+    return [done[index] for index in range(settings.num_pieces)]
+
+
+def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None) -> Iterator[Piece]:
+    """Composes one piece and yields it again after every row, as it grows.
+
+    Raises:
+        SettingsError: the primer holds nothing that the model can go on from.
+    """
+    rows = _primer_rows(model, settings, primer)
+    headings = _headings(model, settings, primer, [0], 0)
+    for context in _contexts(model, settings, headings, rows, [0], 0):
+        yield model.representation.decode(context.rows(0), headings[0])
+
+
+def default_settings(model: Model, **values: Any) -> ComposeSettings:
+    """Settings with the sampling that the model's recipe recommends; values that are None are left as they are.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
+    return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**values)
+
+
+def read_origin(midi: bytes) -> dict[str, Any]:
+    """How a composed MIDI file was made.
+
+    Raises:
+        MusicReadError: it is no MIDI file.
+        SettingsError: it was not composed by Melody Forge.
+    """
+    text = read_midi(midi)[0].text
+    try:
+        origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
+    except ValueError:
+        origin = None
+    if not isinstance(origin, dict) or not {"model_hash", "settings", "index"} <= origin.keys():
+        raise SettingsError(
+            "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
+        )
+    return origin
+
+
+def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None) -> Composition:
+    """Composes again what a MIDI file says that it is.
+
+    Raises:
+        SettingsError: the model or the primer is not the one it was composed with.
+    """
+    if origin["model_hash"] != model.hash:
+        raise SettingsError(
+            f"The file was composed by the model {origin.get('model')!r} with hash {origin['model_hash']}. Received "
+            f"{model.name!r} with hash {model.hash}. Name the right one with --model."
+        )
+    if origin.get("primer") and (primer is None or _fingerprint(primer) != origin["primer"]):
+        raise SettingsError("The file was composed from a primer. Give the same one with --primer.")
+    return compose(model, ComposeSettings.check(origin["settings"]), primer)[origin["index"]]
+
+
+def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) -> np.ndarray | None:
+    if primer is None:
+        return None
+    rows = model.representation.encode(primer)[: settings.primer_notes]
+    if not len(rows):
+        raise SettingsError(
+            "The primer must hold notes for instruments that the model has learnt. Received none. Choose another primer."
+        )
+    return rows
+
+
+def _draw_takes(
+    model: Model,
+    settings: ComposeSettings,
+    primer_rows: np.ndarray | None,
+    primer: Piece | None,
+    indices: list[int],
+    draw: int,
+    on_progress: Callable[[int], None] | None,
+) -> list[Piece]:
+    """One take of each piece, side by side."""
+    headings = _headings(model, settings, primer, indices, draw)
+    context = None
+    contexts = _contexts(model, settings, headings, primer_rows, indices, draw)
+    for number, context in enumerate(contexts, start=1):
+        if on_progress:
+            on_progress(number)
+    pieces = []
+    for place, heading in enumerate(headings):
+        rows = context.rows(place) if context else model.representation.encode(Piece(np.empty(0)))
+        pieces.append(_closed(model.representation.decode(rows, heading)))
+    return pieces
+
+
+def _contexts(
+    model: Model,
+    settings: ComposeSettings,
+    headings: list[Heading],
+    primer_rows: np.ndarray | None,
+    indices: list[int],
+    draw: int,
+) -> Iterator[Context]:
+    rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
+    length = Length(settings.num_notes, settings.ending == "full")
+    return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows)
+
+
+def _headings(
+    model: Model, settings: ComposeSettings, primer: Piece | None, indices: list[int], draw: int
+) -> list[Heading]:
+    """The primer's tempo and meter, or those of a training piece drawn at random."""
+    if primer is not None:
+        return [heading_of(primer)] * len(indices)
+    known = model.representation.headings
+    return [known[np.random.default_rng([settings.seed, index, draw, 0]).integers(len(known))] for index in indices]
+
+
+def _closed(piece: Piece) -> Piece:
+    """A soft close: what sounds last rings to the end of its bar."""
+    if not len(piece):
+        return piece
+    notes = piece.notes.copy()
+    last = int(notes["onset"].max())
+    _, position, bar_steps = (int(values[0]) for values in piece.bars_at(np.array([last])))
+    to_bar_line = MIN_CLOSE_STEPS if piece.is_performed else max(MIN_CLOSE_STEPS, bar_steps - position)
+    is_pitched = np.array([not track.is_drum for track in piece.tracks])
+    rings = (notes["onset"] == last) & is_pitched[notes["track"]]
+    notes["duration"][rings] = np.maximum(notes["duration"][rings], to_bar_line)
+    return piece.with_notes(notes)
+
+
+def _finished(
+    model: Model,
+    settings: ComposeSettings,
+    piece: Piece,
+    index: int,
+    faults: list[str],
+    is_faulty: bool,
+    primer: Piece | None,
+) -> Composition:
+    origin = {
+        "version": __version__,
+        "recipe": model.recipe.name,
+        "model": model.name,
+        "model_hash": model.hash,
+        "settings": settings.model_dump(),
+        "index": index,
+        "primer": _fingerprint(primer) if primer is not None else None,
+    }
+    notices = [f"drawn again because {fault}" for fault in faults[: len(faults) - is_faulty]]
+    if is_faulty:
+        notices.append(f"kept although {faults[-1]}; a higher temperature or more training may help")
+    text = TEXT_MARK + json.dumps(origin, separators=(",", ":"))
+    return Composition(replace(piece, text=text, name=f"{model.name} {settings.seed}-{index + 1}"), notices, origin)
+
+
+def _fingerprint(piece: Piece) -> str:
+    import hashlib
+
+    return hashlib.sha256(piece.notes.tobytes()).hexdigest()[:16]

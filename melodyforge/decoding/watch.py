@@ -1,0 +1,113 @@
+"""Hears what goes wrong in a composition: loops, silence, stuck notes, crowds of notes.
+
+What is normal is measured on real pieces of the style: a drone is a fault in a fugue, not in bagpipe music.
+Knows pieces; knows no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+
+LONGEST_PERIOD = 32  # onsets in a loop that is looked for
+TOLERANCE = 1.5  # a composition may exceed what real pieces do by this factor
+NORMAL_QUANTILE = 0.98  # of real pieces; the rest are freaks
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How far a piece goes; of a style: how far its pieces go.
+
+    Attributes:
+        loop_onsets: longest stretch of onsets that only repeats what stood up to 32 onsets before.
+        gap_quarters: longest silence, in quarter notes.
+        note_quarters: longest note.
+        polyphony: most notes that sound at once.
+    """
+
+    loop_onsets: float = 48.0
+    gap_quarters: float = 4.0
+    note_quarters: float = 16.0
+    polyphony: float = 6.0
+
+    def to_dict(self) -> dict[str, float]:
+        """For config.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """From config.json; what is missing has its default."""
+        return cls(**{name: float(values[name]) for name in cls().to_dict() if name in values})
+
+
+def measure_habits(piece: Piece) -> Habits:
+    """How far this piece goes; zeros without notes."""
+    notes = piece.notes
+    if not len(notes):
+        return Habits(0.0, 0.0, 0.0, 0.0)
+    onsets, ends = notes["onset"].astype(np.int64), notes["onset"].astype(np.int64) + notes["duration"]
+    sounding_until = np.maximum.accumulate(ends)
+    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)
+    steps = np.concatenate([onsets, ends])
+    changes = np.concatenate([np.ones(len(notes)), -np.ones(len(notes))])
+    order = np.lexsort((changes, steps))  # at one step, notes end before others begin
+    return Habits(
+        float(_longest_loop(_onset_keys(piece))),
+        float(gaps.max()) / STEPS_PER_QUARTER,
+        float(notes["duration"].max()) / STEPS_PER_QUARTER,
+        float(changes[order].cumsum().max()),
+    )
+
+
+def learn_habits(pieces: Iterable[Piece]) -> Habits:
+    """How far the pieces of a style go, freaks left out; never stricter than the defaults."""
+    usual = Habits().to_dict()
+    measured = [measure_habits(piece).to_dict() for piece in pieces]
+    if not measured:
+        return Habits()
+    return Habits(
+        **{
+            name: max(usual[name], float(np.quantile([habits[name] for habits in measured], NORMAL_QUANTILE)))
+            for name in usual
+        }
+    )
+
+
+def find_fault(piece: Piece, normal: Habits) -> str | None:
+    """The first thing that is wrong with a composition, in words; None if all is well."""
+    if not len(piece):
+        return "it has no notes"
+    found = measure_habits(piece)
+    if found.loop_onsets > TOLERANCE * normal.loop_onsets:
+        return f"it repeats itself for {found.loop_onsets:.0f} notes on end"
+    if found.gap_quarters > TOLERANCE * normal.gap_quarters:
+        return f"it falls silent for {found.gap_quarters:.0f} quarter notes"
+    if found.note_quarters > TOLERANCE * normal.note_quarters:
+        return f"a note is stuck for {found.note_quarters:.0f} quarter notes"
+    if found.polyphony > TOLERANCE * normal.polyphony:
+        return f"{found.polyphony:.0f} notes sound at once"
+    return None
+
+
+def _onset_keys(piece: Piece) -> np.ndarray:
+    """One number an onset, equal for equal chords at equal distance; shape (num_onsets,)."""
+    notes = piece.notes
+    onsets, starts = np.unique(notes["onset"], return_index=True)
+    names = notes["pitch"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + notes["track"]
+    chords = np.bitwise_xor.reduceat(names * (names >> np.uint64(7)), starts)
+    return chords + np.diff(onsets, prepend=onsets[:1]).astype(np.uint64)
+
+
+def _longest_loop(keys: np.ndarray) -> int:
+    """Length of the longest stretch that equals what stood a fixed number of onsets before."""
+    longest = 0
+    for period in range(1, min(LONGEST_PERIOD, len(keys) - 1) + 1):
+        differs = np.flatnonzero(keys[period:] != keys[:-period])
+        borders = np.concatenate([[-1], differs, [len(keys) - period]])
+        longest = max(longest, int(np.diff(borders).max()) - 1)
+    return longest

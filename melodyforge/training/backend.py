@@ -1,0 +1,59 @@
+"""What differs between machines and Keras backends: devices, XLA, precision."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training runs on.
+
+    Attributes:
+        num_gpus: GPUs that are used, all of them.
+        strategy: TensorFlow's way of using several devices, or None.
+    """
+
+    num_gpus: int
+    strategy: Any = None
+
+    @property
+    def num_devices(self) -> int:
+        """Devices that share a batch."""
+        return self.strategy.num_replicas_in_sync if self.strategy else 1
+
+    @property
+    def use_xla(self) -> bool:
+        """XLA doubles the speed on the CPU; on a GPU it would keep Keras from the faster cuDNN kernel of the LSTM."""
+        return self.num_gpus == 0
+
+    def scope(self) -> AbstractContextManager:
+        """Where networks and optimizers are to be made."""
+        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
+
+    def describe(self) -> str:
+        """For people."""
+        kind = f"{self.num_gpus} GPU{'s' * (self.num_gpus > 1)}" if self.num_gpus else "CPU"
+        return f"{kind}, Keras {keras.__version__} on {keras.backend.backend()}"
+
+
+def find_machine() -> Machine:
+    """Looks for GPUs; with TensorFlow and several of them, each takes its share of every batch."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        num_gpus = len(tf.config.list_physical_devices("GPU"))
+        return Machine(num_gpus, tf.distribute.MirroredStrategy() if num_gpus > 1 else None)
+    return Machine(sum(device.startswith("gpu") for device in keras.distribution.list_devices()))
+
+
+def set_precision(precision: str, machine: Machine) -> None:
+    """Sets Keras' dtype policy; `auto` means mixed precision on a GPU only."""
+    if precision == "auto":
+        precision = "bfloat16" if machine.num_gpus else "float32"
+    keras.mixed_precision.set_global_policy(precision if precision == "float32" else f"mixed_{precision}")

@@ -1,0 +1,205 @@
+"""From a dataset of pieces to batches of windows: vocabulary, encoded rows on disk, what is held out.
+
+Windows never cross pieces. Knows representations; knows no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from melodyforge.corpus.ragged import Ragged, RaggedWriter
+from melodyforge.corpus.split import split_pieces
+from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import CorpusError
+from melodyforge.files import output_errors
+from melodyforge.music.piece import Piece
+from melodyforge.settings import Recipe
+from melodyforge.tokens import representation_class
+from melodyforge.tokens.representation import Change, Representation
+
+MIN_ROWS = 8  # fewer to train on or to measure on say nothing
+WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
+
+# A stretch of one piece: rows `start` to `stop` - 1 are predicted; row len(rows) is the end of the piece.
+SPAN_DTYPE = np.dtype([("piece", np.int64), ("start", np.int64), ("stop", np.int64)])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training learns from and is measured on.
+
+    Attributes:
+        representation: with its vocabulary, learnt from the training spans only.
+        rows: of every piece.
+        train, held_out: spans, shape (n,), of `SPAN_DTYPE`.
+        is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
+        fingerprint: of the pieces.
+    """
+
+    representation: Representation
+    rows: Ragged
+    train: np.ndarray
+    held_out: np.ndarray
+    is_split_by_piece: bool
+    fingerprint: str
+
+    @property
+    def num_train_rows(self) -> int:
+        """Rows to learn to predict, ends of pieces included."""
+        return num_rows(self.train)
+
+    def train_batch(self, step: int, window: int, batch_size: int, change: RandomChange) -> dict[str, np.ndarray]:
+        """The batch of a training step, the same whenever it is asked for; shapes (batch_size, window, ...)."""
+        rng = np.random.default_rng([change.seed, step])
+        lengths = self.train["stop"] - self.train["start"]
+        spans = self.train[rng.choice(len(self.train), batch_size, p=lengths / lengths.sum())]
+        windows = []
+        for piece, first, stop in spans.tolist():
+            start = first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
+            windows.append(self._window(piece, start, stop, window, change.draw(rng)))
+        return _stacked(windows)
+
+    def held_out_batches(self, batch_size: int, max_rows: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+        """All held-out music in windows that follow one another, or a fixed random part of it.
+
+        The network starts each window knowing nothing of the music before, so figures never flatter.
+        """
+        window = self._held_out_window()
+        starts = [
+            (piece, start, stop)
+            for piece, first, stop in self.held_out.tolist()
+            for start in range(first, stop, window)
+        ]
+        if max_rows is not None:
+            np.random.default_rng(0).shuffle(starts)
+            starts = starts[: max(1, max_rows // window)]
+        starts.sort(key=lambda item: item[2] - item[1])
+        for index in range(0, len(starts), batch_size):
+            group = starts[index : index + batch_size]
+            windows = [self._window(piece, start, stop, window) for piece, start, stop in group]
+            silent = [self._window(group[0][0], group[0][1], group[0][1], window)] * (batch_size - len(group))
+            yield _stacked(windows + silent)  # always one shape: a network is compiled for each
+
+    def targets(self, spans: np.ndarray) -> Iterator[np.ndarray]:
+        """The classes of every row of the spans, shape (num_rows, num_heads); the end of a piece is left out."""
+        names = [f"target_{head.name}" for head in self.representation.heads]
+        for piece, start, stop in spans.tolist():
+            rows = self.rows[piece]
+            stop = min(stop, len(rows))
+            window = self.representation.window(rows, start, stop - start)
+            yield np.stack([window[name] for name in names], axis=1)
+
+    def _held_out_window(self) -> int:
+        lengths = self.held_out["stop"] - self.held_out["start"]
+        quanta = -(-int(np.quantile(lengths, 0.9)) // WINDOW_QUANTUM)
+        return WINDOW_QUANTUM * int(np.clip(quanta, 1, 16))
+
+    def _window(
+        self, piece: int, start: int, stop: int, length: int, change: Change = Change()
+    ) -> dict[str, np.ndarray]:
+        """A window in which nothing at or behind `stop` is asked."""
+        window = self.representation.window(self.rows[piece], start, length, change)
+        if stop < start + length:
+            for head in self.representation.heads:
+                window[f"target_{head.name}"][stop - start :] = -1
+        return window
+
+
+@dataclass(frozen=True)
+class RandomChange:
+    """How far windows are moved and stretched at random."""
+
+    seed: int
+    max_semitones: int
+    max_stretch: float
+
+    def draw(self, rng: np.random.Generator) -> Change:
+        """One change."""
+        semitones = int(rng.integers(-self.max_semitones, self.max_semitones + 1))
+        return Change(semitones, 1.0 + self.max_stretch * float(rng.uniform(-1, 1)))
+
+
+def num_rows(spans: np.ndarray) -> int:
+    """Rows to predict in all spans."""
+    return int((spans["stop"] - spans["start"]).sum())
+
+
+def prepare_data(store: PieceStore, recipe: Recipe, representation: Representation | None = None) -> TrainingData:
+    """Splits, learns the vocabulary and encodes every piece; what was encoded before is read again.
+
+    Args:
+        store: the pieces.
+        recipe: representation, share to hold out, seed.
+        representation: a vocabulary to keep, when a model is trained further.
+
+    Raises:
+        CorpusError: there is too little to learn from.
+    """
+    settings = recipe.training
+    train, held_out = split_pieces(store, settings.held_out, settings.seed)
+    is_split = len(held_out) > 0
+    share = 1.0 if is_split else 1.0 - settings.held_out
+    if representation is None:
+        pieces = (_beginning(store[index], share) for index in train.tolist())
+        representation = representation_class(recipe.representation).fit(recipe.representation, pieces)
+    rows = _encoded(store, representation)
+    if is_split:
+        spans = _whole(rows, train), _whole(rows, held_out)
+    else:
+        whole = _whole(rows, train)
+        cuts = (whole["stop"] * share).astype(np.int64)
+        spans = _spans(train, whole["start"], cuts), _spans(train, cuts, whole["stop"])
+    for part, use in zip(spans, ("to learn from", "to measure on"), strict=True):
+        if num_rows(part) < MIN_ROWS:
+            raise CorpusError(
+                f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
+            )
+    return TrainingData(representation, rows, *spans, is_split, store.fingerprint)
+
+
+def _beginning(piece: Piece, share: float) -> Piece:
+    return piece if share == 1.0 else piece.with_notes(piece.notes[: int(len(piece) * share)])
+
+
+def _whole(rows: Ragged, pieces: np.ndarray) -> np.ndarray:
+    """Spans over pieces that have rows, their ends included."""
+    pieces = pieces[rows.lengths[pieces] > 0]
+    return _spans(pieces, np.zeros(len(pieces), np.int64), rows.lengths[pieces] + 1)
+
+
+def _spans(pieces: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    spans = np.empty(len(pieces), SPAN_DTYPE)
+    spans["piece"], spans["start"], spans["stop"] = pieces, starts, stops
+    return spans[stops > starts]
+
+
+def _encoded(store: PieceStore, representation: Representation) -> Ragged:
+    """The rows of all pieces, kept beside the dataset under a name that tells the vocabulary."""
+    vocabulary = json.dumps([representation.kind, representation.state()], sort_keys=True)
+    digest = hashlib.sha256((store.fingerprint + vocabulary).encode()).hexdigest()[:16]
+    folder = store.folder / f"rows-{digest}"
+    if not folder.is_dir():
+        with output_errors(folder):
+            new = Path(tempfile.mkdtemp(dir=store.folder, prefix=".rows-"))
+            try:
+                with RaggedWriter(new, representation.row_dtype) as writer:
+                    for index in range(len(store)):
+                        writer.append(representation.encode(store[index]))
+                for stale in store.folder.glob("rows-*"):
+                    shutil.rmtree(stale, ignore_errors=True)
+                new.rename(folder)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    return Ragged.open(folder)
+
+
+def _stacked(windows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([window[name] for window in windows]) for name in windows[0]}

@@ -1,0 +1,89 @@
+"""Chooses what a user has left open, from the notes found. Knows numbers only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from melodyforge.settings import Recipe
+from melodyforge.training.data import TrainingData
+
+ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; early stopping shortens it
+MIN_EPOCHS, MAX_EPOCHS = 4, 200
+MIN_STEPS_PER_EPOCH = 25  # a tiny folder's epoch is several passes, so that measuring stays cheap beside learning
+FEW_ROWS = 20_000
+MANY_ROWS = 1_000_000
+TOO_FEW_ROWS = 2_000  # about ten minutes of melody
+MAX_WINDOW = 128
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a training runs.
+
+    Attributes:
+        window: rows in a window.
+        batch_size: windows in a step.
+        transpose: semitones up and down.
+        steps_per_epoch: steps after which the network is measured and saved.
+        epochs: at most.
+        minutes: wall time at most, or None.
+    """
+
+    window: int
+    batch_size: int
+    transpose: int
+    steps_per_epoch: int
+    epochs: int
+    minutes: float | None
+
+    @property
+    def num_steps(self) -> int:
+        """Steps in all, unless time or patience runs out."""
+        return self.steps_per_epoch * self.epochs
+
+    def to_dict(self) -> dict[str, int | float | None]:
+        """For files."""
+        return asdict(self)
+
+
+def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1) -> Plan:
+    """The recipe's wishes, and choices that suit the number of notes where it has none."""
+    wished, rows = recipe.training, data.num_train_rows
+    window = wished.window or _window(data)
+    usual_batch = 16 if rows < FEW_ROWS else 32 if rows < MANY_ROWS else 64
+    batch_size = wished.batch_size or usual_batch * num_devices
+    rows_per_step = window * batch_size
+    steps_per_epoch = max(MIN_STEPS_PER_EPOCH, -(-rows // rows_per_step))
+    suitable = round(ROWS_TO_LEARN / (steps_per_epoch * rows_per_step))
+    epochs = wished.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, suitable))
+    transpose = 5 if wished.transpose is None else wished.transpose
+    return Plan(window, batch_size, transpose, steps_per_epoch, epochs, wished.minutes)
+
+
+def describe_plan(plan: Plan, data: TrainingData) -> list[str]:
+    """What was found and chosen, in plain lines."""
+    held_out = "pieces" if data.is_split_by_piece else "ends of pieces"
+    count = len(data.held_out)
+    lines = [
+        f"{data.num_train_rows:,} notes or events to learn from in {len(data.train)} pieces; "
+        f"{count} {held_out} kept apart to measure on",
+        f"window {plan.window}, batch {plan.batch_size}, moved by up to {plan.transpose} semitones, "
+        f"{plan.steps_per_epoch} steps an epoch, {plan.epochs} epochs at most"
+        + (f", {plan.minutes:g} minutes at most" if plan.minutes else ""),
+    ]
+    if data.num_train_rows < TOO_FEW_ROWS:
+        lines.append(
+            f"This is too little to learn a style from (fewer than {TOO_FEW_ROWS:,}): expect near copies. "
+            "Add more music."
+        )
+    return lines
+
+
+def _window(data: TrainingData) -> int:
+    """The largest power of two, 16 to `MAX_WINDOW`, that at least half of the pieces fill."""
+    lengths = sorted((data.train["stop"] - data.train["start"]).tolist())
+    median = lengths[len(lengths) // 2]
+    window = MAX_WINDOW
+    while window > 16 and window > median:
+        window //= 2
+    return window

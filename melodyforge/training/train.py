@@ -1,0 +1,391 @@
+"""Trains the network of a recipe: one epoch after another, measured, saved, and able to go on after anything.
+
+Knows data, networks and model folders. Does not know terminals or web pages: a `Watcher` is told what happens.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
+from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import CorpusError
+from melodyforge.networks import build_learner, build_network
+from melodyforge.settings import Recipe, TrainingSettings
+from melodyforge.tokens import representation_class
+from melodyforge.training.backend import Machine, find_machine, keras, set_precision
+from melodyforge.training.checkpoint import checkpoint_path, read_facts, restore_checkpoint, save_checkpoint
+from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
+from melodyforge.training.plan import Plan, describe_plan, make_plan
+
+SECONDS_BETWEEN_CHECKPOINTS = 45.0
+LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
+MAX_ROWS_MEASURED = 40_000  # held-out rows measured after each epoch; all of them at the end
+HISTORY_COLUMNS = ("epoch", "steps", "seconds", "learning_rate", "train_nats", "held_out_nats", "rows_per_second")
+
+
+class Watcher:
+    """Is told how a training goes. This one says nothing; scripts and the web app say more."""
+
+    def planned(self, lines: list[str]) -> None:
+        """Before the first step: what was found and chosen."""
+
+    def stepped(self, progress: Progress, plan: Plan, nats: float, rows_per_second: float) -> None:
+        """After a step; `nats` is the mean of this epoch so far."""
+
+    def epoch_ended(self, row: dict[str, float], is_best: bool, latest_model: Path) -> None:
+        """After an epoch was measured and saved; `latest_model` is a model folder with the weights of now."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come; kept in every checkpoint.
+
+    Attributes:
+        step: steps taken.
+        seconds: wall time spent, over all runs.
+        best_nats: lowest held-out nats a row so far.
+        stale_epochs: epochs since then.
+        history: one row an epoch, of `HISTORY_COLUMNS`.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_nats: float = math.inf
+    stale_epochs: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def learning_share(self, plan: Plan) -> float:
+        """How much of the training is over, 0 to 1, by steps or by time, whichever is farther."""
+        by_time = self.seconds / (60 * plan.minutes) if plan.minutes else 0.0
+        return min(1.0, max(self.step / plan.num_steps, by_time))
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a training ended.
+
+    Attributes:
+        model_dir: the model folder with the best weights, if there is one yet.
+        reason: why it ended, in words.
+        is_interrupted: whether there is more to do for `--resume`.
+        metrics: as in metrics.json.
+    """
+
+    model_dir: Path
+    reason: str
+    is_interrupted: bool
+    metrics: dict[str, Any]
+
+
+def train_model(
+    store: PieceStore, recipe: Recipe, model_dir: Path, watcher: Watcher | None = None, start_from: Path | None = None
+) -> Result:
+    """Trains a model from the beginning, or from the weights of another.
+
+    Args:
+        store: the pieces.
+        recipe: how.
+        model_dir: where the model folder is to be.
+        watcher: is told how it goes.
+        start_from: a model folder whose network and vocabulary are trained further.
+
+    Raises:
+        CorpusError: there is too little to learn from.
+        ModelFolderError: `start_from` cannot be used.
+        OutputError: the model cannot be saved.
+    """
+    source = load_model(start_from) if start_from else None
+    if source:
+        kept = {"representation": source.recipe.representation, "network": source.recipe.network}
+        recipe = recipe.model_copy(update=kept)
+    data = prepare_data(store, recipe, source.representation if source else None)
+    machine = find_machine()
+    plan = make_plan(data, recipe, machine.num_devices)
+    training = Training(data, recipe, plan, machine, model_dir, watcher or Watcher())
+    if start_from:
+        training.network.load_weights(start_from / WEIGHTS_FILE)
+    return training.run()
+
+
+def resume_training(
+    store: PieceStore, model_dir: Path, watcher: Watcher | None = None, changes: dict[str, Any] | None = None
+) -> Result:
+    """Goes on with a training that was interrupted.
+
+    Args:
+        store: the pieces, unchanged.
+        model_dir: of the model.
+        watcher: is told how it goes.
+        changes: training settings to change: `epochs`, `minutes`, `patience`.
+
+    Raises:
+        ModelFolderError: there is nothing to go on with.
+        CorpusError: the music has changed since.
+    """
+    path = checkpoint_path(model_dir)
+    facts = read_facts(path)
+    if facts["fingerprint"] != store.fingerprint:
+        raise CorpusError(
+            f"Expected the music that {model_dir.name!r} was being trained on. Received other music. "
+            "Bring the files back, or start anew without --resume."
+        )
+    recipe = Recipe.check(facts["recipe"])
+    changed = {name: value for name, value in (changes or {}).items() if value is not None}
+    recipe = recipe.changed(training=recipe.training.changed(**changed).model_dump())
+    kind = representation_class(recipe.representation)
+    data = prepare_data(store, recipe, kind.from_state(recipe.representation, facts["vocabulary"]))
+    progress = Progress(**facts["progress"])
+    if "minutes" in changed:  # of this run; the plan counts those of all runs
+        changed["minutes"] += progress.seconds / 60
+    plan = Plan(**facts["plan"] | {name: changed[name] for name in ("epochs", "minutes") if name in changed})
+    training = Training(data, recipe, plan, find_machine(), model_dir, watcher or Watcher())
+    restore_checkpoint(path, training.variables)
+    training.progress = progress
+    return training.run()
+
+
+class Training:
+    """One training, from making the network to the last save."""
+
+    def __init__(
+        self, data: TrainingData, recipe: Recipe, plan: Plan, machine: Machine, model_dir: Path, watcher: Watcher
+    ) -> None:
+        self.data, self.recipe, self.plan, self.machine = data, recipe, plan, machine
+        self.model_dir, self.watcher = model_dir, watcher
+        self.progress = Progress()
+        settings = recipe.training
+        keras.utils.set_random_seed(settings.seed)
+        set_precision(settings.precision, machine)
+        with machine.scope():
+            self.network = build_network(data.representation, recipe.network)
+            self.learner = build_learner(self.network, data.representation)
+            optimizer = keras.optimizers.AdamW(
+                settings.learning_rate, weight_decay=settings.weight_decay, clipnorm=settings.clip_norm
+            )
+            optimizer.exclude_from_weight_decay(var_names=["bias"])
+            self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla)
+            optimizer.build(self.learner.trainable_variables)
+        self._clock = self._saved = time.monotonic()
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that changes while training, in a fixed order."""
+        return [*self.learner.variables, *self.learner.optimizer.variables]
+
+    def run(self) -> Result:
+        """Trains until the plan is fulfilled, time or patience has run out, or the user stops it."""
+        lines = describe_plan(self.plan, self.data)
+        self.watcher.planned([*lines, f"{self.network.count_params():,} weights, on {self.machine.describe()}"])
+        self._clock = time.monotonic()
+        try:
+            while (reason := self._reason_to_end()) is None:
+                nats, rate = self._train_epoch()
+                self._measure_and_save(nats, rate)
+        except KeyboardInterrupt:
+            self.save_checkpoint()
+            return Result(self.model_dir, "stopped by you", True, {})
+        return Result(self.model_dir, reason, False, self._finish(reason))
+
+    def save_checkpoint(self) -> None:
+        """Writes down where the training stands."""
+        self.tick()
+        facts = {
+            "recipe": self.recipe.model_dump(),
+            "plan": self.plan.to_dict(),
+            "progress": asdict(self.progress),
+            "vocabulary": self.data.representation.state(),
+            "fingerprint": self.data.fingerprint,
+        }
+        save_checkpoint(checkpoint_path(self.model_dir), self.variables, facts)
+        self._saved = time.monotonic()
+
+    def save_checkpoint_when_due(self) -> None:
+        """So that a machine that fails costs less than a minute."""
+        if time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
+            self.save_checkpoint()
+
+    def tick(self) -> None:
+        """Counts the time since the last tick."""
+        now = time.monotonic()
+        self.progress.seconds += now - self._clock
+        self._clock = now
+
+    @property
+    def is_time_over(self) -> bool:
+        """Whether the user's minutes are spent."""
+        return bool(self.plan.minutes) and self.progress.seconds >= 60 * self.plan.minutes
+
+    def _reason_to_end(self) -> str | None:
+        if self.progress.step >= self.plan.num_steps:
+            return f"all {self.plan.epochs} epochs are done"
+        if self.is_time_over:
+            return "the time is over"
+        if self.progress.stale_epochs >= self.recipe.training.patience:
+            return f"no progress on held-out music for {self.progress.stale_epochs} epochs"
+        return None
+
+    def _train_epoch(self) -> tuple[float, float]:
+        """Trains to the end of the epoch under way, or of the time.
+
+        Returns:
+            Mean nats a row, and rows a second.
+        """
+        first, began = self.progress.step, self.progress.seconds
+        num_steps = self.plan.steps_per_epoch - first % self.plan.steps_per_epoch
+        batches = Batches(self.data, self.plan, self.recipe, first, num_steps)
+        fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[EveryStep(self)])
+        self.tick()
+        num_rows_seen = (self.progress.step - first) * self.plan.batch_size * self.plan.window
+        return fitted.history["loss"][-1], num_rows_seen / (self.progress.seconds - began)
+
+    def _measure_and_save(self, train_nats: float, rows_per_second: float) -> None:
+        """Ends an epoch: held-out nats, history, the model when it is the best so far, the checkpoint."""
+        nats = self._measure(MAX_ROWS_MEASURED)
+        progress = self.progress
+        self.tick()
+        row = {
+            "epoch": len(progress.history) + 1,
+            "steps": progress.step,
+            "seconds": round(progress.seconds, 1),
+            "learning_rate": float(self.learner.optimizer.learning_rate),
+            "train_nats": train_nats,
+            "held_out_nats": sum(nats.values()),
+            "rows_per_second": round(rows_per_second),
+        }
+        is_best = row["held_out_nats"] < progress.best_nats
+        progress.history.append(row)
+        progress.best_nats = min(progress.best_nats, row["held_out_nats"])
+        progress.stale_epochs = 0 if is_best else progress.stale_epochs + 1
+        latest = checkpoint_path(self.model_dir).with_suffix("")
+        metrics = self._metrics(nats, "training goes on")
+        for folder in [latest, self.model_dir] if is_best else [latest]:
+            self._save_model(folder, metrics)
+        self.save_checkpoint()
+        self._log(row)
+        self.watcher.epoch_ended(row, is_best, latest)
+
+    def _finish(self, reason: str) -> dict[str, Any]:
+        """Measures the best weights on all held-out music and writes down what came out."""
+        self.save_checkpoint()
+        self.network.load_weights(self.model_dir / WEIGHTS_FILE)
+        metrics = self._metrics(self._measure(None), reason)
+        self._save_model(self.model_dir, metrics)
+        shutil.rmtree(checkpoint_path(self.model_dir).with_suffix(""), ignore_errors=True)
+        return metrics
+
+    def _measure(self, max_rows: int | None) -> dict[str, float]:
+        """Held-out nats a row, by head."""
+        heads = self.data.representation.heads
+        total, rows = np.zeros(len(heads)), 0
+        for batch in self.data.held_out_batches(self.plan.batch_size, max_rows):
+            total += self.learner.predict_on_batch(batch).sum(axis=(0, 1))
+            rows += int((batch[f"target_{heads[0].name}"] >= 0).sum())
+        return {head.name: float(nats) / rows for head, nats in zip(heads, total, strict=True)}
+
+    def _metrics(self, nats_by_head: dict[str, float], reason: str) -> dict[str, Any]:
+        return {
+            "held_out_nats": sum(nats_by_head.values()),
+            "held_out_nats_by_head": nats_by_head,
+            "unit": "nats a row, ends of pieces included",
+            "num_train_rows": self.data.num_train_rows,
+            "num_held_out_rows": num_rows(self.data.held_out),
+            "is_split_by_piece": self.data.is_split_by_piece,
+            "epochs": len(self.progress.history),
+            "seconds": round(self.progress.seconds, 1),
+            "ended_because": reason,
+        }
+
+    def _save_model(self, folder: Path, metrics: dict[str, Any]) -> None:
+        config = {"plan": self.plan.to_dict(), "data_fingerprint": self.data.fingerprint, "keras": keras.__version__}
+        parts = ModelParts(
+            self.recipe, self.data.representation, self.network.save_weights, config, metrics, self._history_csv()
+        )
+        save_model(folder, parts)
+
+    def _history_csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(self.progress.history)
+        return text.getvalue()
+
+    def _log(self, row: dict[str, float]) -> None:
+        """TensorBoard logs, where TensorFlow is there to write them."""
+        if keras.backend.backend() != "tensorflow":
+            return
+        import tensorflow as tf
+
+        folder = checkpoint_path(self.model_dir).parent / "tensorboard" / self.model_dir.name
+        with tf.summary.create_file_writer(str(folder)).as_default(step=int(row["steps"])):
+            for name in HISTORY_COLUMNS[3:]:
+                tf.summary.scalar(name, row[name])
+
+
+class Batches(keras.utils.PyDataset):
+    """The batches of some steps, made in threads beside the training."""
+
+    def __init__(self, data: TrainingData, plan: Plan, recipe: Recipe, first_step: int, num_steps: int) -> None:
+        super().__init__(workers=2, max_queue_size=8)
+        self._data, self._plan, self._first_step, self._num_steps = data, plan, first_step, num_steps
+        self._change = RandomChange(recipe.training.seed, plan.transpose, recipe.training.stretch)
+        self._first_target = f"target_{data.representation.heads[0].name}"
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return self._num_steps
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Arrays for the learner, and which rows are asked, shape (batch_size, window)."""
+        batch = self._data.train_batch(self._first_step + index, self._plan.window, self._plan.batch_size, self._change)
+        return batch, (batch[self._first_target] >= 0).astype(np.float32)
+
+
+class EveryStep(keras.callbacks.Callback):
+    """Learning rate before each step; clock, checkpoint and watcher after it."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self._training = training
+        self._began, self._first = training.progress.seconds, training.progress.step
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Sets the learning rate."""
+        training = self._training
+        share = training.progress.learning_share(training.plan)
+        self.model.optimizer.learning_rate = learning_rate(training.recipe.training, share)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Counts the step."""
+        training, progress, plan = self._training, self._training.progress, self._training.plan
+        progress.step += 1
+        training.tick()
+        rows = (progress.step - self._first) * plan.batch_size * plan.window
+        rate = rows / max(1e-9, progress.seconds - self._began)
+        training.watcher.stepped(progress, plan, float((logs or {})["loss"]), rate)
+        training.save_checkpoint_when_due()
+        if training.is_time_over:
+            self.model.stop_training = True
+
+
+def learning_rate(settings: TrainingSettings, share: float) -> float:
+    """A linear rise, then half a cosine down to `LOWEST_RATE_SHARE` (Loshchilov & Hutter, 2017)."""
+    if share < settings.warmup:
+        return settings.learning_rate * max(LOWEST_RATE_SHARE, share / settings.warmup)
+    falling = (share - settings.warmup) / (1 - settings.warmup)
+    height = LOWEST_RATE_SHARE + (1 - LOWEST_RATE_SHARE) * (1 + math.cos(math.pi * falling)) / 2
+    return settings.learning_rate * height
+
+
+def mean_nats(asked: Any, nats: Any) -> Any:
+    """The loss: nats a row. Shapes (batch, window) and (batch, window, num_heads)."""
+    return keras.ops.sum(nats) / keras.ops.maximum(keras.ops.sum(asked), 1.0)
