@@ -55,7 +55,7 @@ def test_note_without_length_gets_one_step() -> None:
 def test_note_written_twice_is_kept_once_with_the_louder_velocity() -> None:
     piece, repairs = read_midi(midi(track((0, on(60, 40)), (0, on(60, 90)), (480, off(60)), (0, off(60)))))
     assert piece.notes.tolist() == [(0, 24, 0, 60, 90)]
-    assert repairs == ["1 note written twice in one track were dropped"]
+    assert repairs == ["1 note written twice in one track, kept once"]
 
 
 def test_note_that_never_ends_is_dropped() -> None:

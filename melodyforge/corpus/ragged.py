@@ -7,8 +7,6 @@ are, writing and reading hold only the row at hand in memory.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -19,7 +17,7 @@ OFFSETS_FILE = "offsets.npy"
 
 
 class NpyWriter:
-    """Writes a one-dimensional `.npy` file of a length that is known only at the end."""
+    """Writes a one-dimensional `.npy` file of a length that is known only at the end; use `contextlib.closing`."""
 
     def __init__(self, path: Path, dtype: np.dtype | type) -> None:
         self.dtype = np.dtype(dtype)
@@ -46,7 +44,7 @@ class NpyWriter:
 
 
 class RaggedWriter:
-    """Writes the rows of a `Ragged`, one after another."""
+    """Writes the rows of a `Ragged`, one after another; use `contextlib.closing`."""
 
     def __init__(self, folder: Path, dtype: np.dtype | type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,14 +61,6 @@ class RaggedWriter:
         """Finishes both files; the rows can be read from now on."""
         self._values.close()
         self._offsets.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Ragged:

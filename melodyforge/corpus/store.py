@@ -25,7 +25,7 @@ METER_DTYPE = np.dtype([("onset", np.int32), ("numerator", np.int16), ("denomina
 
 
 class PieceStoreWriter:
-    """Writes pieces one after another into a folder that `PieceStore` opens."""
+    """Writes pieces one after another into a folder that `PieceStore` opens; use `contextlib.closing`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,16 +49,20 @@ class PieceStoreWriter:
         self._digest.update(piece.notes.tobytes())
         self._digest.update(facts.tobytes())
 
-    def close(self, families: np.ndarray | None = None, source: str = "") -> None:
-        """Finishes the folder.
+    def close(self) -> None:
+        """Closes the files; without `finish` before, the folder is no dataset."""
+        for writer in (self._notes, self._tempos, self._meters, self._facts, self._styles):
+            writer.close()
+
+    def finish(self, families: np.ndarray | None = None, source: str = "") -> None:
+        """Makes the folder a dataset.
 
         Args:
             families: a number for each piece, equal for pieces too similar to be parted by a
                 split; int32, shape (num_pieces,). None: each piece is a family.
             source: what identifies the files that the pieces came from.
         """
-        for writer in (self._notes, self._tempos, self._meters, self._facts, self._styles):
-            writer.close()
+        self.close()
         if families is None:
             families = np.arange(self._styles.length)
         np.save(self._folder / "families.npy", np.asarray(families, np.int32))

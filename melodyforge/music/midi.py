@@ -246,7 +246,7 @@ def _in_order_without_copies(notes: np.ndarray, repairs: list[str]) -> np.ndarra
     is_copy[1:] = True
     for field in ("onset", "track", "pitch", "duration"):
         is_copy[1:] &= notes[field][1:] == notes[field][:-1]
-    _count_repair(repairs, int(is_copy.sum()), "written twice in one track were dropped")
+    _count_repair(repairs, int(is_copy.sum()), "written twice in one track, kept once")
     return notes[~is_copy] if is_copy.any() else notes
 
 

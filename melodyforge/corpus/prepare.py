@@ -1,0 +1,192 @@
+"""From a folder of strangers' music files to a clean dataset: read, report, part the doubles, store.
+
+Does not know tokens, models or the terminal.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from melodyforge.corpus.duplicates import NUM_HASHES, Relations, compute_fingerprint, find_relations
+from melodyforge.corpus.files import MusicFile, find_music_files, identify_files
+from melodyforge.corpus.ragged import NpyWriter
+from melodyforge.corpus.reading import READER_VERSION, FileResult, read_files
+from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileReport
+from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
+from melodyforge.errors import CorpusError, OutputError
+from melodyforge.files import output_errors
+
+UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
+SIGNATURES_FILE = "signatures.npy"
+ABANDONED_SECONDS = 24 * 3600  # an unfinished folder older than this belongs to a run that was killed
+FINGERPRINTS_IN_MEMORY = 512
+MAX_REASONS_IN_ERROR = 3
+
+Progress = Callable[[int, int], None]  # files done, files in all
+
+
+@dataclass
+class _Reading:
+    """What came out of all files, before doubles are parted.
+
+    Attributes:
+        report: one entry a file; duplicates are not marked yet.
+        file_of_piece: for each piece the number of its file.
+    """
+
+    report: CorpusReport = field(default_factory=CorpusReport)
+    file_of_piece: list[int] = field(default_factory=list)
+
+
+def prepare_corpus(
+    midi_dir: Path,
+    dataset_dir: Path,
+    *,
+    num_workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> PieceStore:
+    """Makes a folder of music files into a dataset; a folder that has not changed is not read again.
+
+    Args:
+        midi_dir: where the files lie; subfolders name styles.
+        dataset_dir: where the dataset and its report go; replaced as a whole, at the end.
+        num_workers: reading processes; None for as many as there are processors.
+        on_progress: called with the number of files read and of all files.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        CorpusError: there are no music files, or none of them can be used.
+        OutputError: the dataset cannot be written.
+    """
+    files = find_music_files(midi_dir)
+    if not files:
+        raise CorpusError(
+            f"No MIDI files found in {midi_dir}. Put .mid files there, "
+            "or fetch some: python preprocess.py --list-corpora"
+        )
+    source = f"{READER_VERSION}.{STORE_VERSION}.{identify_files(files)}"
+    if _is_current(dataset_dir, source):
+        return PieceStore(dataset_dir)
+    with output_errors(dataset_dir), _replacing(dataset_dir) as folder:
+        reading = _read_all(files, folder / UNSIFTED_FOLDER, num_workers, on_progress)
+        _sift(folder, reading, source)
+    return PieceStore(dataset_dir)
+
+
+def _is_current(dataset_dir: Path, source: str) -> bool:
+    """Whether the dataset was made from these very files."""
+    try:
+        return read_index(dataset_dir)["source"] == source and (dataset_dir / REPORT_FILE).is_file()
+    except (CorpusError, KeyError):
+        return False
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Gives a new folder that takes the place of `folder` when all has gone well, and vanishes otherwise."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / INDEX_FILE).is_file():
+        raise OutputError(f"Expected a dataset or an empty folder. Received {folder} with other files. Choose another.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{folder.name}.unfinished-"
+    for abandoned in folder.parent.glob(f"{prefix}*"):
+        if abandoned.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+            shutil.rmtree(abandoned, ignore_errors=True)
+    workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        finished, former = workplace / "new", workplace / "former"
+        finished.mkdir()
+        yield finished
+        if folder.exists():
+            folder.replace(former)
+        finished.replace(folder)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _read_all(files: list[MusicFile], folder: Path, num_workers: int | None, on_progress: Progress | None) -> _Reading:
+    """Reads every file into a store at `folder`, doubles included, with their signatures beside it."""
+    reading = _Reading()
+    with (
+        closing(PieceStoreWriter(folder)) as writer,
+        closing(NpyWriter(folder / SIGNATURES_FILE, np.uint32)) as signatures,
+        closing(read_files(files, num_workers)) as results,
+    ):
+        for number, (file, result) in enumerate(results):
+            for read_piece in result.pieces:
+                writer.append(read_piece.piece)
+                signatures.append(read_piece.signature)
+                reading.file_of_piece.append(number)
+            reading.report.files.append(_report_on(file, result))
+            if on_progress:
+                on_progress(number + 1, len(files))
+        writer.finish()
+    if not reading.file_of_piece:
+        raise CorpusError(_explain_nothing_usable(reading.report))
+    return reading
+
+
+def _report_on(file: MusicFile, result: FileResult) -> FileReport:
+    """What became of a file, as far as the file itself says."""
+    if not result.pieces:
+        return FileReport(file.name, Fate.SKIPPED, [result.error])
+    repairs = list(dict.fromkeys(repair for piece in result.pieces for repair in piece.repairs))
+    num_notes = sum(len(piece.piece) for piece in result.pieces)
+    return FileReport(file.name, Fate.REPAIRED if repairs else Fate.USED, repairs, len(result.pieces), num_notes)
+
+
+def _explain_nothing_usable(report: CorpusReport) -> str:
+    """One line that names the most frequent reasons."""
+    reasons = report.count_reasons(Fate.SKIPPED)
+    named = " ".join(f"{count} x: {reason}" for reason, count in reasons[:MAX_REASONS_IN_ERROR])
+    return f"Expected music that can be read. Received {len(report.files)} files of which none can be used. {named}"
+
+
+def _sift(folder: Path, reading: _Reading, source: str) -> None:
+    """Makes the unsifted pieces into the final dataset at `folder`, and removes them."""
+    unsifted = PieceStore(folder / UNSIFTED_FOLDER)
+    relations = _relate(unsifted)
+    kept = np.flatnonzero(relations.duplicate_of < 0)
+    _mark_duplicates(reading, relations, unsifted.lengths)
+    reading.report.save(folder / REPORT_FILE)
+    _, families = np.unique(relations.families[kept], return_inverse=True)
+    with closing(PieceStoreWriter(folder)) as writer:
+        for index in kept.tolist():
+            writer.append(unsifted[index])
+        writer.finish(families, source)
+    shutil.rmtree(folder / UNSIFTED_FOLDER)
+
+
+def _relate(store: PieceStore) -> Relations:
+    """Finds the doubles and the families of a store with signatures."""
+    signatures = np.load(store.folder / SIGNATURES_FILE, mmap_mode="r").reshape(-1, NUM_HASHES)
+
+    @lru_cache(maxsize=FINGERPRINTS_IN_MEMORY)
+    def fingerprint_of(index: int) -> np.ndarray:
+        return compute_fingerprint(store[index])
+
+    return find_relations(signatures, fingerprint_of)
+
+
+def _mark_duplicates(reading: _Reading, relations: Relations, lengths: np.ndarray) -> None:
+    """Puts into the report what the pieces of each file are duplicates of."""
+    for index in np.flatnonzero(relations.duplicate_of >= 0).tolist():
+        file = reading.report.files[reading.file_of_piece[index]]
+        original = reading.report.files[reading.file_of_piece[int(relations.duplicate_of[index])]]
+        file.num_pieces -= 1
+        file.num_notes -= int(lengths[index])
+        detail = f"duplicate of {original.name}"
+        if detail not in file.details:
+            file.details.append(detail)
+        if not file.num_pieces:
+            file.fate = Fate.DUPLICATE

@@ -1,0 +1,85 @@
+"""Makes a folder of music files into a dataset, and says what became of every file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from melodyforge.cli import Parser, run
+from melodyforge.settings import DATASET_DIR, MIDI_DIR
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the script."""
+    arguments = parse_arguments(argv)
+    if arguments.list_corpora:
+        print_corpora()
+        return
+    for name in arguments.corpus:
+        fetch_named_corpus(name, arguments.midi_dir, arguments.workers)
+    prepare(arguments.midi_dir, arguments.workers)
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = Parser(prog="preprocess.py", description=__doc__)
+    parser.add_argument(
+        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
+    )
+    parser.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
+    parser.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
+    parser.add_argument("--workers", type=num_workers, metavar="N", help="reading processes (default: one a processor)")
+    return parser.parse_args(argv)
+
+
+def num_workers(text: str) -> int:
+    """A number of processes, at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, received {text}")
+    return int(text)
+
+
+def print_corpora() -> None:
+    """Shows what can be fetched."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from melodyforge.corpus.builtin import list_corpora
+
+    table = Table("name", "what it is", "pieces", "licence", box=None)
+    for corpus in list_corpora():
+        table.add_row(corpus.name, corpus.title, f"{corpus.num_pieces:,}", corpus.licence)
+    Console().print(table)
+
+
+def fetch_named_corpus(name: str, midi_dir: Path, workers: int | None) -> None:
+    """Puts a corpus among the user's files."""
+    from melodyforge.corpus.builtin import fetch_corpus
+    from melodyforge.progress import show_progress
+
+    with show_progress(f"Fetching {name}", "pieces") as on_progress:
+        paths = fetch_corpus(name, midi_dir, num_workers=workers, on_progress=on_progress)
+    print(f"{name}: {len(paths):,} files in {midi_dir}")
+
+
+def prepare(midi_dir: Path, workers: int | None) -> None:
+    """Makes the dataset and prints the report."""
+    from rich.console import Console
+
+    from melodyforge.corpus.prepare import prepare_corpus
+    from melodyforge.corpus.report import REPORT_FILE, CorpusReport, print_report
+    from melodyforge.progress import show_progress
+
+    started = time.perf_counter()
+    with show_progress("Reading", "files") as on_progress:
+        store = prepare_corpus(midi_dir, DATASET_DIR, num_workers=workers, on_progress=on_progress)
+    seconds = time.perf_counter() - started
+    report_path = store.folder / REPORT_FILE
+    print_report(CorpusReport.load(report_path), report_path, Console())
+    print(f"{len(store):,} pieces with {store.num_notes:,} notes in {store.folder} ({seconds:.1f} s)")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
