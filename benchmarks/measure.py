@@ -90,8 +90,10 @@ def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) 
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
-    for heading, justify in (("figure", "left"), ("value", "right"), ("unit", "left"), ("to reach", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("to reach", justify="right")
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.target)
     Console().print(table)
@@ -99,7 +101,7 @@ def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) 
     RESULTS_DIR.mkdir(exist_ok=True)
     path = RESULTS_DIR / f"{name}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"Wrote {path.relative_to(Path.cwd(), walk_up=True) if sys.version_info >= (3, 12) else path}")
+    print(f"Wrote {path}")
 
 
 def _seconds(function: Callable[[], Any]) -> float:

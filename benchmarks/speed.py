@@ -7,18 +7,74 @@ Only ratios are worth quoting; the targets hold for them. Memory is measured in 
 
 from __future__ import annotations
 
-import argparse
 import os
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.measure import Figure, median_seconds, report, run_alone
+import numpy as np
+
+from benchmarks.measure import Figure, median_seconds, report, run_alone, run_command
 from benchmarks.samples import midi_files
+from melodyforge.bundle import list_models
 from melodyforge.cli import Parser, run
+from melodyforge.settings import PROJECT_DIR, NetworkSettings, RepresentationSettings, SamplingSettings
 
-NUM_READ_FILES = 20  # music21 takes a second for about 15
+if TYPE_CHECKING:
+    import keras
+
+    from melodyforge.decoding.network import DecodingNetwork
+    from melodyforge.tokens.representation import Representation
+
+NUM_FILES = 20  # music21 reads about 15 a second
 UNITS, NUM_LAYERS = 256, 3  # the network of the `classic` and `forge` recipes
+TRAINING_SHAPES = ((64, 50), (64, 256))  # windows at once, length of each; the first is the tutorial's
 MATRIX_SIZE = 2048
+PREDICT_WINDOW = 50  # events that `model.predict` is shown for each note
+PREDICTED_NOTES = 50  # enough for a mean; the time per note is steady
+COMPOSED_NOTES = 500
+LONG_NOTES = 10_000
+PIECES_AT_ONCE = 64
+
+
+def main() -> None:
+    """Measures everything and reports it."""
+    parser = Parser(prog="-m benchmarks.speed", description=__doc__)
+    parser.add_argument("--midi-dir", type=Path, metavar="DIR", help="files to read (default: fiddle tunes of music21)")
+    arguments = parser.parse_args()
+    figures = starting()  # first, while this process is small
+    files = midi_files(arguments.midi_dir, NUM_FILES)
+    figures += run_alone(reading, files)[0]
+    for shape in TRAINING_SHAPES:
+        figures += run_alone(training, *shape)[0]
+    figures += run_alone(composing, files)[0]
+    figures += run_alone(composing_at_length, files)[0]
+    report("speed", "Speed", figures, num_files=len(files), units=UNITS, num_layers=NUM_LAYERS)
+
+
+def starting() -> list[Figure]:
+    """Whole processes from a cold start."""
+    figures = []
+    for script in sorted(PROJECT_DIR.glob("*.py")):
+        if script.name != "app.py":
+            seconds = median_seconds(partial(run_command, str(script), "--help"))
+            figures.append(Figure(f"{script.name} --help", seconds, "s"))
+    if not list_models():
+        print("note: there is no model yet, so generate_music.py is not measured; run `make music` first")
+        return figures
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("generate_music.py", "--num-notes", str(COMPOSED_NOTES), "--output", f"{folder}/piece.mid")
+        run_command(*options)  # fills the cache of compiled Python
+        whole = run_command(*options)
+        imports = run_command("-X", "importtime", *options).output
+    return [
+        *figures,
+        Figure(f"generate_music.py, {COMPOSED_NOTES} notes", whole.seconds, "s", "<= 1.5"),
+        Figure("its memory", whole.peak_mb, "MB", "<= 250"),
+        Figure("its imports of TensorFlow", "tensorflow" in imports, "", "0"),
+    ]
 
 
 def reading(files: list[Path]) -> list[Figure]:
@@ -26,7 +82,6 @@ def reading(files: list[Path]) -> list[Figure]:
     from music21 import converter
 
     from melodyforge.music.midi import read_midi
-    from melodyforge.settings import RepresentationSettings
     from melodyforge.tokens.notes import NotesRepresentation
 
     contents = [(path.read_bytes(), path.name) for path in files]
@@ -66,7 +121,6 @@ def _lstm_flop(batch_size: int, window: int) -> float:
 
 def _training_step_seconds(batch_size: int, window: int) -> float:
     import keras
-    import numpy as np
 
     inputs = keras.Input((window, UNITS))
     hidden = inputs
@@ -85,3 +139,82 @@ def _matrix_product_seconds() -> float:
     matrix = tf.random.normal((MATRIX_SIZE, MATRIX_SIZE))
     product = tf.function(tf.matmul)
     return median_seconds(lambda: product(matrix, matrix).numpy())
+
+
+def composing(files: list[Path]) -> list[Figure]:
+    """The NumPy form of the `classic` network against `model.predict` for every note, on the same weights."""
+    representation, model, network = _network(files, RepresentationSettings(kind="events"), NetworkSettings())
+    usual = _predict_seconds_per_note(model)
+    alone = _seconds_per_note(network, representation, 1, COMPOSED_NOTES)
+    together = _seconds_per_note(network, representation, PIECES_AT_ONCE, COMPOSED_NOTES)
+    return [
+        Figure("composing with model.predict", 1 / usual, "notes/s"),
+        Figure("composing one piece", 1 / alone, "notes/s"),
+        Figure("composing one piece: times as fast", usual / alone, "x", ">= 200"),
+        Figure(f"composing {PIECES_AT_ONCE} pieces at once", 1 / together, "notes/s"),
+        Figure(f"composing {PIECES_AT_ONCE} pieces: times as fast", usual / together, "x", ">= 1,000"),
+    ]
+
+
+def composing_at_length(files: list[Path]) -> list[Figure]:
+    """The time per note of the `forge` network in long pieces against short ones."""
+    representation, _, network = _network(files, RepresentationSettings(), NetworkSettings(head_units=UNITS))
+    short = _seconds_per_note(network, representation, 1, COMPOSED_NOTES)
+    long = _seconds_per_note(network, representation, 1, LONG_NOTES, repeats=1)
+    return [
+        Figure("composing with the forge network", 1 / short, "notes/s"),
+        Figure(f"time per note at {LONG_NOTES:,} notes, of that at {COMPOSED_NOTES}", long / short, "x", "<= 1.1"),
+    ]
+
+
+def _network(
+    files: list[Path], representation_settings: RepresentationSettings, settings: NetworkSettings
+) -> tuple[Representation, keras.Model, DecodingNetwork]:
+    """An untrained network, which is as fast as a trained one, in Keras and in NumPy."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from melodyforge.bundle import NETWORKS, WEIGHTS_FILE, read_weights
+    from melodyforge.music.midi import read_midi
+    from melodyforge.networks import build_network
+    from melodyforge.tokens import representation_class
+
+    pieces = [read_midi(path.read_bytes(), path.name)[0] for path in files]
+    representation = representation_class(representation_settings).fit(representation_settings, pieces)
+    model = build_network(representation, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / WEIGHTS_FILE
+        model.save_weights(path)
+        network = NETWORKS[settings.kind](read_weights(path.read_bytes()), representation)
+    return representation, model, network
+
+
+def _predict_seconds_per_note(model: keras.Model) -> float:
+    """As tutorials compose: the last events go through the whole network for each new one."""
+    rng = np.random.default_rng(0)
+    events = [0] * PREDICT_WINDOW
+
+    def compose() -> None:
+        for _ in range(PREDICTED_NOTES):
+            window = np.array(events[-PREDICT_WINDOW:])[None]
+            logits = model.predict({"event": window}, verbose=0)["event"][0, -1].astype(np.float64)
+            shares = np.exp(logits - logits.max())
+            events.append(int(rng.choice(len(shares), p=shares / shares.sum())))
+
+    return median_seconds(compose, repeats=3) / PREDICTED_NOTES
+
+
+def _seconds_per_note(
+    network: DecodingNetwork, representation: Representation, num_pieces: int, num_notes: int, repeats: int = 5
+) -> float:
+    from melodyforge.decoding.generate import Length, generate
+
+    def compose() -> None:
+        rngs = [np.random.default_rng(seed) for seed in range(num_pieces)]
+        headings = [representation.headings[0]] * num_pieces
+        for _ in generate(network, representation, headings, SamplingSettings(), Length(num_notes, True), rngs):
+            pass
+
+    return median_seconds(compose, repeats) / (num_notes * num_pieces)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

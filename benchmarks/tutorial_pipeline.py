@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def read_tokens(files: Iterable[Path]) -> list[list[str]]:
 def _tokens_of(path: Path) -> list[str]:
     from music21 import converter
 
-    starting = defaultdict(set)
+    starting: defaultdict[float | Fraction, set[tuple[int, str]]] = defaultdict(set)
     for element in converter.parse(path).flatten().notes:
         starting[element.offset].update((pitch.midi, pitch.nameWithOctave) for pitch in element.pitches)
     return [_token(sorted(starting[onset])) for onset in sorted(starting)]
