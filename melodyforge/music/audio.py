@@ -1,0 +1,224 @@
+"""Sound: a piece as a WAV file.
+
+Plays it through FluidSynth and a SoundFont where both are installed, and through our own tone generator where they
+are not, so that there is always something to hear. Knows where SoundFonts usually lie. Plays nothing aloud: for sound
+while a piece is still being composed, FluidSynth is better driven note by note with pyfluidsynth.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+import wave
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import midi2audio
+import numpy as np
+
+from melodyforge.music.midi import write_midi
+from melodyforge.music.piece import Piece
+from melodyforge.music.tones import SAMPLE_RATE_HZ, render_tones
+
+MAX_SECONDS = 30 * 60.0  # of sound in one WAV; 320 MB in stereo
+PEAK = 0.89  # share of full height that the loudest sample gets: 1 dB of room
+FULL_HEIGHT = 2**15 - 1  # of 16-bit samples
+SILENT_PEAK = 1  # FluidSynth's dither: what it writes when nothing sounds
+
+SOUNDFONT_VARIABLE = "SOUNDFONT"
+# Best first. General MIDI sets of all 128 instruments and drums only.
+SOUNDFONTS = (
+    "~/.fluidsynth/default_sound_font.sf2",
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2",  # Debian, Ubuntu: fluid-soundfont-gm
+    "/usr/share/sounds/sf2/default-GM.sf2",
+    "/usr/share/sounds/sf3/default-GM.sf3",
+    "/usr/share/sounds/sf2/TimGM6mb.sf2",
+    "/usr/share/soundfonts/FluidR3_GM.sf2",  # Fedora, Arch
+    "/usr/share/soundfonts/default.sf2",
+    "/opt/homebrew/share/soundfonts/default.sf2",  # macOS with Homebrew: Apple's and Intel's processors
+    "/usr/local/share/soundfonts/default.sf2",
+    "~/Library/Audio/Sounds/Banks/FluidR3_GM.sf2",
+    "C:/soundfonts/default.sf2",  # where FluidSynth itself looks on Windows
+    "C:/ProgramData/soundfonts/default.sf2",
+)
+HOW_TO_INSTALL = (
+    "For real instruments install FluidSynth: `sudo apt install fluidsynth` (Debian, Ubuntu), "
+    "`brew install fluid-synth` (macOS), `choco install fluidsynth` (Windows)."
+)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A piece that can be heard.
+
+    Attributes:
+        wav: a WAV file, 44.1 kHz, 16 bit.
+        engine: what played it.
+        notices: what the user should be told, a sentence or two each.
+    """
+
+    wav: bytes
+    engine: str
+    notices: list[str]
+
+
+class FluidSynth(midi2audio.FluidSynth):
+    """midi2audio's FluidSynth with the options first, a time limit, and silent.
+
+    midi2audio 0.1.1 puts options after the file names. Only glibc's option parser reads them there: on macOS and
+    Windows FluidSynth takes them for files, and plays aloud instead of writing.
+    """
+
+    def midi_to_audio(self, midi_file: str, audio_file: str, max_seconds: float | None = None) -> None:
+        """Plays a MIDI file into an audio file; whether that worked shows in the audio file only.
+
+        Raises:
+            subprocess.TimeoutExpired: FluidSynth was stopped after `max_seconds`.
+            OSError: it cannot be started.
+        """
+        command = ["fluidsynth", "-ni", "-F", audio_file, "-r", str(self.sample_rate), self.sound_font, midi_file]
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=max_seconds, check=False)
+
+
+class _NoSoundError(Exception):
+    """FluidSynth cannot be used; the message says why, as a sentence without its full stop."""
+
+
+def render_wav(piece: Piece) -> Sound:
+    """Plays a piece into a WAV file, as loud as 16 bits allow.
+
+    Args:
+        piece: may be without notes. What comes after `MAX_SECONDS` is left out.
+
+    Returns:
+        The WAV, with a notice whenever the piece was cut, a SoundFont was not there, or real instruments were not.
+    """
+    notices: list[str] = []
+    piece = _shorten(piece, notices)
+    if not len(piece):
+        return Sound(_encode_wav(render_tones(piece)), "silence", ["There are no notes to hear."])
+    try:
+        return Sound(_encode_wav(_play_with_fluidsynth(piece, notices)), "FluidSynth", notices)
+    except _NoSoundError as reason:
+        notices.append(f"{reason}, so simple tones stand in. {HOW_TO_INSTALL}")
+    return Sound(_encode_wav(render_tones(piece)), "built-in tones", notices)
+
+
+def find_soundfont(notices: list[str]) -> Path | None:
+    """The SoundFont that the user chose in the environment variable SOUNDFONT, or the best one installed.
+
+    Args:
+        notices: gets a sentence when the user's choice is not there.
+    """
+    chosen = os.environ.get(SOUNDFONT_VARIABLE)
+    if chosen and _is_soundfont(_expand(chosen)):
+        return _expand(chosen)
+    found = next(filter(_is_soundfont, _installed_soundfonts()), None)
+    if chosen:
+        instead = f"{found.name} is used instead" if found else "Correct or unset it"
+        notices.append(f"{SOUNDFONT_VARIABLE} must name a SoundFont file (.sf2). Received {chosen!r}. {instead}.")
+    return found
+
+
+def _installed_soundfonts() -> Iterator[Path]:
+    """Where a SoundFont may be, best first."""
+    for name in SOUNDFONTS:
+        yield _expand(name)
+    package = importlib.util.find_spec("pretty_midi")  # carries a small one; found without the time to import it
+    for folder in (package.submodule_search_locations or []) if package else []:
+        yield from sorted(Path(folder).glob("*.sf2"))
+
+
+def _is_soundfont(path: Path) -> bool:
+    """Whether a file begins as one (SoundFont 2.04, section 4.1); given any other, FluidSynth takes one of its own."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start[:4] == b"RIFF" and start[8:] == b"sfbk"
+
+
+def _expand(name: str) -> Path:
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for users without a home
+
+
+def _shorten(piece: Piece, notices: list[str]) -> Piece:
+    """The piece without what comes after `MAX_SECONDS`."""
+    if piece.seconds <= MAX_SECONDS:
+        return piece
+    notices.append(f"Only the first {MAX_SECONDS / 60:.0f} of {piece.seconds / 60:.0f} minutes can be heard.")
+    last_step = bisect_right(range(piece.end), MAX_SECONDS, key=lambda step: piece.seconds_at(np.array([step]))[0]) - 1
+    notes = piece.notes[piece.notes["onset"] < last_step].copy()
+    notes["duration"] = np.minimum(notes["duration"], last_step - notes["onset"])
+    return piece.with_notes(notes)
+
+
+def _play_with_fluidsynth(piece: Piece, notices: list[str]) -> np.ndarray:
+    """The piece as FluidSynth plays it: int16, shape (num_samples, num_channels).
+
+    Raises:
+        _NoSoundError: it cannot, or what it gave is no sound.
+    """
+    soundfont = find_soundfont(notices)
+    if not shutil.which("fluidsynth"):
+        raise _NoSoundError("FluidSynth is not installed")
+    if not soundfont:
+        raise _NoSoundError(f"No SoundFont was found (set {SOUNDFONT_VARIABLE} to a .sf2 file)")
+    max_seconds = 60 + piece.seconds / 4  # FluidSynth plays about 50 times faster than a listener hears
+    with tempfile.TemporaryDirectory(prefix="melodyforge-", ignore_cleanup_errors=True) as folder:
+        midi_file, wav_file = Path(folder, "piece.mid"), Path(folder, "piece.wav")
+        midi_file.write_bytes(write_midi(piece))
+        synth = FluidSynth(str(soundfont.absolute()), SAMPLE_RATE_HZ)
+        try:
+            synth.midi_to_audio(str(midi_file), str(wav_file), max_seconds)
+        except subprocess.TimeoutExpired:
+            raise _NoSoundError(f"FluidSynth took longer than {max_seconds:.0f} seconds") from None
+        except OSError as error:
+            raise _NoSoundError(f"FluidSynth cannot be started ({error})") from None
+        samples = _read_wav(wav_file)
+    if samples is None or not _is_audible(samples):
+        raise _NoSoundError(f"FluidSynth made no sound with {soundfont}")
+    return samples
+
+
+def _read_wav(path: Path) -> np.ndarray | None:
+    """The samples of a 16-bit WAV, shape (num_samples, num_channels), or None when there is no such file.
+
+    A FluidSynth without libsndfile writes bare samples under the name of a WAV, which is none.
+    """
+    try:
+        with wave.open(str(path)) as file:
+            if file.getsampwidth() != 2:
+                return None
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            return samples.reshape(-1, file.getnchannels())
+    except (OSError, EOFError, wave.Error):
+        return None
+
+
+def _is_audible(samples: np.ndarray) -> bool:
+    return samples.size > 0 and int(samples.max()) > SILENT_PEAK
+
+
+def _encode_wav(samples: np.ndarray) -> bytes:
+    """A WAV of 16 bits, its loudest sample at `PEAK`.
+
+    Args:
+        samples: any height, integers or floats, shape (num_samples,) or (num_samples, num_channels).
+    """
+    loudest = max(float(samples.max()), -float(samples.min()))
+    scaled = np.empty(samples.shape, "<i2")
+    np.multiply(samples, PEAK * FULL_HEIGHT / loudest if loudest else 0.0, out=scaled, casting="unsafe")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1 if samples.ndim == 1 else samples.shape[1], 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
+        file.writeframes(scaled.data)
+    return buffer.getvalue()
