@@ -29,7 +29,7 @@ check: $(VENV)/.dev
 	$(IN)/ruff format --check .
 	$(IN)/mypy
 
-bench: $(VENV)/.dev ## measure speed and quality against the usual tutorial pipeline: about an hour
+bench: $(VENV)/.dev ## measure speed and quality beside the usual tutorial pipeline: about half an hour
 	$(IN)/python -m benchmarks.speed
 	$(IN)/python -m benchmarks.time_to_quality
 
