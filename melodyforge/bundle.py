@@ -84,6 +84,24 @@ def list_models(models_dir: Path = MODELS_DIR) -> list[str]:
     return sorted(path.parent.name for path in models_dir.glob(f"*/{CONFIG_FILE}") if path.parent.name[0] != ".")
 
 
+def find_model(name: str | None, models_dir: Path = MODELS_DIR) -> Path:
+    """The folder of a model: by its name, by its path, or the newest when no name is given.
+
+    Raises:
+        ModelFolderError: there is none.
+    """
+    if name:
+        folder = models_dir / name
+        return folder if folder.is_dir() or not Path(name).is_dir() else Path(name)
+    folders = [models_dir / known for known in list_models(models_dir)]
+    if not folders:
+        raise ModelFolderError(
+            f"Model not found: expected a trained model in {models_dir}. Received none. "
+            "Run `python train_model.py` first."
+        )
+    return max(folders, key=lambda folder: (folder / CONFIG_FILE).stat().st_mtime)
+
+
 def save_model(folder: Path, parts: ModelParts) -> None:
     """Writes a model folder as a whole; the one that stood there before is replaced only once all is written.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -188,7 +189,8 @@ def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) 
     rows = model.representation.encode(primer)[: settings.primer_notes]
     if not len(rows):
         raise SettingsError(
-            "The primer must hold notes for instruments that the model has learnt. Received none. Choose another primer."
+            "The primer must hold notes for instruments that the model has learnt. Received none. "
+            "Choose another primer."
         )
     return rows
 
@@ -204,16 +206,13 @@ def _draw_takes(
 ) -> list[Piece]:
     """One take of each piece, side by side."""
     headings = _headings(model, settings, primer, indices, draw)
-    context = None
     contexts = _contexts(model, settings, headings, primer_rows, indices, draw)
-    for number, context in enumerate(contexts, start=1):
+    for number, context in enumerate(contexts, start=1):  # noqa: B007  the last one holds all rows
         if on_progress:
             on_progress(number)
-    pieces = []
-    for place, heading in enumerate(headings):
-        rows = context.rows(place) if context else model.representation.encode(Piece(np.empty(0)))
-        pieces.append(_closed(model.representation.decode(rows, heading)))
-    return pieces
+    return [
+        _closed(model.representation.decode(context.rows(place), heading)) for place, heading in enumerate(headings)
+    ]
 
 
 def _contexts(
@@ -279,6 +278,4 @@ def _finished(
 
 
 def _fingerprint(piece: Piece) -> str:
-    import hashlib
-
     return hashlib.sha256(piece.notes.tobytes()).hexdigest()[:16]

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from melodyforge.errors import OutputError
+from melodyforge.errors import MusicReadError, OutputError
 
 
 @contextlib.contextmanager
@@ -44,3 +44,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that the user names.
+
+    Raises:
+        MusicReadError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MusicReadError(f"Expected a file to read at {path}. Received: {error.strerror or error}.") from None

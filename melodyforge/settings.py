@@ -7,6 +7,7 @@ these classes. Knows nothing of music, networks or files other than recipes.
 from __future__ import annotations
 
 import argparse
+import string
 import tomllib
 from pathlib import Path
 from types import UnionType
@@ -23,6 +24,7 @@ DATASET_DIR = PROJECT_DIR / "data" / "dataset"
 MODELS_DIR = PROJECT_DIR / "models"
 OUTPUT_DIR = PROJECT_DIR / "output"
 MAX_SEED = 2**32 - 1
+_NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
 
 class Section(BaseModel):
@@ -160,6 +162,17 @@ def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: s
             metavar=_metavar(setting.annotation),
             help=f"{setting.description} (default: {default})".replace("%", "%%"),
         )
+
+
+def check_model_name(name: str) -> str:
+    """The name, if a folder can have it.
+
+    Raises:
+        SettingsError: it is empty, hidden, or would lie elsewhere.
+    """
+    if not name or name.startswith(".") or not set(name) <= _NAME_CHARACTERS:
+        raise SettingsError(f"--name must be made of letters, digits, '-', '_' and '.'. Received {name!r}.")
+    return name
 
 
 def bounds(section: type[Section], name: str) -> tuple[float | None, float | None]:

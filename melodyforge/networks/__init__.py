@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
-
 from melodyforge.errors import SettingsError
 from melodyforge.networks.layers import NegativeLogLikelihood
 from melodyforge.networks.lstm import build_lstm
+from melodyforge.networks.quiet import keras
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 

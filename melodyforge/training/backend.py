@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import keras
+from melodyforge.networks.quiet import keras
 
 
 @dataclass(frozen=True)

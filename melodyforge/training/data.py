@@ -5,6 +5,7 @@ Windows never cross pieces. Knows representations; knows no network.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -18,6 +19,7 @@ import numpy as np
 from melodyforge.corpus.ragged import Ragged, RaggedWriter
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
+from melodyforge.decoding.watch import Habits, learn_habits
 from melodyforge.errors import CorpusError
 from melodyforge.files import output_errors
 from melodyforge.music.piece import Piece
@@ -26,6 +28,7 @@ from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Change, Representation
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
+MAX_PIECES_HEARD = 300  # enough to tell what is normal
 WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
 
 # A stretch of one piece: rows `start` to `stop` - 1 are predicted; row len(rows) is the end of the piece.
@@ -42,6 +45,7 @@ class TrainingData:
         train, held_out: spans, shape (n,), of `SPAN_DTYPE`.
         is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
         fingerprint: of the pieces.
+        habits: how far the training pieces go, for compositions to be held against.
     """
 
     representation: Representation
@@ -50,6 +54,7 @@ class TrainingData:
     held_out: np.ndarray
     is_split_by_piece: bool
     fingerprint: str
+    habits: Habits
 
     @property
     def num_train_rows(self) -> int:
@@ -162,7 +167,8 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
             raise CorpusError(
                 f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
             )
-    return TrainingData(representation, rows, *spans, is_split, store.fingerprint)
+    heard = (representation.decode(rows[piece]) for piece in spans[0]["piece"][:MAX_PIECES_HEARD].tolist())
+    return TrainingData(representation, rows, *spans, is_split, store.fingerprint, learn_habits(heard))
 
 
 def _beginning(piece: Piece, share: float) -> Piece:
@@ -190,7 +196,7 @@ def _encoded(store: PieceStore, representation: Representation) -> Ragged:
         with output_errors(folder):
             new = Path(tempfile.mkdtemp(dir=store.folder, prefix=".rows-"))
             try:
-                with RaggedWriter(new, representation.row_dtype) as writer:
+                with contextlib.closing(RaggedWriter(new, representation.row_dtype)) as writer:
                     for index in range(len(store)):
                         writer.append(representation.encode(store[index]))
                 for stale in store.folder.glob("rows-*"):

@@ -10,6 +10,7 @@ import io
 import math
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ SECONDS_BETWEEN_CHECKPOINTS = 45.0
 LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
 MAX_ROWS_MEASURED = 40_000  # held-out rows measured after each epoch; all of them at the end
 HISTORY_COLUMNS = ("epoch", "steps", "seconds", "learning_rate", "train_nats", "held_out_nats", "rows_per_second")
+
+Baseline = Callable[[TrainingData], dict[str, float]]
 
 
 class Watcher:
@@ -56,6 +59,7 @@ class Progress:
         best_nats: lowest held-out nats a row so far.
         stale_epochs: epochs since then.
         history: one row an epoch, of `HISTORY_COLUMNS`.
+        baseline: what a simple model reaches on the held-out music.
     """
 
     step: int = 0
@@ -63,6 +67,7 @@ class Progress:
     best_nats: float = math.inf
     stale_epochs: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    baseline: dict[str, float] = field(default_factory=dict)
 
     def learning_share(self, plan: Plan) -> float:
         """How much of the training is over, 0 to 1, by steps or by time, whichever is farther."""
@@ -88,7 +93,12 @@ class Result:
 
 
 def train_model(
-    store: PieceStore, recipe: Recipe, model_dir: Path, watcher: Watcher | None = None, start_from: Path | None = None
+    store: PieceStore,
+    recipe: Recipe,
+    model_dir: Path,
+    watcher: Watcher | None = None,
+    start_from: Path | None = None,
+    baseline: Baseline | None = None,
 ) -> Result:
     """Trains a model from the beginning, or from the weights of another.
 
@@ -98,6 +108,7 @@ def train_model(
         model_dir: where the model folder is to be.
         watcher: is told how it goes.
         start_from: a model folder whose network and vocabulary are trained further.
+        baseline: what the network has to beat on the held-out music; its findings go into metrics.json.
 
     Raises:
         CorpusError: there is too little to learn from.
@@ -112,6 +123,8 @@ def train_model(
     machine = find_machine()
     plan = make_plan(data, recipe, machine.num_devices)
     training = Training(data, recipe, plan, machine, model_dir, watcher or Watcher())
+    if baseline:
+        training.progress.baseline = baseline(data)
     if start_from:
         training.network.load_weights(start_from / WEIGHTS_FILE)
     return training.run()
@@ -284,29 +297,36 @@ class Training:
         return metrics
 
     def _measure(self, max_rows: int | None) -> dict[str, float]:
-        """Held-out nats a row, by head."""
-        heads = self.data.representation.heads
-        total, rows = np.zeros(len(heads)), 0
+        """Held-out nats a note (or event), by head; ends of pieces cost nats, but are no notes."""
+        heads, end_class = self.data.representation.heads, self.data.representation.end_class
+        total, num_notes = np.zeros(len(heads)), 0
         for batch in self.data.held_out_batches(self.plan.batch_size, max_rows):
             total += self.learner.predict_on_batch(batch).sum(axis=(0, 1))
-            rows += int((batch[f"target_{heads[0].name}"] >= 0).sum())
-        return {head.name: float(nats) / rows for head, nats in zip(heads, total, strict=True)}
+            target = batch[f"target_{heads[0].name}"]
+            num_notes += int(((target >= 0) & (target != end_class)).sum())
+        return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
 
     def _metrics(self, nats_by_head: dict[str, float], reason: str) -> dict[str, Any]:
         return {
             "held_out_nats": sum(nats_by_head.values()),
             "held_out_nats_by_head": nats_by_head,
-            "unit": "nats a row, ends of pieces included",
+            "unit": "nats a note or event; ends of pieces are counted in the nats, not in the notes",
             "num_train_rows": self.data.num_train_rows,
             "num_held_out_rows": num_rows(self.data.held_out),
             "is_split_by_piece": self.data.is_split_by_piece,
             "epochs": len(self.progress.history),
             "seconds": round(self.progress.seconds, 1),
             "ended_because": reason,
+            **self.progress.baseline,
         }
 
     def _save_model(self, folder: Path, metrics: dict[str, Any]) -> None:
-        config = {"plan": self.plan.to_dict(), "data_fingerprint": self.data.fingerprint, "keras": keras.__version__}
+        config = {
+            "plan": self.plan.to_dict(),
+            "data_fingerprint": self.data.fingerprint,
+            "habits": self.data.habits.to_dict(),
+            "keras": keras.__version__,
+        }
         parts = ModelParts(
             self.recipe, self.data.representation, self.network.save_weights, config, metrics, self._history_csv()
         )

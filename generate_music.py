@@ -1,0 +1,88 @@
+"""Composes new music with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from melodyforge.cli import Parser, run
+from melodyforge.settings import MAX_SEED, MODELS_DIR, OUTPUT_DIR, ComposeSettings, add_flags
+
+if TYPE_CHECKING:
+    from melodyforge.compose import Composition
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the script."""
+    arguments = parse_arguments(argv)
+    started = time.perf_counter()
+    compositions = compose_pieces(arguments)
+    for path, composition in zip(output_paths(arguments.output, len(compositions)), compositions, strict=True):
+        save(composition, path, arguments.wav, arguments.musicxml)
+    print(f"{len(compositions)} composed in {time.perf_counter() - started:.1f} s")
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = Parser(prog="generate_music.py", description=__doc__)
+    parser.add_argument("--model", help="a model's name, or its folder (default: the newest)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=OUTPUT_DIR / "generated_music.mid",
+        metavar="FILE",
+        help="where the MIDI file goes; several get numbers (default: %(default)s)",
+    )
+    parser.add_argument("--wav", action="store_true", help="write sound beside it")
+    parser.add_argument("--musicxml", action="store_true", help="write a score beside it")
+    parser.add_argument("--primer", type=Path, metavar="FILE", help="music to go on from: MIDI, MusicXML or ABC")
+    parser.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
+    add_flags(parser, ComposeSettings)
+    return parser.parse_args(argv)
+
+
+def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
+    """Does what the command line asks for."""
+    from melodyforge.bundle import find_model, load_model
+    from melodyforge.compose import compose, default_settings, read_origin, reproduce
+    from melodyforge.files import read_bytes
+    from melodyforge.music.load import load_piece
+
+    origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
+    name = arguments.model or (origin and origin.get("model"))
+    model = load_model(find_model(name, MODELS_DIR))
+    primer = load_piece(arguments.primer) if arguments.primer else None
+    if origin:
+        return [reproduce(model, origin, primer)]
+    wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
+    if wishes["seed"] is None:
+        wishes["seed"] = secrets.randbelow(MAX_SEED)
+    settings = default_settings(model, **wishes)
+    print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
+    return compose(model, settings, primer)
+
+
+def output_paths(path: Path, num_pieces: int) -> list[Path]:
+    """The path itself for one piece; numbered ones for several."""
+    if num_pieces == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}_{index + 1}{path.suffix}") for index in range(num_pieces)]
+
+
+def save(composition: Composition, path: Path, wav: bool, musicxml: bool) -> None:
+    """Writes one composition in every form asked for, and says where."""
+    piece = composition.piece
+    for notice in composition.notices:
+        print(f"{path.name}: {notice}")
+    forms = [path, *([path.with_suffix(".wav")] * wav), *([path.with_suffix(".musicxml")] * musicxml)]
+    for form in forms:
+        composition.save(form)
+        print(f"{form}: {len(piece)} notes, {piece.seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

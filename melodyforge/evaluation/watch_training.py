@@ -1,0 +1,104 @@
+"""Shows a training on the terminal, and lets it be heard: a short piece after every epoch.
+
+Knows trainings and compositions. Does not know how a network is trained.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from melodyforge.bundle import load_model
+from melodyforge.compose import compose, default_settings
+from melodyforge.settings import OUTPUT_DIR
+from melodyforge.training.plan import Plan
+from melodyforge.training.train import Progress, Watcher
+
+SAMPLE_NOTES = 150
+SECONDS_BETWEEN_LINES = 20.0  # where there is no terminal to draw a bar on
+STEPS_TO_TIME = 5  # after which the speed is known well enough to estimate the minutes
+
+
+class ConsoleWatcher(Watcher):
+    """A progress bar with nats, rate and time left; a line and a sample after every epoch.
+
+    Args:
+        name: of the model; samples are named after it.
+        samples_dir: where samples go.
+    """
+
+    def __init__(self, name: str, samples_dir: Path = OUTPUT_DIR / "samples") -> None:
+        from rich.console import Console
+
+        self._name, self._samples_dir = name, samples_dir
+        self._console = Console(highlight=False)
+        self._bar: Any = None
+        self._task: Any = None
+        self._last_line = time.monotonic()
+        self._held_out = ""
+        self._first_step: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def planned(self, lines: list[str]) -> None:
+        """Prints the plan."""
+        for line in lines:
+            self._console.print(line)
+        self._console.print("Compiling the network, up to half a minute ...")
+
+    def stepped(self, progress: Progress, plan: Plan, nats: float, rows_per_second: float) -> None:
+        """Moves the bar, or prints a line now and then."""
+        if self._first_step is None:
+            self._first_step = progress.step
+        minutes_left = _minutes_left(progress, plan, rows_per_second)
+        if progress.step - self._first_step == STEPS_TO_TIME:
+            self._console.print(
+                f"About {minutes_left:.0f} minutes at {rows_per_second:,.0f} notes/s, less if it learns fast."
+            )
+        epoch = -(-progress.step // plan.steps_per_epoch)
+        text = (
+            f"epoch {epoch}/{plan.epochs}  loss {nats:.3f}{self._held_out}  "
+            f"{rows_per_second:,.0f} notes/s  {minutes_left:.1f} min left"
+        )
+        if self._console.is_terminal:
+            self._move_bar(progress, plan, text)
+        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._console.print(f"step {progress.step}/{plan.num_steps}  {text}")
+
+    def epoch_ended(self, row: dict[str, float], is_best: bool, latest_model: Path) -> None:
+        """Prints what was measured and composes a sample with the weights of now."""
+        self._held_out = f"  held-out {row['held_out_nats']:.3f}"
+        path = self._samples_dir / f"{self._name}-epoch-{row['epoch']:03d}.mid"
+        model = load_model(latest_model)
+        compose(model, default_settings(model, num_notes=SAMPLE_NOTES))[0].save(path)
+        self._console.print(
+            f"epoch {row['epoch']}: loss {row['train_nats']:.3f}, held-out {row['held_out_nats']:.3f} nats a note"
+            f"{' (best so far)' if is_best else ''}; sample {path}"
+        )
+
+    def _move_bar(self, progress: Progress, plan: Plan, text: str) -> None:
+        if self._bar is None:
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(BarColumn(), TextColumn("{task.description}"), console=self._console, transient=True)
+            self._task = self._bar.add_task("", total=plan.num_steps)
+            self._bar.start()
+        self._bar.update(self._task, completed=progress.learning_share(plan) * plan.num_steps, description=text)
+
+
+def _minutes_left(progress: Progress, plan: Plan, rows_per_second: float) -> float:
+    """Until all epochs are done, or the time is over."""
+    rows = (plan.num_steps - progress.step) * plan.batch_size * plan.window
+    by_steps = rows / max(1.0, rows_per_second) / 60
+    return by_steps if plan.minutes is None else max(0.0, min(by_steps, plan.minutes - progress.seconds / 60))

@@ -1,0 +1,104 @@
+"""Trains a network on a folder of music; prepares the dataset first when it is missing or stale."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from melodyforge.cli import Parser, run
+from melodyforge.settings import (
+    DATASET_DIR,
+    MIDI_DIR,
+    MODELS_DIR,
+    NetworkSettings,
+    Recipe,
+    TrainingSettings,
+    add_flags,
+    check_model_name,
+    load_recipe,
+)
+
+if TYPE_CHECKING:
+    from melodyforge.training.train import Result
+
+RESUMABLE = ("epochs", "minutes", "patience")  # what may change when a training goes on
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the script."""
+    arguments = parse_arguments(argv)
+    recipe = chosen_recipe(arguments)
+    name = check_model_name(arguments.name or arguments.start_from or recipe.name)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end is handled like Ctrl-C
+    result = train(arguments, recipe, name)
+    print_result(result, name)
+    if result.is_interrupted:
+        raise KeyboardInterrupt
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = Parser(prog="train_model.py", description=__doc__)
+    parser.add_argument(
+        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
+    )
+    parser.add_argument("--recipe", default="forge", help="a recipe's name, or a .toml file (default: %(default)s)")
+    parser.add_argument("--name", help="the model's name (default: the recipe's)")
+    parser.add_argument("--from", dest="start_from", metavar="MODEL", help="train this model further on the folder")
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
+    add_flags(parser, NetworkSettings, "units", "num_layers", "dropout")
+    add_flags(parser, TrainingSettings)
+    return parser.parse_args(argv)
+
+
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line changes in it."""
+    recipe = load_recipe(arguments.recipe)
+    given = vars(arguments)
+    network = {name: given[name] for name in ("units", "num_layers", "dropout")}
+    training = {name: given[name] for name in TrainingSettings.model_fields}
+    return recipe.model_copy(
+        update={"network": recipe.network.changed(**network), "training": recipe.training.changed(**training)}
+    )
+
+
+def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
+    """Prepares the data and trains."""
+    from melodyforge.corpus.prepare import prepare_corpus
+    from melodyforge.progress import show_progress
+
+    with show_progress("Reading", "files") as on_progress:
+        store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
+    print(f"{len(store):,} pieces with {store.num_notes:,} notes. Starting Keras ...", flush=True)
+
+    from melodyforge.evaluation.baseline import best_ngram
+    from melodyforge.evaluation.watch_training import ConsoleWatcher
+    from melodyforge.training.train import resume_training, train_model
+
+    model_dir = MODELS_DIR / name
+    with ConsoleWatcher(name) as watcher:
+        if arguments.resume:
+            changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
+            return resume_training(store, model_dir, watcher, changes)
+        start_from = MODELS_DIR / arguments.start_from if arguments.start_from else None
+        return train_model(store, recipe, model_dir, watcher, start_from, best_ngram)
+
+
+def print_result(result: Result, name: str) -> None:
+    """Says what came out and what can be done next."""
+    if result.is_interrupted:
+        print(f"Saved. `python train_model.py --resume --name {name}` goes on.")
+        return
+    nats, ngram = result.metrics["held_out_nats"], result.metrics.get("best_ngram_nats")
+    print(f"Done: {result.reason}. Held-out music costs {nats:.3f} nats a note.")
+    if ngram is not None:
+        verdict = "better than" if nats < ngram else "no better than: more music or more training is needed;"
+        print(f"That is {verdict} the best n-gram model, {ngram:.3f}.")
+    print(f"Model: {result.model_dir}. `python generate_music.py --model {name}` composes.")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
