@@ -8,6 +8,7 @@ from pathlib import Path
 
 from melodyforge.corpus.files import MusicFile, find_music_files
 from melodyforge.corpus.reading import CHUNK_FILES, FileResult, read_files
+from melodyforge.corpus.store import unpack_piece
 from tests.midi_bytes import tune
 
 
@@ -52,7 +53,8 @@ def test_pieces_carry_style_name_and_repairs(tmp_path: Path) -> None:
     (tmp_path / "folk" / "page.mid").write_bytes(b"<html>")
     (good, bad) = (result for _, result in read_files(find_music_files(tmp_path), 1))
     (read_piece,) = good.pieces
-    assert (read_piece.piece.style, read_piece.piece.name) == ("folk", "My Tune.v2")
+    piece = unpack_piece(read_piece.piece)
+    assert (piece.style, piece.name, len(piece)) == ("folk", "My Tune.v2", 2)
     assert read_piece.repairs == ["bytes before the MIDI header were dropped"]
     assert "a web page" in bad.error
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from melodyforge.corpus.split import split_pieces
-from melodyforge.corpus.store import PieceStore, PieceStoreWriter
+from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece, make_notes
 
 
@@ -16,7 +16,7 @@ def store_of(folder: Path, lengths: list[int], families: list[int], styles: list
     writer = PieceStoreWriter(folder)
     for index, length in enumerate(lengths):
         notes = make_notes([(step, 1, 0, 60, 64) for step in range(length)])
-        writer.append(Piece(notes, style=styles[index] if styles else ""))
+        writer.append(pack_piece(Piece(notes, style=styles[index] if styles else "")))
     writer.finish(np.array(families))
     return PieceStore(folder)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from melodyforge.corpus.ragged import NpyWriter, Ragged, RaggedWriter
-from melodyforge.corpus.store import PieceStore, PieceStoreWriter
+from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.errors import CorpusError
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 
@@ -31,7 +31,7 @@ def rich_piece(number: int = 0) -> Piece:
 def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:
     writer = PieceStoreWriter(folder)
     for piece in pieces:
-        writer.append(piece)
+        writer.append(pack_piece(piece))
     writer.finish()
     return PieceStore(folder)
 
@@ -122,7 +122,7 @@ def peak_bytes_of_writing_and_reading(folder: Path, num_pieces: int) -> int:
     tracemalloc.start()
     writer = PieceStoreWriter(folder)
     for _ in range(num_pieces):
-        writer.append(piece)
+        writer.append(pack_piece(piece))
     writer.finish(families=np.zeros(num_pieces, np.int32))
     store = PieceStore(folder)
     for index in range(0, num_pieces, 7):

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from melodyforge.corpus.duplicates import NUM_HASHES, Relations, compute_fingerprint, find_relations
+from melodyforge.corpus.duplicates import NUM_HASHES, Relations, find_relations
 from melodyforge.corpus.files import MusicFile, find_music_files, identify_files
-from melodyforge.corpus.ragged import NpyWriter
+from melodyforge.corpus.ragged import NpyWriter, Ragged, RaggedWriter
 from melodyforge.corpus.reading import READER_VERSION, FileResult, read_files
 from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileReport
 from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
@@ -26,9 +25,9 @@ from melodyforge.errors import CorpusError, OutputError
 from melodyforge.files import output_errors
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
+FINGERPRINTS_FOLDER = "fingerprints"
 SIGNATURES_FILE = "signatures.npy"
 ABANDONED_SECONDS = 24 * 3600  # an unfinished folder older than this belongs to a run that was killed
-FINGERPRINTS_IN_MEMORY = 512
 MAX_REASONS_IN_ERROR = 3
 
 Progress = Callable[[int, int], None]  # files done, files in all
@@ -115,16 +114,18 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def _read_all(files: list[MusicFile], folder: Path, num_workers: int | None, on_progress: Progress | None) -> _Reading:
-    """Reads every file into a store at `folder`, doubles included, with their signatures beside it."""
+    """Reads every file into a store at `folder`, doubles included, with what they are recognised by."""
     reading = _Reading()
     with (
         closing(PieceStoreWriter(folder)) as writer,
+        closing(RaggedWriter(folder / FINGERPRINTS_FOLDER, np.uint64)) as fingerprints,
         closing(NpyWriter(folder / SIGNATURES_FILE, np.uint32)) as signatures,
         closing(read_files(files, num_workers)) as results,
     ):
         for number, (file, result) in enumerate(results):
             for read_piece in result.pieces:
                 writer.append(read_piece.piece)
+                fingerprints.append(read_piece.fingerprint)
                 signatures.append(read_piece.signature)
                 reading.file_of_piece.append(number)
             reading.report.files.append(_report_on(file, result))
@@ -141,7 +142,7 @@ def _report_on(file: MusicFile, result: FileResult) -> FileReport:
     if not result.pieces:
         return FileReport(file.name, Fate.SKIPPED, [result.error])
     repairs = list(dict.fromkeys(repair for piece in result.pieces for repair in piece.repairs))
-    num_notes = sum(len(piece.piece) for piece in result.pieces)
+    num_notes = sum(len(piece.piece.notes) for piece in result.pieces)
     return FileReport(file.name, Fate.REPAIRED if repairs else Fate.USED, repairs, len(result.pieces), num_notes)
 
 
@@ -155,27 +156,22 @@ def _explain_nothing_usable(report: CorpusReport) -> str:
 def _sift(folder: Path, reading: _Reading, source: str) -> None:
     """Makes the unsifted pieces into the final dataset at `folder`, and removes them."""
     unsifted = PieceStore(folder / UNSIFTED_FOLDER)
-    relations = _relate(unsifted)
+    relations = _relate(unsifted.folder)
     kept = np.flatnonzero(relations.duplicate_of < 0)
     _mark_duplicates(reading, relations, unsifted.lengths)
     reading.report.save(folder / REPORT_FILE)
     _, families = np.unique(relations.families[kept], return_inverse=True)
     with closing(PieceStoreWriter(folder)) as writer:
         for index in kept.tolist():
-            writer.append(unsifted[index])
+            writer.append(unsifted.packed(index))
         writer.finish(families, source)
     shutil.rmtree(folder / UNSIFTED_FOLDER)
 
 
-def _relate(store: PieceStore) -> Relations:
-    """Finds the doubles and the families of a store with signatures."""
-    signatures = np.load(store.folder / SIGNATURES_FILE, mmap_mode="r").reshape(-1, NUM_HASHES)
-
-    @lru_cache(maxsize=FINGERPRINTS_IN_MEMORY)
-    def fingerprint_of(index: int) -> np.ndarray:
-        return compute_fingerprint(store[index])
-
-    return find_relations(signatures, fingerprint_of)
+def _relate(folder: Path) -> Relations:
+    """Finds the doubles and the families of the pieces that `_read_all` put into a folder."""
+    signatures = np.load(folder / SIGNATURES_FILE, mmap_mode="r").reshape(-1, NUM_HASHES)
+    return find_relations(signatures, Ragged.open(folder / FINGERPRINTS_FOLDER).__getitem__)
 
 
 def _mark_duplicates(reading: _Reading, relations: Relations, lengths: np.ndarray) -> None:

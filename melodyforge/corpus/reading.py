@@ -19,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from melodyforge.corpus.duplicates import compute_fingerprint, compute_signature
 from melodyforge.corpus.files import MusicFile
+from melodyforge.corpus.store import PackedPiece, pack_piece
 from melodyforge.errors import MusicReadError
 from melodyforge.music.midi import read_midi
 from melodyforge.music.midi_container import check_size
@@ -43,11 +44,13 @@ class ReadPiece:
     Attributes:
         piece: the music.
         repairs: what was mended, a phrase each.
-        signature: its MinHash signature, see `duplicates.compute_signature`.
+        fingerprint: see `duplicates.compute_fingerprint`.
+        signature: see `duplicates.compute_signature`.
     """
 
-    piece: Piece
+    piece: PackedPiece
     repairs: list[str]
+    fingerprint: np.ndarray
     signature: np.ndarray
 
 
@@ -204,6 +207,6 @@ def _read_score_file(file: MusicFile) -> list[tuple[Piece, list[str]]]:
 
 
 def _label(piece: Piece, repairs: list[str], file: MusicFile) -> ReadPiece:
-    """The piece with its style and its signature."""
-    signature = compute_signature(compute_fingerprint(piece))
-    return ReadPiece(replace(piece, style=file.style), repairs, signature)
+    """The piece with its style, and what it is recognised by."""
+    fingerprint = compute_fingerprint(piece)
+    return ReadPiece(pack_piece(replace(piece, style=file.style)), repairs, fingerprint, compute_signature(fingerprint))

@@ -9,7 +9,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,51 @@ INDEX_FILE = "dataset.json"
 
 TEMPO_DTYPE = np.dtype([("onset", np.int32), ("qpm", np.float64)])
 METER_DTYPE = np.dtype([("onset", np.int32), ("numerator", np.int16), ("denominator", np.int16)])
+
+
+class PackedPiece(NamedTuple):
+    """A piece as its files hold it: quick to send to another process and to copy from store to store.
+
+    Attributes:
+        notes: as in `Piece`.
+        tempos: of `TEMPO_DTYPE`.
+        meters: of `METER_DTYPE`.
+        facts: everything else but the style, as JSON in ASCII.
+        style: as in `Piece`.
+    """
+
+    notes: np.ndarray
+    tempos: np.ndarray
+    meters: np.ndarray
+    facts: bytes
+    style: str
+
+
+def pack_piece(piece: Piece) -> PackedPiece:
+    """Packs a piece; its `text` is not kept."""
+    tracks = [(track.program, track.is_drum, track.name) for track in piece.tracks]
+    facts = {"name": piece.name, "is_performed": piece.is_performed, "tracks": tracks}
+    return PackedPiece(
+        notes=piece.notes,
+        tempos=np.array([(tempo.onset, tempo.qpm) for tempo in piece.tempos], TEMPO_DTYPE),
+        meters=np.array([(meter.onset, meter.numerator, meter.denominator) for meter in piece.meters], METER_DTYPE),
+        facts=json.dumps(facts).encode("ascii"),  # escapes let file names that are no UTF-8 survive
+        style=piece.style,
+    )
+
+
+def unpack_piece(packed: PackedPiece) -> Piece:
+    """The piece that was packed; its notes are the same array."""
+    facts = json.loads(packed.facts)
+    return Piece(
+        notes=packed.notes,
+        tracks=tuple(Track(*track) for track in facts["tracks"]),
+        tempos=tuple(Tempo(*row) for row in packed.tempos.tolist()),
+        meters=tuple(Meter(*row) for row in packed.meters.tolist()),
+        is_performed=facts["is_performed"],
+        name=facts["name"],
+        style=packed.style,
+    )
 
 
 class PieceStoreWriter:
@@ -38,16 +83,15 @@ class PieceStoreWriter:
         self._style_ids: dict[str, int] = {}
         self._digest = hashlib.sha256()
 
-    def append(self, piece: Piece) -> None:
-        """Adds a piece; its `text` is not kept."""
-        facts = np.frombuffer(_encode_facts(piece), np.uint8)
+    def append(self, piece: PackedPiece) -> None:
+        """Adds a piece."""
         self._notes.append(piece.notes)
-        self._tempos.append(np.array([(t.onset, t.qpm) for t in piece.tempos], TEMPO_DTYPE))
-        self._meters.append(np.array([(m.onset, m.numerator, m.denominator) for m in piece.meters], METER_DTYPE))
-        self._facts.append(facts)
+        self._tempos.append(piece.tempos)
+        self._meters.append(piece.meters)
+        self._facts.append(np.frombuffer(piece.facts, np.uint8))
         self._styles.append(np.array([self._style_ids.setdefault(piece.style, len(self._style_ids))]))
-        self._digest.update(piece.notes.tobytes())
-        self._digest.update(facts.tobytes())
+        for part in (piece.notes.tobytes(), piece.tempos.tobytes(), piece.meters.tobytes(), piece.facts):
+            self._digest.update(part)
 
     def close(self) -> None:
         """Closes the files; without `finish` before, the folder is no dataset."""
@@ -80,7 +124,7 @@ class PieceStore:
 
     Attributes:
         folder: where the dataset lies.
-        fingerprint: SHA-256 of all notes and facts, hexadecimal.
+        fingerprint: SHA-256 of all pieces, hexadecimal.
         source: what identifies the files that the pieces came from.
         style_names: the labels that `styles` points into.
         families: int32, shape (num_pieces,); pieces of one family are too similar to be parted.
@@ -111,14 +155,15 @@ class PieceStore:
 
     def __getitem__(self, index: int) -> Piece:
         """Piece `index`, from 0; its notes are a read-only view of the file."""
-        facts = self._read_facts(index)
-        return Piece(
+        return unpack_piece(self.packed(index))
+
+    def packed(self, index: int) -> PackedPiece:
+        """Piece `index`, from 0, as the files hold it."""
+        return PackedPiece(
             notes=self._notes[index],
-            tracks=tuple(Track(*track) for track in facts["tracks"]),
-            tempos=tuple(Tempo(*row) for row in self._tempos[index].tolist()),
-            meters=tuple(Meter(*row) for row in self._meters[index].tolist()),
-            is_performed=facts["is_performed"],
-            name=facts["name"],
+            tempos=self._tempos[index],
+            meters=self._meters[index],
+            facts=self._facts[index].tobytes(),
             style=self.style_names[self.styles[index]],
         )
 
@@ -135,10 +180,7 @@ class PieceStore:
     @property
     def names(self) -> list[str]:
         """The name of each piece."""
-        return [self._read_facts(index)["name"] for index in range(len(self))]
-
-    def _read_facts(self, index: int) -> dict[str, Any]:
-        return json.loads(self._facts[index].tobytes())
+        return [json.loads(self._facts[index].tobytes())["name"] for index in range(len(self))]
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -151,9 +193,3 @@ def read_index(folder: Path) -> dict[str, Any]:
         return json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"Expected a dataset in {folder}. Received: {error}. Run preprocess.py.") from error
-
-
-def _encode_facts(piece: Piece) -> bytes:
-    """What a piece holds besides numbers; file names that are not UTF-8 survive as escapes."""
-    tracks = [(track.program, track.is_drum, track.name) for track in piece.tracks]
-    return json.dumps({"name": piece.name, "is_performed": piece.is_performed, "tracks": tracks}).encode("ascii")

@@ -30,7 +30,7 @@ MAX_QUARTERS = 40_000  # 5.5 hours at 120 quarters per minute
 MAX_TRACKS = 256  # what NOTE_DTYPE can number
 TEMPO_RANGE_QPM = (5.0, 1000.0)  # inclusive; slower and faster are typing errors or time-stretch tricks
 MAX_METER_NUMERATOR = 64
-METER_DENOMINATORS = (1, 2, 4, 8, 16, 32)  # finer beats are shorter than a step of the grid
+MAX_METER_DENOMINATOR = 32  # finer beats would fall between the steps of the grid
 MICROSECONDS_PER_MINUTE = 60_000_000
 
 SUSTAIN_PEDAL = 64  # controller number
@@ -275,7 +275,8 @@ def _read_meters(score: Any, repairs: list[str]) -> tuple[Meter, ...]:
     """The time signatures, from step 0 on, without impossible ones."""
     columns = score.time_signatures.numpy()
     numerators, denominators = columns["numerator"], columns["denominator"]
-    is_sane = (numerators >= 1) & (numerators <= MAX_METER_NUMERATOR) & np.isin(denominators, METER_DENOMINATORS)
+    is_sane = (numerators >= 1) & (numerators <= MAX_METER_NUMERATOR)
+    is_sane &= (denominators >= 1) & (denominators <= MAX_METER_DENOMINATOR)
     if not is_sane.all():
         repairs.append("impossible time signatures were dropped")
     steps = _to_steps(columns["time"], score.ticks_per_quarter)
