@@ -186,12 +186,13 @@ def read_weights(data: bytes) -> dict[str, list[np.ndarray]]:
 
     def collect(path: str, item: Any) -> None:
         if isinstance(item, h5py.Group) and path.endswith("vars") and len(item):
-            owner = file[path.removesuffix("cell/vars") + "vars"] if path.endswith("cell/vars") else item
+            owner = group[path.removesuffix("cell/vars") + "vars"] if path.endswith("cell/vars") else item
             layers[str(owner.attrs["name"])] = [item[str(index)][()] for index in range(len(item))]
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            file["layers"].visititems(collect)
+            group = file["layers"]
+            group.visititems(collect)
     except (OSError, KeyError, RuntimeError) as error:
         raise ModelFolderError(f"{WEIGHTS_FILE} must hold Keras weights. Received a damaged file: {error}.") from None
     return layers

@@ -1,0 +1,52 @@
+"""What several tests share: a small real model, trained once for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from melodyforge.corpus.store import PieceStore, PieceStoreWriter
+from melodyforge.music.piece import Piece
+from melodyforge.settings import NetworkSettings, load_recipe
+from tests.music_samples import tune
+
+
+def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:
+    """A dataset of these pieces."""
+    writer = PieceStoreWriter(folder)
+    for piece in pieces:
+        writer.append(piece)
+    writer.close()
+    return PieceStore(folder)
+
+
+def small(recipe_name: str, **training: object):
+    """A recipe with a network that learns a tune within seconds."""
+    recipe = load_recipe(recipe_name)
+    network = NetworkSettings(units=48, num_layers=1, dropout=0.0, head_units=48 if recipe_name == "forge" else 0)
+    usual = {"window": 32, "batch_size": 8, "learning_rate": 0.01, "transpose": 3}
+    return recipe.model_copy(update={"network": network, "training": recipe.training.changed(**usual | training)})
+
+
+@pytest.fixture(scope="session")
+def tunes() -> list[Piece]:
+    """Eight tunes in different keys and of different lengths."""
+    return [tune(index % 6 - 3, 8 + 2 * index) for index in range(8)]
+
+
+@pytest.fixture(scope="session")
+def tune_store(tmp_path_factory: pytest.TempPathFactory, tunes: list[Piece]) -> PieceStore:
+    """A dataset of the tunes."""
+    return write_store(tmp_path_factory.mktemp("dataset") / "dataset", tunes)
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory, tune_store: PieceStore) -> Path:
+    """A models folder that holds one model, `tiny`, trained with the recipe `forge` on a few tunes."""
+    from melodyforge.training.train import train_model
+
+    models_dir = tmp_path_factory.mktemp("models")
+    result = train_model(tune_store, small("forge", epochs=6), models_dir / "tiny")
+    assert not result.is_interrupted
+    return models_dir

@@ -1,0 +1,180 @@
+"""Networks in NumPy against Keras, sampling, and the loop that composes."""
+
+import numpy as np
+import pytest
+
+from melodyforge.bundle import load_model, read_weights
+from melodyforge.decoding.generate import Length, generate
+from melodyforge.decoding.lstm import LstmNetwork
+from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.decoding.sampling import sample
+from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure_habits
+from melodyforge.music.piece import Piece, make_notes
+from melodyforge.settings import NetworkSettings, RepresentationSettings, SamplingSettings
+from melodyforge.tokens import EventsRepresentation, NotesRepresentation
+from melodyforge.tokens.representation import NOT_ASKED, Heading
+from tests.music_samples import gridded_piece, performed_piece, tune
+
+PLAIN = SamplingSettings()
+SHORT = Length(60, is_full=True)
+HEADING = Heading()
+
+
+def representations():
+    pieces = [gridded_piece(), performed_piece(), tune()]
+    notes = NotesRepresentation.fit(RepresentationSettings(kind="notes"), pieces)
+    events = EventsRepresentation.fit(RepresentationSettings(kind="events", min_count=1), pieces)
+    return {"notes": (notes, 24), "events": (events, 0)}
+
+
+@pytest.mark.parametrize("kind", ["notes", "events"])
+def test_numpy_equals_keras_over_200_steps(kind, tmp_path):
+    from melodyforge.networks import build_network, keras
+
+    representation, head_units = representations()[kind]
+    keras.utils.set_random_seed(1)
+    network = build_network(representation, NetworkSettings(units=32, num_layers=3, head_units=head_units))
+    network.save_weights(tmp_path / "a.weights.h5")
+    decoding = LstmNetwork(read_weights((tmp_path / "a.weights.h5").read_bytes()), representation)
+
+    piece = gridded_piece(num_notes=800)
+    rows = representation.encode(piece)
+    window = representation.window(rows, 0, 200)
+    expected = network.predict_on_batch({f.name: window[f.name][None] for f in representation.features})
+    context = representation.begin([HEADING if kind == "events" else Heading(100.0, 3, 4)])
+    state = decoding.start(1)
+    for index in range(200):
+        state = decoding.advance(state, context.inputs())
+        for head in representation.heads:
+            logits = decoding.logits(state, head, context.told(head))
+            assert np.abs(logits[0] - expected[head.name][0, index]).max() < 1e-4
+            context.choose(head, window[f"target_{head.name}"][None, index])
+        context.commit()
+
+
+class UniformNetwork(DecodingNetwork):
+    """Expects everything alike."""
+
+    def start(self, num_pieces):
+        return num_pieces
+
+    def advance(self, state, inputs):
+        return state
+
+    def logits(self, state, head, told):
+        return np.zeros((state, head.size), np.float32)
+
+
+def compose_uniformly(seed, num_pieces=1, length=SHORT, settings=PLAIN, primer=None):
+    representation = representations()["notes"][0]
+    rngs = [np.random.default_rng([seed, index]) for index in range(num_pieces)]
+    *_, context = generate(UniformNetwork(), representation, [HEADING] * num_pieces, settings, length, rngs, primer)
+    return representation, [context.rows(index) for index in range(num_pieces)]
+
+
+def test_the_same_seed_gives_the_same_music_and_another_seed_other_music():
+    first, again, other = (compose_uniformly(seed)[1][0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_each_piece_of_a_batch_has_its_own_randomness():
+    _, rows = compose_uniformly(1, num_pieces=3)
+    assert np.array_equal(rows[0], compose_uniformly(1)[1][0])
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_even_random_choices_give_ordered_notes_without_doubles():
+    _, (rows,) = compose_uniformly(3, length=Length(400, is_full=True))
+    keys = list(zip(rows["onset"].tolist(), rows["track"].tolist(), rows["pitch"].tolist(), strict=True))
+    assert keys == sorted(set(keys))
+
+
+def test_length_is_reached_when_full_and_an_end_is_possible_when_natural():
+    assert len(compose_uniformly(1, length=Length(100, is_full=True))[1][0]) >= 90
+    lengths = [len(compose_uniformly(seed, length=Length(3000))[1][0]) for seed in range(3)]
+    assert min(lengths) < 2000
+    assert min(lengths) >= 1
+
+
+def test_a_primer_stands_at_the_beginning():
+    representation = representations()["notes"][0]
+    primer = representation.encode(tune())[:20]
+    _, (rows,) = compose_uniformly(1, primer=primer)
+    assert np.array_equal(rows[:20][["onset", "pitch", "duration"]], primer[["onset", "pitch", "duration"]])
+    assert len(rows) > 20
+
+
+def draws(logits, number=4000, **settings):
+    rng = np.random.default_rng(0)
+    logits = np.tile(np.array(logits, np.float32), (number, 1))
+    return np.bincount(sample(logits, SamplingSettings(**settings), rng.random(number)), minlength=logits.shape[1])
+
+
+def test_sampling_follows_the_distribution():
+    shares = draws(np.log([0.5, 0.3, 0.2])) / 4000
+    assert np.abs(shares - [0.5, 0.3, 0.2]).max() < 0.03
+
+
+def test_temperature_zero_takes_the_likeliest():
+    assert draws([1.0, 3.0, 2.0], temperature=0).tolist() == [0, 4000, 0]
+
+
+def test_temperature_flattens_and_sharpens():
+    assert draws([0.0, 1.0], temperature=0.2)[0] < draws([0.0, 1.0])[0] < draws([0.0, 1.0], temperature=3)[0]
+
+
+def test_top_k_top_p_and_min_p_leave_out_the_unlikely():
+    logits = np.log([0.4, 0.3, 0.2, 0.1])
+    assert draws(logits, top_k=2)[2:].tolist() == [0, 0]
+    assert draws(logits, top_p=0.5)[2:].tolist() == [0, 0]
+    assert draws(logits, top_p=0.5)[1] > 0
+    assert draws(logits, top_p=0.05).tolist() == [4000, 0, 0, 0]
+    assert draws(logits, min_p=0.6)[2:].tolist() == [0, 0]
+
+
+def test_the_lowest_and_highest_uniform_give_a_possible_class():
+    logits = np.array([[-1e9, 0.0, 0.0, -1e9]], np.float32)
+    assert sample(logits.copy(), PLAIN, np.array([0.0])).tolist() == [1]
+    assert sample(logits.copy(), PLAIN, np.array([1 - 1e-12])).tolist() == [2]
+
+
+def repeated(pitches, times, steps=12):
+    rows = [(i * steps, steps, 0, p, 80) for i, p in enumerate(list(pitches) * times)]
+    return Piece(make_notes(rows))
+
+
+def test_a_loop_is_a_fault_and_a_tune_is_none():
+    assert "repeats itself" in find_fault(repeated([60, 62, 64], 40), Habits())
+    assert "repeats itself" in find_fault(repeated([60], 100), Habits())
+    assert find_fault(performed_piece(), Habits(note_quarters=20, polyphony=40)) is None
+
+
+def test_silence_stuck_notes_and_crowds_are_faults():
+    assert "silent" in find_fault(Piece(make_notes([(0, 12, 0, 60, 80), (2400, 12, 0, 62, 80)])), Habits())
+    assert "stuck" in find_fault(Piece(make_notes([(0, 2400, 0, 60, 80)])), Habits())
+    assert "at once" in find_fault(Piece(make_notes([(0, 12, 0, p, 80) for p in range(40, 60)])), Habits())
+    assert "no notes" in find_fault(Piece(make_notes([])), Habits())
+
+
+def test_what_real_pieces_do_is_no_fault():
+    drone = repeated([60], 200)
+    assert find_fault(drone, learn_habits([drone])) is None
+    assert measure_habits(drone).loop_onsets == 198
+    assert measure_habits(Piece(make_notes([]))).polyphony == 0
+
+
+def test_a_model_in_a_folder_gives_the_network_that_was_trained(tiny_model_dir):
+    model = load_model(tiny_model_dir / "tiny")
+    window = model.representation.window(model.representation.encode(tune()), 0, 64)
+    nats, context, state = [], model.representation.begin([Heading(120.0, 4, 4)]), model.network.start(1)
+    for index in range(64):
+        state = model.network.advance(state, context.inputs())
+        for head in model.representation.heads:
+            logits = model.network.logits(state, head, context.told(head))[0]
+            target = window[f"target_{head.name}"][index]
+            assert target != NOT_ASKED
+            nats.append(np.log(np.exp(logits - logits.max()).sum()) - logits[target] + logits.max())
+            context.choose(head, np.array([target]))
+        context.commit()
+    assert np.sum(nats) / 64 < 2.0  # it has learnt the tune: guessing would cost 9
