@@ -22,6 +22,12 @@ ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 MELODY = [60, 62, 64, 65, 67, 64, 60, 67, 72, 71, 69, 67, 65, 62, 59, 60, 55, 57, 59, 62, 66, 61, 70, 58, 63]
 
+ABC_TUNES = (
+    (1, "CDEF|GEcA|BGAF|DEB,C|GAFB|cdAG|FDEC|G,CEG|"),
+    (2, "CDEF|GEcA|BGAF|DEB,C|GAFB|cdAG|FDEC|G,CEG|"),
+    (3, "cAGE|DCDE|GAcd|ecdA|GEDC|A,CDE|DCA,G,|CDEG|"),
+)
+
 
 @pytest.fixture
 def midi_dir(tmp_path: Path) -> Path:
@@ -35,9 +41,9 @@ def midi_dir(tmp_path: Path) -> Path:
     return folder
 
 
-def fates(dataset_dir: Path) -> dict[str, tuple[Fate, list[str]]]:
+def fates(dataset_dir: Path) -> dict[str, tuple[Fate, str]]:
     report = CorpusReport.load(dataset_dir / "report.json")
-    return {file.name: (file.fate, file.details) for file in report.files}
+    return {file.name: (file.fate, file.explain()) for file in report.files}
 
 
 def test_every_file_has_its_fate(midi_dir: Path, tmp_path: Path) -> None:
@@ -46,15 +52,24 @@ def test_every_file_has_its_fate(midi_dir: Path, tmp_path: Path) -> None:
         midi_dir, tmp_path / "set", num_workers=1, on_progress=lambda done, total: progress.append((done, total))
     )
     found = fates(tmp_path / "set")
-    assert found["folk/a tune.mid"] == (Fate.DUPLICATE, ["duplicate of c transposed.mid"])
-    assert found["folk/b other.mid"] == (Fate.USED, [])
-    assert found["c transposed.mid"] == (Fate.USED, [])
-    assert found["d prefixed.mid"] == (Fate.REPAIRED, ["bytes before the MIDI header were dropped"])
+    assert found["folk/a tune.mid"] == (Fate.DUPLICATE, "duplicate of c transposed.mid")
+    assert found["folk/b other.mid"] == (Fate.USED, "")
+    assert found["c transposed.mid"] == (Fate.USED, "")
+    assert found["d prefixed.mid"] == (Fate.REPAIRED, "bytes before the MIDI header were dropped")
     assert found["e page.mid"][0] == Fate.SKIPPED
     assert store.names == ["c transposed", "d prefixed", "b other"]
     assert [store.style_names[style] for style in store.styles] == ["", "", "folk"]
     assert progress == [(number, 5) for number in range(1, 6)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["midi", "set"]
+
+
+def test_pieces_of_one_score_file_have_their_fates_together(tmp_path: Path) -> None:
+    (tmp_path / "midi").mkdir()
+    tunes = (f"X:{number}\nT:Tune\nM:4/4\nL:1/4\nK:C\n{notes}\n" for number, notes in ABC_TUNES)
+    (tmp_path / "midi" / "book.abc").write_text("\n".join(tunes))
+    store = prepare_corpus(tmp_path / "midi", tmp_path / "set", num_workers=1)
+    (file,) = CorpusReport.load(tmp_path / "set" / "report.json").files
+    assert (file.num_pieces, file.duplicate_of, len(store)) == (2, ["book.abc"], 2)
 
 
 def test_unchanged_folder_is_not_read_twice_and_a_changed_one_is(midi_dir: Path, tmp_path: Path) -> None:
@@ -114,13 +129,14 @@ def test_unfinished_folder_of_a_killed_run_is_removed(midi_dir: Path, tmp_path: 
 
 def test_terminal_report_cuts_long_lists_and_names_the_file(tmp_path: Path) -> None:
     files = [FileReport(f"[b]{number:03}.mid", Fate.SKIPPED, ["broken"]) for number in range(50)]
-    files.append(FileReport("mended.mid", Fate.REPAIRED, ["3 notes without length got the shortest one"], 1, 10))
+    files.append(FileReport("mended.mid", Fate.REPAIRED, ["3 notes without length got the shortest one"], [], 1, 10))
+    files.append(FileReport("too.mid", Fate.REPAIRED, ["1 note without length got the shortest one"], [], 1, 10))
     console = Console(record=True, width=100, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     print_report(CorpusReport(files), tmp_path / "report.json", console)
     console.file.close()
     text = console.export_text()
     assert "50  broken" in text
-    assert "1  notes without length got the shortest one" in text
+    assert "2  notes without length got the shortest one" in text
     assert "[b]000.mid: broken" in text
     assert "[b]020.mid" not in text
     assert "and 30 more" in text
@@ -158,4 +174,4 @@ def test_hostile_files_are_all_named(tmp_path: Path) -> None:
     prepare_corpus(folder, tmp_path / "set")
     report = CorpusReport.load(tmp_path / "set" / "report.json")
     assert {file.name for file in report.files} == {path.name for path in folder.iterdir()}
-    assert all(file.details for file in report.files if file.fate != Fate.USED)
+    assert all(file.explain() for file in report.files if file.fate != Fate.USED)

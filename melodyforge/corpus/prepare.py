@@ -143,7 +143,7 @@ def _report_on(file: MusicFile, result: FileResult) -> FileReport:
         return FileReport(file.name, Fate.SKIPPED, [result.error])
     repairs = list(dict.fromkeys(repair for piece in result.pieces for repair in piece.repairs))
     num_notes = sum(len(piece.piece.notes) for piece in result.pieces)
-    return FileReport(file.name, Fate.REPAIRED if repairs else Fate.USED, repairs, len(result.pieces), num_notes)
+    return FileReport(file.name, Fate.REPAIRED if repairs else Fate.USED, repairs, [], len(result.pieces), num_notes)
 
 
 def _explain_nothing_usable(report: CorpusReport) -> str:
@@ -181,8 +181,7 @@ def _mark_duplicates(reading: _Reading, relations: Relations, lengths: np.ndarra
         original = reading.report.files[reading.file_of_piece[int(relations.duplicate_of[index])]]
         file.num_pieces -= 1
         file.num_notes -= int(lengths[index])
-        detail = f"duplicate of {original.name}"
-        if detail not in file.details:
-            file.details.append(detail)
+        if original.name not in file.duplicate_of:
+            file.duplicate_of.append(original.name)
         if not file.num_pieces:
             file.fate = Fate.DUPLICATE

@@ -38,7 +38,8 @@ class FileReport:
     Attributes:
         name: path below the folder that was read.
         fate: in one word.
-        details: what was mended, what it is a duplicate of, or why it was skipped.
+        details: what was mended, or why it was skipped.
+        duplicate_of: the files that hold the same music as this one, or as pieces in it.
         num_pieces: pieces that went into the dataset.
         num_notes: notes in these.
     """
@@ -46,8 +47,13 @@ class FileReport:
     name: str
     fate: Fate
     details: list[str] = field(default_factory=list)
+    duplicate_of: list[str] = field(default_factory=list)
     num_pieces: int = 0
     num_notes: int = 0
+
+    def explain(self) -> str:
+        """Everything that is to be said about the file, in one line."""
+        return "; ".join([*(f"duplicate of {name}" for name in self.duplicate_of), *self.details])
 
 
 @dataclass
@@ -82,8 +88,11 @@ class CorpusReport:
 
 
 def _without_numbers(reason: str) -> str:
-    """A reason in the form that files share: "12 notes ..." and "1 note ..." count together."""
-    return re.sub(r"^\d+ (\w+?)s?\b", r"\1s", reason)
+    """A reason in the form that files share, so that "12 notes were ..." and "1 note was ..." count together."""
+    if not reason[:1].isdigit():
+        return reason
+    shared = re.sub(r"^[\d,]+ ", "", reason)
+    return re.sub(r"\bwas\b", "were", re.sub(r"\bnote\b", "notes", shared))
 
 
 def print_report(report: CorpusReport, path: Path, console: Console) -> None:
@@ -123,7 +132,7 @@ def _print_unused(report: CorpusReport, path: Path, console: Console) -> None:
     if unused:
         console.print("\nNot used:")
     for file in unused[:MAX_FILES_SHOWN]:
-        line = f"  {file.name}: {'; '.join(file.details)}"
+        line = f"  {file.name}: {file.explain()}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if len(unused) > MAX_FILES_SHOWN:
         console.print(f"  and {len(unused) - MAX_FILES_SHOWN:,} more")
