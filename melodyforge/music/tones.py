@@ -73,7 +73,7 @@ FAMILIES = {
     "bass": Timbre((1, 0.6, 0.3, 0.1), (0.2, 0.3, 0.3, 0.2, 0.1), half_life_s=0.5, release_s=0.08),
     "strings": Timbre((1, 0.6, 0.4, 0.3, 0.2, 0.12, 0.08), attack_s=0.06, release_s=0.18),
     "ensemble": Timbre((1, 0.5, 0.3, 0.15, 0.08), attack_s=0.09, release_s=0.25),
-    "brass": Timbre((1, 0.8, 0.6, 0.4, 0.25, 0.15), (0, 0.1, 0.2, 0.3, 0.2, 0.1), attack_s=0.03, release_s=0.09),
+    "brass": Timbre((1, 0.6, 0.45, 0.3, 0.2, 0.12), (0, 0.1, 0.2, 0.3, 0.2, 0.1), attack_s=0.03, release_s=0.09),
     "reeds": Timbre((1, 0.1, 0.6, 0.08, 0.3, 0.05, 0.1), attack_s=0.03, release_s=0.09),
     "flutes": Timbre((1, 0.15, 0.08, 0.02), (0, 0.2, 0.15), attack_s=0.04, release_s=0.1),
     "synth lead": Timbre((1, 0.4, 0.3, 0.2, 0.15, 0.1, 0.08), (0, 0.2, 0.2, 0.2), attack_s=0.008, release_s=0.1),
