@@ -154,6 +154,8 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"The model {folder} must have format {FORMAT}. Received {config.get('format')!r}, written by Melody Forge "
             f"{config.get('version', '?')}. Train it again, or use that version."
         )
+    if not isinstance(config.get("recipe"), dict):
+        raise ModelFolderError(f"{folder / CONFIG_FILE} must name the recipe. Received none. Train the model again.")
     return config
 
 

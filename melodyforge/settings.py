@@ -7,6 +7,7 @@ these classes. Knows nothing of music, networks or files other than recipes.
 from __future__ import annotations
 
 import argparse
+import os
 import string
 import tomllib
 from pathlib import Path
@@ -19,10 +20,11 @@ from melodyforge.errors import SettingsError
 
 PROJECT_DIR = Path(__file__).parents[1]
 RECIPES_DIR = PROJECT_DIR / "recipes"
-MIDI_DIR = PROJECT_DIR / "data" / "midi_files"
-DATASET_DIR = PROJECT_DIR / "data" / "dataset"
-MODELS_DIR = PROJECT_DIR / "models"
-OUTPUT_DIR = PROJECT_DIR / "output"
+HOME_DIR = Path(os.environ.get("MELODY_FORGE_HOME", PROJECT_DIR))  # where the user's music and models lie
+MIDI_DIR = HOME_DIR / "data" / "midi_files"
+DATASET_DIR = HOME_DIR / "data" / "dataset"
+MODELS_DIR = HOME_DIR / "models"
+OUTPUT_DIR = HOME_DIR / "output"
 MAX_SEED = 2**32 - 1
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from melodyforge.corpus.store import PieceStore, PieceStoreWriter
+from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece
 from melodyforge.settings import NetworkSettings, load_recipe
 from tests.music_samples import tune
@@ -16,8 +16,8 @@ def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:
     """A dataset of these pieces."""
     writer = PieceStoreWriter(folder)
     for piece in pieces:
-        writer.append(piece)
-    writer.close()
+        writer.append(pack_piece(piece))
+    writer.finish()
     return PieceStore(folder)
 
 

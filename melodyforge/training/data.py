@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -172,7 +173,7 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
 
 
 def _beginning(piece: Piece, share: float) -> Piece:
-    return piece if share == 1.0 else piece.with_notes(piece.notes[: int(len(piece) * share)])
+    return piece if share == 1.0 else piece.with_notes(piece.notes[: math.ceil(len(piece) * share)])
 
 
 def _whole(rows: Ragged, pieces: np.ndarray) -> np.ndarray:

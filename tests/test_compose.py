@@ -1,0 +1,121 @@
+"""Compositions: reproducible, closed softly, watched, and saved in every form."""
+
+import json
+
+import numpy as np
+import pytest
+
+from melodyforge.bundle import load_model
+from melodyforge.compose import compose, default_settings, read_origin, reproduce, stream
+from melodyforge.decoding.watch import Habits
+from melodyforge.errors import OutputError, SettingsError
+from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music.piece import Piece, Track, make_notes
+from tests.music_samples import tune
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_dir):
+    return load_model(tiny_model_dir / "tiny")
+
+
+def test_the_same_seed_gives_the_same_file(model):
+    settings = default_settings(model, num_notes=60, seed=7)
+    first, again = (compose(model, settings)[0].to_midi() for _ in range(2))
+    assert first == again
+    assert compose(model, settings.changed(seed=8))[0].to_midi() != first
+
+
+def test_reproduce_makes_the_very_file_again_also_out_of_a_batch(model):
+    compositions = compose(model, default_settings(model, num_notes=50, num_pieces=3, seed=3, temperature=1.1))
+    for composition in compositions:
+        data = composition.to_midi()
+        assert reproduce(model, read_origin(data)).to_midi() == data
+
+
+def test_reproduce_asks_for_the_primer_and_the_model_that_were_used(model):
+    data = compose(model, default_settings(model, num_notes=20), tune())[0].to_midi()
+    origin = read_origin(data)
+    with pytest.raises(SettingsError, match="--primer"):
+        reproduce(model, origin)
+    with pytest.raises(SettingsError, match="--primer"):
+        reproduce(model, origin, tune(1))
+    assert reproduce(model, origin, tune()).to_midi() == data
+    with pytest.raises(SettingsError, match="hash"):
+        reproduce(model, origin | {"model_hash": "0"})
+
+
+def test_a_file_of_somebody_else_cannot_be_reproduced():
+    with pytest.raises(SettingsError, match="Melody Forge composed"):
+        read_origin(write_midi(tune()))
+
+
+def test_the_settings_are_in_the_file(model):
+    composition = compose(model, default_settings(model, num_notes=20, seed=5, temperature=0.5))[0]
+    piece = read_midi(composition.to_midi())[0]
+    origin = json.loads(piece.text.removeprefix("Melody Forge "))
+    assert origin["settings"]["temperature"] == 0.5
+    assert origin["model_hash"] == model.hash
+    assert np.array_equal(piece.notes, composition.piece.notes)
+
+
+def test_a_primer_stands_at_the_beginning_and_can_be_cut(model):
+    primer = tune()
+    composed = compose(model, default_settings(model, num_notes=30, primer_notes=12), primer)[0].piece
+    expected = {(int(note["onset"]), int(note["pitch"])) for note in primer.notes[:12]}
+    assert {(int(note["onset"]), int(note["pitch"])) for note in composed.notes[:12]} == expected
+    assert 12 < len(composed) <= 42
+
+
+def test_a_primer_without_usable_notes_is_refused(model):
+    drums = Piece(make_notes([(0, 12, 0, 36, 80)]), (Track(0, True),))
+    with pytest.raises(SettingsError, match="primer"):
+        compose(model, default_settings(model, num_notes=10), drums)
+
+
+def test_full_length_is_reached(model):
+    assert 630 <= len(compose(model, default_settings(model, num_notes=700, seed=1))[0].piece) <= 700
+
+
+def test_the_last_notes_ring_to_the_end_of_their_bar(model):
+    piece = compose(model, default_settings(model, num_notes=37))[0].piece
+    last = piece.notes["onset"].max()
+    assert (piece.notes["onset"] + piece.notes["duration"])[piece.notes["onset"] == last].max() % 96 == 0
+
+
+def test_streaming_ends_with_the_notes_that_composing_gives(model):
+    settings = default_settings(model, num_notes=40, seed=2)
+    *_, last = stream(model, settings)
+    composed = compose(model, settings)[0].piece
+    assert np.array_equal(last.notes[["onset", "pitch"]], composed.notes[["onset", "pitch"]])
+
+
+def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatch):
+    strict = Habits(loop_onsets=0.0, gap_quarters=9, note_quarters=99, polyphony=99)
+    monkeypatch.setitem(model.config, "habits", strict.to_dict())
+    (composition,) = compose(model, default_settings(model, num_notes=40))
+    assert sum("drawn again because it repeats itself" in notice for notice in composition.notices) == 3
+    assert "kept although" in composition.notices[-1]
+
+
+def test_progress_is_told_for_every_note(model):
+    seen = []
+    compose(model, default_settings(model, num_notes=20), on_progress=seen.append)
+    assert seen[:19] == list(range(1, 20))
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".wav", ".png", ".musicxml"])
+def test_every_form_is_saved(model, tmp_path, suffix):
+    path = compose(model, default_settings(model, num_notes=30))[0].save(tmp_path / "new" / f"piece{suffix}")
+    beginnings = {".mid": b"MThd", ".wav": b"RIFF", ".png": b"\x89PNG", ".musicxml": b"<?xml"}
+    assert path.read_bytes().startswith(beginnings[suffix])
+
+
+def test_what_cannot_be_written_is_said_plainly(model, tmp_path):
+    composition = compose(model, default_settings(model, num_notes=10))[0]
+    with pytest.raises(SettingsError, match=r"must end in \.mid"):
+        composition.save(tmp_path / "piece.mp4")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Expected to write"):
+        composition.save(tmp_path / "file" / "piece.mid")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

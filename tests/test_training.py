@@ -1,0 +1,183 @@
+"""Training: it learns, it can be interrupted anywhere, and it works from one piece on."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, load_model
+from melodyforge.errors import CorpusError, ModelFolderError
+from melodyforge.music.piece import Piece, make_notes
+from melodyforge.settings import TrainingSettings, load_recipe
+from melodyforge.training.checkpoint import checkpoint_path
+from melodyforge.training.data import RandomChange, num_rows, prepare_data
+from melodyforge.training.plan import describe_plan, make_plan
+from melodyforge.training.train import Watcher, learning_rate, resume_training, train_model
+from tests.conftest import small, write_store
+from tests.music_samples import tune
+
+
+class Interrupt(Watcher):
+    """Presses Ctrl-C at a step."""
+
+    def __init__(self, at_step):
+        self.at_step = at_step
+
+    def stepped(self, progress, plan, nats, rows_per_second):
+        if progress.step == self.at_step:
+            raise KeyboardInterrupt
+
+
+def history(model_dir):
+    return list(csv.DictReader(io.StringIO((model_dir / HISTORY_FILE).read_text())))
+
+
+def test_a_trained_folder_holds_the_five_files_and_falling_losses(tiny_model_dir):
+    folder = tiny_model_dir / "tiny"
+    assert {path.name for path in folder.iterdir()} == set(MODEL_FILES)
+    rows = history(folder)
+    assert float(rows[-1]["held_out_nats"]) < 0.5 * float(rows[0]["held_out_nats"])
+    metrics = json.loads((folder / METRICS_FILE).read_text())
+    assert metrics["held_out_nats"] == pytest.approx(sum(metrics["held_out_nats_by_head"].values()))
+
+
+def test_the_figure_in_the_metrics_is_the_likelihood_of_the_network_that_composes(tiny_model_dir, tune_store):
+    """Keras measured it on windows; the NumPy network must find the same, note by note."""
+    model = load_model(tiny_model_dir / "tiny")
+    data = prepare_data(tune_store, small("forge"))
+    nats, num_notes = 0.0, 0
+    for piece in data.held_out["piece"].tolist():
+        rows = data.rows[piece]
+        window = model.representation.window(rows, 0, len(rows) + 1)
+        context, state = model.representation.begin([model.representation.headings[0]]), model.network.start(1)
+        num_notes += len(rows)
+        for index in range(len(rows) + 1):
+            state = model.network.advance(state, context.inputs())
+            for head in model.representation.heads:
+                logits = model.network.logits(state, head, context.told(head))[0].astype(float)
+                target = window[f"target_{head.name}"][index]
+                nats += np.log(np.exp(logits).sum()) - logits[target]
+                context.choose(head, np.array([target]))
+                if context.has_ended.all():
+                    break
+            context.commit()
+    assert nats / num_notes == pytest.approx(model.metrics["held_out_nats"], abs=1e-3)
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(tune_store, tmp_path):
+    recipe = small("classic", epochs=2)
+    first = train_model(tune_store, recipe, tmp_path / "model", Interrupt(at_step=30))
+    assert first.is_interrupted
+    seen = []
+
+    class Listener(Watcher):
+        def stepped(self, progress, plan, nats, rows_per_second):
+            seen.append(progress.step)
+
+    second = resume_training(tune_store, tmp_path / "model", Listener())
+    assert not second.is_interrupted
+    assert (seen[0], seen[-1]) == (31, 50)
+    assert len(history(tmp_path / "model")) == 2
+
+
+def test_a_resumed_training_ends_like_one_that_ran_through(tune_store, tmp_path):
+    recipe = small("classic", epochs=2)
+    train_model(tune_store, recipe, tmp_path / "whole")
+    train_model(tune_store, recipe, tmp_path / "parts", Interrupt(at_step=25))
+    resume_training(tune_store, tmp_path / "parts")
+    whole, parts = (history(tmp_path / name)[-1] for name in ("whole", "parts"))
+    assert float(whole["held_out_nats"]) == pytest.approx(float(parts["held_out_nats"]), rel=1e-3)
+
+
+def test_resuming_refuses_other_music_a_missing_and_a_damaged_checkpoint(tune_store, tmp_path):
+    with pytest.raises(ModelFolderError, match="unfinished training"):
+        resume_training(tune_store, tmp_path / "never")
+    train_model(tune_store, small("classic", epochs=1), tmp_path / "model", Interrupt(at_step=2))
+    other = write_store(tmp_path / "other", [tune(1), tune(2)])
+    with pytest.raises(CorpusError, match="other music"):
+        resume_training(other, tmp_path / "model")
+    path = checkpoint_path(tmp_path / "model")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelFolderError, match="damaged"):
+        resume_training(tune_store, tmp_path / "model")
+
+
+def test_a_model_is_trained_further_with_its_own_vocabulary(tiny_model_dir, tmp_path):
+    store = write_store(tmp_path / "dataset", [tune(index) for index in range(5)])
+    source = tiny_model_dir / "tiny"
+    recipe = small("forge", epochs=1, learning_rate=1e-5)
+    result = train_model(store, recipe, tmp_path / "further", start_from=source)
+    assert load_model(tmp_path / "further").representation.state() == load_model(source).representation.state()
+    assert result.metrics["held_out_nats"] < 3.0  # from the beginning, one epoch at this rate would leave 9
+
+
+@pytest.mark.parametrize("num_pieces", [1, 3])
+def test_few_pieces_have_their_ends_held_out(num_pieces, tmp_path):
+    store = write_store(tmp_path / "dataset", [tune(0, 24)] * num_pieces)
+    data = prepare_data(store, load_recipe("forge"))
+    assert not data.is_split_by_piece
+    assert data.train["stop"].tolist() == data.held_out["start"].tolist()
+    assert num_rows(data.held_out) / num_rows(data.train) == pytest.approx(1 / 9, rel=0.1)
+    assert "ends of pieces" in describe_plan(make_plan(data, load_recipe("forge")), data)[0]
+
+
+def test_training_works_with_one_piece(tmp_path):
+    store = write_store(tmp_path / "dataset", [tune(0, 12)])
+    result = train_model(store, small("classic", epochs=1), tmp_path / "one")
+    assert load_model(tmp_path / "one").metrics["ended_because"] == result.reason
+
+
+def test_too_little_music_is_said_plainly(tmp_path):
+    one_note = Piece(make_notes([(0, 24, 0, 60, 80)]))
+    with pytest.raises(CorpusError, match="at least 8 notes"):
+        prepare_data(write_store(tmp_path / "dataset", [one_note]), load_recipe("forge"))
+    data = prepare_data(write_store(tmp_path / "tune", [tune()]), load_recipe("forge"))
+    assert "too little" in describe_plan(make_plan(data, load_recipe("forge")), data)[-1]
+
+
+def test_the_vocabulary_comes_from_training_pieces_only(tune_store):
+    data = prepare_data(tune_store, load_recipe("forge"))
+    train = [tune_store[index] for index in data.train["piece"].tolist()]
+    assert set(data.representation.durations.values) <= {d for piece in train for d in piece.notes["duration"]}
+    assert not set(data.train["piece"]) & set(data.held_out["piece"])
+
+
+def test_batches_are_the_same_for_a_step_and_differ_between_steps(tune_store):
+    data = prepare_data(tune_store, load_recipe("forge"))
+    change = RandomChange(seed=1, max_semitones=3, max_stretch=0.05)
+    first, again, other = (data.train_batch(step, 32, 4, change) for step in (5, 5, 6))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["target_pitch"], other["target_pitch"])
+
+
+def test_held_out_batches_ask_for_every_row_once(tune_store):
+    data = prepare_data(tune_store, load_recipe("forge"))
+    asked = sum((batch["target_shift"] >= 0).sum() for batch in data.held_out_batches(3))
+    assert asked == num_rows(data.held_out)
+
+
+def test_encoded_rows_are_read_again_and_not_made_again(tune_store):
+    prepare_data(tune_store, load_recipe("forge"))
+    (folder,) = tune_store.folder.glob("rows-*")
+    before = folder.stat().st_mtime_ns
+    prepare_data(tune_store, load_recipe("forge"))
+    assert folder.stat().st_mtime_ns == before
+
+
+def test_the_learning_rate_rises_then_falls():
+    settings = TrainingSettings(learning_rate=1.0, warmup=0.1)
+    rates = [learning_rate(settings, share) for share in (0.0, 0.05, 0.1, 0.5, 1.0)]
+    assert rates[0] < rates[1] < rates[2] == 1.0
+    assert rates[2] > rates[3] > rates[4] == pytest.approx(0.02)
+
+
+def test_the_plan_suits_the_number_of_notes_and_wishes_come_first(tune_store):
+    data = prepare_data(tune_store, load_recipe("forge"))
+    plan = make_plan(data, load_recipe("forge"))
+    assert plan.window <= 128
+    assert plan.steps_per_epoch == 25
+    wished = load_recipe("forge").training.changed(window=20, batch_size=3, epochs=7, transpose=0)
+    plan = make_plan(data, load_recipe("forge").model_copy(update={"training": wished}))
+    assert (plan.window, plan.batch_size, plan.epochs, plan.transpose) == (20, 3, 7, 0)
