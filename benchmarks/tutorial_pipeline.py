@@ -37,7 +37,8 @@ def _tokens_of(path: Path) -> list[str]:
     from music21 import converter
 
     starting: defaultdict[float | Fraction, set[tuple[int, str]]] = defaultdict(set)
-    for element in converter.parse(path).flatten().notes:
+    score = converter.parse(path, forceSource=True)  # not from music21's cache of a run before
+    for element in score.flatten().notes:
         starting[element.offset].update((pitch.midi, pitch.nameWithOctave) for pitch in element.pitches)
     return [_token(sorted(starting[onset])) for onset in sorted(starting)]
 
