@@ -17,7 +17,7 @@ help: ## list what make can do
 music: setup ## set up, learn, and compose a first piece: about 10 minutes the first time
 	@setup/make_music.sh $(IN)/python $(MINUTES)
 
-app: setup ## open the studio in the browser
+app: setup ## start the studio; it prints the address to open
 	@$(IN)/streamlit run app.py
 
 test: check ## run all checks and tests

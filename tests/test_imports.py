@@ -105,8 +105,9 @@ def test_a_use_of_keras_is_found(tmp_path):
     assert library_users(tmp_path, TRAINING_LIBRARIES) == {"compose"}
 
 
-def test_loading_a_model_needs_no_slow_library():
-    assert not modules_loaded_by("import melodyforge.bundle") & SLOW_LIBRARIES
+@pytest.mark.parametrize("module", ["melodyforge.bundle", "melodyforge.compose"])
+def test_what_composing_imports_loads_no_slow_library(module):
+    assert not modules_loaded_by(f"import {module}") & SLOW_LIBRARIES
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
