@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from melodyforge import __version__
 from melodyforge.bundle import Model
@@ -207,9 +208,10 @@ def _draw_takes(
     """One take of each piece, side by side."""
     headings = _headings(model, settings, primer, indices, draw)
     contexts = _contexts(model, settings, headings, primer_rows, indices, draw)
-    for number, context in enumerate(contexts, start=1):  # noqa: B007  the last one holds all rows
-        if on_progress:
-            on_progress(number)
+    with threadpool_limits(1):  # products this small wait for other threads longer than they compute
+        for number, context in enumerate(contexts, start=1):  # noqa: B007  the last one holds all rows
+            if on_progress:
+                on_progress(number)
     return [
         _closed(model.representation.decode(context.rows(place), heading)) for place, heading in enumerate(headings)
     ]

@@ -12,7 +12,7 @@ from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import NetworkSettings, RepresentationSettings, SamplingSettings
 from melodyforge.tokens import EventsRepresentation, NotesRepresentation
-from melodyforge.tokens.representation import NOT_ASKED, Heading
+from melodyforge.tokens.representation import NOT_ASKED, Heading, heading_of
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 PLAIN = SamplingSettings()
@@ -24,10 +24,11 @@ def representations():
     pieces = [gridded_piece(), performed_piece(), tune()]
     notes = NotesRepresentation.fit(RepresentationSettings(kind="notes"), pieces)
     events = EventsRepresentation.fit(RepresentationSettings(kind="events", min_count=1), pieces)
-    return {"notes": (notes, 24), "events": (events, 0)}
+    one_track = NotesRepresentation.fit(RepresentationSettings(kind="notes"), [performed_piece()])
+    return {"notes": (notes, 24), "notes of one track": (one_track, 24), "events": (events, 0)}
 
 
-@pytest.mark.parametrize("kind", ["notes", "events"])
+@pytest.mark.parametrize("kind", ["notes", "notes of one track", "events"])
 def test_numpy_equals_keras_over_200_steps(kind, tmp_path):
     from melodyforge.networks import build_network, keras
 
@@ -37,11 +38,11 @@ def test_numpy_equals_keras_over_200_steps(kind, tmp_path):
     network.save_weights(tmp_path / "a.weights.h5")
     decoding = LstmNetwork(read_weights((tmp_path / "a.weights.h5").read_bytes()), representation)
 
-    piece = gridded_piece(num_notes=800)
+    piece = performed_piece() if kind == "notes of one track" else gridded_piece(num_notes=800)
     rows = representation.encode(piece)
     window = representation.window(rows, 0, 200)
     expected = network.predict_on_batch({f.name: window[f.name][None] for f in representation.features})
-    context = representation.begin([HEADING if kind == "events" else Heading(100.0, 3, 4)])
+    context = representation.begin([heading_of(piece)])
     state = decoding.start(1)
     for index in range(200):
         state = decoding.advance(state, context.inputs())

@@ -30,7 +30,7 @@ class LstmState:
 
     outputs: list[np.ndarray]
     cells: list[np.ndarray]
-    hidden: np.ndarray | None = None
+    hidden: np.ndarray
     told: np.ndarray | float = 0.0
 
 
@@ -46,7 +46,7 @@ class LstmNetwork(DecodingNetwork):
         heads = representation.heads
         self._inputs = _Hearing(weights, representation.inputs)
         self._told = {head.name: _Hearing(weights, head.told) for head in heads if head.told}
-        self._layers = []
+        self._layers: list[tuple[np.ndarray, np.ndarray]] = []
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(_gates(*weights[f"lstm_{len(self._layers)}"]))
         self._outputs = {head.name: _checked(weights, f"output_{head.name}", 1, head.size) for head in heads}
@@ -61,7 +61,7 @@ class LstmNetwork(DecodingNetwork):
     def start(self, num_pieces: int) -> LstmState:
         """All zeros."""
         zeros = [np.zeros((num_pieces, len(bias) // 4), np.float32) for _, bias in self._layers]
-        return LstmState(zeros, [zero.copy() for zero in zeros])
+        return LstmState(zeros, [zero.copy() for zero in zeros], zeros[-1])
 
     def advance(self, state: LstmState, inputs: dict[str, np.ndarray]) -> LstmState:
         """One step of every layer."""
@@ -93,23 +93,24 @@ class _Hearing:
     def __init__(self, weights: Weights, features: tuple[Feature, ...]) -> None:
         self._classes = [feature for feature in features if feature.kind == "class"]
         self._levels = [
-            (feature.name, _checked(weights, f"feature_{feature.name}", 0, 2 * feature.size)[0])
+            (feature.name, _checked(weights, f"feature_{feature.name}", 0, feature.num_rows)[0])
             for feature in features
             if feature.kind == "levels"
         ]
-        tables, first_rows, num_rows = [], [], 0
+        tables: list[np.ndarray] = []
+        first_rows: list[int] = []
+        num_rows = 0
         for feature in self._classes:
-            size = feature.size * feature.slots
-            tables.append(_checked(weights, f"feature_{feature.name}", 0, size)[0])
-            first_rows += [num_rows + slot * feature.size for slot in range(feature.slots)]
-            num_rows += size
+            tables.append(_checked(weights, f"feature_{feature.name}", 0, feature.num_rows)[0])
+            first_rows += range(num_rows, num_rows + feature.num_rows, feature.size)
+            num_rows += feature.num_rows
         self._table = np.concatenate(tables)
         self._first_rows = np.array(first_rows)
 
     def __call__(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """Shapes (num_pieces, ...) -> (num_pieces, units)."""
         columns = [
-            values[feature.name] if feature.slots > 1 else values[feature.name][:, None] for feature in self._classes
+            values[feature.name] if feature.slots else values[feature.name][:, None] for feature in self._classes
         ]
         vector = self._table[np.concatenate(columns, axis=1) + self._first_rows].sum(axis=1)
         for name, kernel in self._levels:

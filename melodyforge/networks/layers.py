@@ -11,8 +11,7 @@ from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
 def feature_input(feature: Feature) -> keras.KerasTensor:
     """The Keras input of a feature, shape (batch, window) or (batch, window, slots or size)."""
     width = feature.size if feature.kind == "levels" else feature.slots
-    is_single = feature.kind == "class" and feature.slots == 1
-    return keras.Input((None,) if is_single else (None, width), dtype="int32", name=feature.name)
+    return keras.Input((None, width) if width else (None,), dtype="int32", name=feature.name)
 
 
 def hear(feature: Feature, tensor: keras.KerasTensor, units: int) -> keras.KerasTensor:
@@ -20,12 +19,12 @@ def hear(feature: Feature, tensor: keras.KerasTensor, units: int) -> keras.Keras
     if feature.kind == "levels":
         return layers.Dense(units, use_bias=False, name=f"feature_{feature.name}")(Levels()(tensor))
     table = layers.Embedding(
-        feature.size * feature.slots,
+        feature.num_rows,
         units,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
         name=f"feature_{feature.name}",
     )
-    if feature.slots == 1:
+    if not feature.slots:
         return table(tensor)
     return SumOfSlots(feature.size, feature.slots, table)(tensor)
 

@@ -28,15 +28,20 @@ class Feature:
     Attributes:
         name: unique within a representation.
         size: number of classes, or length of the vector.
-        slots: how many classes are told side by side, each slot with a meaning of its own.
-        kind: `class`: integers in [0, size), shape (..., slots), or (...) with one slot;
+        slots: how many classes are told side by side, each slot with a meaning of its own; 0: a single class.
+        kind: `class`: integers in [0, size), shape (..., slots), or (...) without slots;
             `levels`: integers 0-255, shape (..., size): steps that each entry still lasts, 0 when silent.
     """
 
     name: str
     size: int
-    slots: int = 1
+    slots: int = 0
     kind: Literal["class", "levels"] = "class"
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the table, or of the kernel, that a network hears this feature with."""
+        return 2 * self.size if self.kind == "levels" else self.size * max(1, self.slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Training:
     @property
     def is_time_over(self) -> bool:
         """Whether the user's minutes are spent."""
-        return bool(self.plan.minutes) and self.progress.seconds >= 60 * self.plan.minutes
+        return self.plan.minutes is not None and self.progress.seconds >= 60 * self.plan.minutes
 
     def _reason_to_end(self) -> str | None:
         if self.progress.step >= self.plan.num_steps:
