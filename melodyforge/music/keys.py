@@ -1,0 +1,81 @@
+"""Keys: which one a piece is in, and how its pitches are spelt.
+
+Works on the line of fifths, ... B♭ F C G D A ..., where C is 0, G is 1 and F is -1, and
+neighbours share all but one note of their scales. Does not follow modulations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodyforge.music.piece import Piece
+
+NUM_PITCH_CLASSES = 12
+LETTERS = "FCGDAEB"  # along the line of fifths, F at -1
+
+# How well each pitch class fits a key on C: Temperley, "Music and Probability" (2007), from the Kostka-Payne corpus.
+# Finds the key signature of 91 % of 128 chorales and quartet movements and 120 fiddle tunes, and misses the others by
+# one sharp or flat; the profiles of Krumhansl and Kessler find 80 %.
+MAJOR_PROFILE = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
+MINOR_PROFILE = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
+
+# Spellings used in a key, as distances from its major tonic along the line of fifths: from the flat third
+# (E♭ in C major) to the sharp fifth (G♯, the leading note of A minor).
+SPELLING_RANGE = (-3, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key.
+
+    Attributes:
+        tonic: pitch class, 0 = C.
+        is_minor: minor rather than major.
+    """
+
+    tonic: int
+    is_minor: bool = False
+
+    @property
+    def fifths(self) -> int:
+        """Sharps of the key signature, -5 to 6; flats count negative."""
+        major_tonic = self.tonic + 3 if self.is_minor else self.tonic
+        return (major_tonic * 7 + 5) % NUM_PITCH_CLASSES - 5
+
+    @property
+    def name(self) -> str:
+        """Such as "F# minor"."""
+        letter, alter = spell(self.tonic, self.fifths)
+        return f"{letter}{'#' * alter}{'b' * -alter} {'minor' if self.is_minor else 'major'}"
+
+
+def estimate_key(piece: Piece) -> Key:
+    """The key that fits the piece as a whole best, drums left out; C major without notes.
+
+    Correlates how long each pitch class sounds with the profile of each key (Krumhansl and Schmuckler).
+    """
+    is_drum = np.array([track.is_drum for track in piece.tracks])
+    notes = piece.notes[~is_drum[piece.notes["track"]]]
+    sounding = np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES)
+    if not sounding.any() or sounding.std() == 0:
+        return Key(0)
+    keys = [Key(tonic, is_minor) for is_minor in (False, True) for tonic in range(NUM_PITCH_CLASSES)]
+    profiles = [np.roll(MINOR_PROFILE if key.is_minor else MAJOR_PROFILE, key.tonic) for key in keys]
+    return keys[int(np.argmax([np.corrcoef(sounding, profile)[0, 1] for profile in profiles]))]
+
+
+def spell(pitch: int, fifths: int) -> tuple[str, int]:
+    """How a pitch is written in a key.
+
+    Args:
+        pitch: pitch or pitch class.
+        fifths: the key signature.
+
+    Returns:
+        The letter, and the sharps to raise it by; flats count negative.
+    """
+    lowest = fifths + SPELLING_RANGE[0]
+    position = lowest + (pitch * 7 - lowest) % NUM_PITCH_CLASSES
+    return LETTERS[(position + 1) % 7], (position + 1) // 7

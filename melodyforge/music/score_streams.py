@@ -1,0 +1,362 @@
+"""music21 streams to `Piece`: parts, repeats, ties, transposing instruments, tempo, meter.
+
+The one module that knows music21's classes, which it imports at once (0.7 s): import it
+inside functions. Walks the stream once and counts in steps from then on, because
+`flatten`, `stripTies` and `expandRepeats` copy every note. Does not open files.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from music21 import bar, base, chord, dynamics, harmony, instrument, meter, note, repeat, spanner, stream, tempo
+from music21.exceptions21 import Music21Exception
+
+from melodyforge.music.midi import MAX_METER_DENOMINATOR, MAX_METER_NUMERATOR, TEMPO_RANGE_QPM
+from melodyforge.music.piece import (
+    DEFAULT_TEMPO_QPM,
+    NUM_PITCHES,
+    STEPS_PER_QUARTER,
+    Meter,
+    Piece,
+    Tempo,
+    Track,
+    make_notes,
+)
+
+DEFAULT_VELOCITY = 80  # without dynamics: between mf (70) and f (89) on music21's scale
+DRUM_CHANNEL = 9  # music21 counts MIDI channels from 0
+UNNAMED_DRUM = 38  # General MIDI's snare drum, for a percussion note that names no instrument
+MAX_PLAYED_BARS = 20_000  # repeats inside repeats must not grow without end
+
+
+class _ScoreNote(NamedTuple):
+    """A note as written; times in steps."""
+
+    onset: int
+    end: int
+    track: int
+    pitch: int
+    velocity: int
+    ties_on: bool  # whether a tie goes on to the next note
+
+
+@dataclass
+class _Score:
+    """What the walk over a stream collects; times in steps as written, before repeats."""
+
+    tracks: dict[tuple[str, int, bool], Track] = field(default_factory=dict)  # by part, program, is_drum
+    notes: list[_ScoreNote] = field(default_factory=list)
+    tempos: dict[int, float] = field(default_factory=dict)  # step -> quarters per minute
+    meters: dict[int, tuple[int, int]] = field(default_factory=dict)  # step -> numerator, denominator
+    num_grace_notes: int = 0
+
+
+@dataclass
+class _Voice:
+    """What holds in a part until the next mark."""
+
+    part_id: str
+    name: str
+    program: int = 0
+    is_drum: bool = False
+    velocity: int = DEFAULT_VELOCITY
+
+
+class _Bar(NamedTuple):
+    """A bar as it is played.
+
+    Attributes:
+        source: step at which it stands in the score.
+        length: steps.
+        onset: step at which it sounds.
+    """
+
+    source: int
+    length: int
+    onset: int
+
+
+def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list[str]]:
+    """The music of a music21 stream, as it sounds.
+
+    Repeats are played, ties joined, grace notes left out, unisons inside one part joined. Written
+    pitches of transposing instruments become sounding ones in the stream itself. The section lists of
+    kern files (`*>[A,A,B]`), which music21 does not expand either, are ignored.
+
+    Args:
+        score: a score, a part or a measure.
+        name: the piece's name; "" takes the title.
+
+    Returns:
+        The piece, maybe without notes, and a short phrase for each thing that had to be mended.
+    """
+    repairs: list[str] = []
+    parts: list[stream.Stream] = list(score.parts) if isinstance(score, stream.Score) else []
+    parts = parts or [score]
+    collected = _Score()
+    for index, part in enumerate(parts):
+        part.toSoundingPitch(inPlace=True)
+        _collect_part(part, index, collected)
+    bars = _play_bars(parts, collected, repairs)
+    if collected.num_grace_notes:
+        plural = "s were" if collected.num_grace_notes > 1 else " was"
+        repairs.append(f"{collected.num_grace_notes} grace note{plural} left out")
+    piece = Piece(
+        notes=make_notes(_join_notes(_play_notes(collected.notes, bars))),
+        tracks=tuple(collected.tracks.values()) or (Track(),),
+        tempos=_play_tempos(collected.tempos, bars),
+        meters=_play_meters(collected.meters, bars),
+        name=name or _title(score),
+    )
+    return piece, repairs
+
+
+def _title(score: stream.Stream) -> str:
+    """The title, in one line; "" when there is none."""
+    metadata = score.metadata
+    return " ".join((metadata.bestTitle or "").split()) if metadata else ""
+
+
+def _to_steps(quarters: float | Fraction) -> int:
+    """Quarter notes, also as a fraction, to the nearest step; halves up."""
+    return math.floor(quarters * STEPS_PER_QUARTER + 0.5)
+
+
+def _collect_part(part: stream.Stream, index: int, collected: _Score) -> None:
+    """Adds what stands in a part; the staves of one piano are one part."""
+    is_staff = isinstance(part, stream.PartStaff)
+    part_id = re.sub(r"-Staff\d+$", "", str(part.id)) if is_staff else str(index)
+    name = part.partName if isinstance(part, stream.Part) and part.partName else ""
+    voice = _Voice(part_id, " ".join(name.split()))
+    events = sorted(_walk(part, 0), key=lambda event: (event[0], isinstance(event[1], note.GeneralNote)))
+    for onset, element in events:
+        if isinstance(element, note.GeneralNote):
+            _collect_note(element, onset, voice, collected)
+        else:
+            _apply_mark(element, onset, voice, collected)
+
+
+def _walk(container: stream.Stream, onset: float | Fraction) -> Iterator[tuple[float | Fraction, base.Music21Object]]:
+    """Every element at any depth with its onset in quarter notes."""
+    for element in container.elements:
+        element_onset = onset + container.elementOffset(element)
+        if isinstance(element, stream.Stream):
+            yield from _walk(element, element_onset)
+        else:
+            yield element_onset, element
+
+
+def _apply_mark(element: base.Music21Object, onset: float | Fraction, voice: _Voice, collected: _Score) -> None:
+    """Lets a tempo, meter, instrument or dynamic mark take effect."""
+    if isinstance(element, tempo.MetronomeMark):
+        qpm = element.getQuarterBPM()
+        if qpm and TEMPO_RANGE_QPM[0] <= qpm <= TEMPO_RANGE_QPM[1]:
+            collected.tempos[_to_steps(onset)] = float(qpm)
+    elif isinstance(element, meter.TimeSignature):
+        if element.denominator <= MAX_METER_DENOMINATOR and 1 <= element.numerator <= MAX_METER_NUMERATOR:
+            collected.meters[_to_steps(onset)] = (element.numerator, element.denominator)
+    elif isinstance(element, instrument.Instrument):
+        is_percussion = isinstance(element, instrument.UnpitchedPercussion)
+        voice.is_drum = is_percussion or element.midiChannel == DRUM_CHANNEL
+        voice.program = 0 if voice.is_drum else (element.midiProgram or 0)
+    elif isinstance(element, dynamics.Dynamic):
+        voice.velocity = min(127, max(1, round(127 * element.volumeScalar)))
+
+
+def _collect_note(element: note.GeneralNote, onset: float | Fraction, voice: _Voice, collected: _Score) -> None:
+    """Adds a note or each note of a chord; rests and chord symbols make no sound."""
+    if isinstance(element, note.Rest | harmony.Harmony):
+        return
+    members: Sequence[note.GeneralNote] = element.notes if isinstance(element, chord.ChordBase) else [element]
+    if element.duration.isGrace:
+        collected.num_grace_notes += len(members)
+        return
+    start = _to_steps(onset)
+    end = max(start + 1, _to_steps(onset + element.duration.quarterLength))
+    for member in members:
+        pitch, is_drum = _pitch_of(member, voice)
+        if 0 <= pitch < NUM_PITCHES:
+            track = _track_index(collected, voice, is_drum)
+            velocity = _velocity_of(member, element, voice)
+            tie = member.tie or element.tie
+            ties_on = tie is not None and tie.type in ("start", "continue")
+            collected.notes.append(_ScoreNote(start, end, track, pitch, velocity, ties_on))
+
+
+def _pitch_of(member: note.GeneralNote, voice: _Voice) -> tuple[int, bool]:
+    """The MIDI pitch of one note, and whether it names a drum sound."""
+    if isinstance(member, note.Unpitched):
+        return getattr(member.storedInstrument, "percMapPitch", None) or UNNAMED_DRUM, True
+    return (member.pitch.midi if isinstance(member, note.Note) else -1), voice.is_drum
+
+
+def _track_index(collected: _Score, voice: _Voice, is_drum: bool) -> int:
+    """The track that takes the notes of a part with the program it has now; all drums go into one."""
+    program = 0 if is_drum else voice.program
+    key = ("drums" if is_drum else voice.part_id, program, is_drum)
+    collected.tracks.setdefault(key, Track(program, is_drum, voice.name))
+    return list(collected.tracks).index(key)
+
+
+def _velocity_of(member: note.GeneralNote, element: note.GeneralNote, voice: _Voice) -> int:
+    """The velocity that the note names, or the one of the dynamic mark in force."""
+    for source in (member, element):
+        if isinstance(source, note.NotRest) and source.hasVolumeInformation() and source.volume.velocity:
+            return min(127, max(1, source.volume.velocity))
+    return voice.velocity
+
+
+def _play_bars(parts: list[stream.Stream], collected: _Score, repairs: list[str]) -> list[_Bar]:
+    """The bars in the order in which they are played, after an upbeat's silence."""
+    part = max(parts, key=lambda candidate: len(candidate.getElementsByClass(stream.Measure)))
+    measures = list(part.getElementsByClass(stream.Measure))
+    end = _to_steps(max(candidate.highestTime for candidate in parts))  # rests count
+    starts = [_to_steps(part.elementOffset(measure)) for measure in measures] or [0]
+    ends = [*starts[1:], max(end, starts[-1])]
+    onset = _upbeat_silence(starts, collected)
+    bars = []
+    for index in _playing_order(part, measures, repairs):
+        length = ends[index] - starts[index]
+        bars.append(_Bar(starts[index], length, onset))
+        onset += length
+    return bars
+
+
+def _upbeat_silence(starts: list[int], collected: _Score) -> int:
+    """Steps missing from the first bar: an upbeat keeps its place before the second bar line."""
+    if len(starts) < 2:
+        return 0
+    bar_steps = Meter(0, *collected.meters.get(0, (4, 4))).bar_steps
+    return max(0, bar_steps - starts[1])
+
+
+def _playing_order(part: stream.Stream, measures: list[stream.Measure], repairs: list[str]) -> list[int]:
+    """Indices into `measures` as repeats, endings and jumps have them played."""
+    written_order = list(range(max(1, len(measures))))
+    if not any(_repeat_marks(measure) for measure in measures):
+        return written_order
+    expander = repeat.Expander(_skeleton(part, measures))
+    try:
+        if expander.isExpandable() is not False:
+            played = expander.process().getElementsByClass(stream.Measure)
+            if len(played) <= MAX_PLAYED_BARS:
+                return [measure.number for measure in played]
+    except (Music21Exception, IndexError, KeyError, TypeError, ValueError, AttributeError):
+        pass  # contradictory marks make the expander stumble in many ways
+    repairs.append("repeats that contradict each other were not played")
+    return written_order
+
+
+def _repeat_marks(measure: stream.Measure) -> list[base.Music21Object]:
+    """Repeat bar lines and words such as "da capo"."""
+    barlines = [line for line in (measure.leftBarline, measure.rightBarline) if isinstance(line, bar.Repeat)]
+    return barlines + [element for element in measure.elements if isinstance(element, repeat.RepeatExpression)]
+
+
+def _skeleton(part: stream.Stream, measures: list[stream.Measure]) -> stream.Part:
+    """The bars without notes, numbered by index: music21 expands them without copying any music."""
+    bones = [stream.Measure(number=index) for index in range(len(measures))]
+    for bone, measure in zip(bones, measures, strict=True):
+        for mark in _repeat_marks(measure):
+            if mark is measure.leftBarline:
+                bone.leftBarline = bar.Repeat(direction="start")
+            elif mark is measure.rightBarline:
+                bone.rightBarline = bar.Repeat(direction="end", times=mark.times)
+            else:
+                bone.append(type(mark)())
+    _drop_dangling_starts(bones)
+    skeleton = stream.Part(bones)
+    bone_of = {id(measure): bone for measure, bone in zip(measures, bones, strict=True)}
+    for ending in part.recurse().getElementsByClass(spanner.RepeatBracket):
+        spanned = [bone_of[id(measure)] for measure in ending.getSpannedElements() if id(measure) in bone_of]
+        if spanned:
+            skeleton.insert(0, spanner.RepeatBracket(spanned, number=ending.number))
+    return skeleton
+
+
+def _drop_dangling_starts(bones: list[stream.Measure]) -> None:
+    """Takes away the repeat signs after the last end of a repeat, which music21 calls contradictory."""
+    for bone in reversed(bones):
+        if isinstance(bone.rightBarline, bar.Repeat):
+            return
+        bone.leftBarline = None
+
+
+def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_ScoreNote]:
+    """The notes of each bar at the time it is played, ordered by onset."""
+    notes = sorted(notes)
+    onsets = [written.onset for written in notes]
+    played = []
+    for source, length, onset in bars:
+        first, last = np.searchsorted(onsets, [source, source + length])
+        shift = onset - source
+        for written in notes[first:last]:
+            played.append(written._replace(onset=written.onset + shift, end=written.end + shift))
+    return played
+
+
+def _join_notes(notes: list[_ScoreNote]) -> list[tuple[int, int, int, int, int]]:
+    """Joins tied notes, and notes of one pitch that start together in one track.
+
+    Args:
+        notes: ordered by onset.
+
+    Returns:
+        Rows as `make_notes` takes them.
+    """
+    joined: list[list[int]] = []  # onset, end, track, pitch, velocity
+    latest: dict[tuple[int, int], tuple[list[int], bool]] = {}  # by track and pitch: the last row, whether it ties on
+    for onset, end, track, pitch, velocity, ties_on in notes:
+        row, is_open = latest.get((track, pitch), (None, False))
+        is_continued = row is not None and is_open and row[1] == onset
+        if row is None or not (is_continued or row[0] == onset):
+            row = [onset, end, track, pitch, velocity]
+            joined.append(row)
+        row[1] = max(row[1], end)
+        latest[track, pitch] = (row, ties_on)
+    return [(onset, end - onset, track, pitch, velocity) for onset, end, track, pitch, velocity in joined]
+
+
+def _play_tempos(tempos: dict[int, float], bars: list[_Bar]) -> tuple[Tempo, ...]:
+    """The tempos as the bars are played; a repeated bar has its own tempo again."""
+    steps = sorted(tempos)
+    changes = {0: tempos[steps[0]] if steps and steps[0] <= bars[0].source else DEFAULT_TEMPO_QPM}
+    for source, length, onset in bars:
+        before = bisect_right(steps, source)
+        if before:
+            changes[onset] = tempos[steps[before - 1]]
+        inside = steps[before : bisect_right(steps, source + length - 1)]
+        changes |= {onset + step - source: tempos[step] for step in inside}
+    ordered = [Tempo(step, changes[step]) for step in sorted(changes)]
+    return (ordered[0], *(later for earlier, later in pairwise(ordered) if earlier.qpm != later.qpm))
+
+
+def _play_meters(meters: dict[int, tuple[int, int]], bars: list[_Bar]) -> tuple[Meter, ...]:
+    """The meters as the bars are played, restated where a short or long bar moves the bar lines.
+
+    A bar that ends on a bar line of the meter in force completes the one before it, as an upbeat
+    does when it comes back after a repeat.
+    """
+    steps = sorted(meters)
+    changes = [Meter(0, *meters.get(0, (4, 4)))]
+    for source, length, onset in bars:
+        before = bisect_right(steps, source)
+        numbers = meters[steps[before - 1]] if before else (4, 4)
+        current = changes[-1]
+        is_in_place = (onset - current.onset) % current.bar_steps == 0
+        is_completing = (onset + length - current.onset) % current.bar_steps == 0
+        is_same = numbers == (current.numerator, current.denominator)
+        if not is_same or not (is_in_place or is_completing):
+            changes.append(Meter(onset, *numbers))
+    if len(changes) > 1 and changes[1].onset == 0:
+        changes = changes[1:]
+    return tuple(changes)
