@@ -11,10 +11,10 @@ from melodyforge.networks.quiet import keras
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 
-BUILDERS: dict[str, Callable[[Representation, NetworkSettings], keras.Model]] = {"lstm": build_lstm}
+BUILDERS: dict[str, Callable[[Representation, NetworkSettings, bool], keras.Model]] = {"lstm": build_lstm}
 
 
-def build_network(representation: Representation, settings: NetworkSettings) -> keras.Model:
+def build_network(representation: Representation, settings: NetworkSettings, use_cudnn: bool = False) -> keras.Model:
     """The network of a recipe: a dict of features -> a dict of logits by head.
 
     Raises:
@@ -24,7 +24,7 @@ def build_network(representation: Representation, settings: NetworkSettings) -> 
         raise SettingsError(
             "`head_units` must be at least 1 for `notes`, whose heads are told of each other. Received 0."
         )
-    return BUILDERS[settings.kind](representation, settings)
+    return BUILDERS[settings.kind](representation, settings, use_cudnn)
 
 
 def build_learner(network: keras.Model, representation: Representation) -> keras.Model:

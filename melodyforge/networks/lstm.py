@@ -5,16 +5,24 @@ Its NumPy form is `decoding/lstm.py`; layer names are the contract between the t
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 from keras import layers
 
+from melodyforge.networks.fast_lstm import FastLSTM
 from melodyforge.networks.layers import feature_input, hear
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 
 
-def build_lstm(representation: Representation, settings: NetworkSettings) -> keras.Model:
+def build_lstm(representation: Representation, settings: NetworkSettings, use_cudnn: bool = False) -> keras.Model:
     """Builds the network.
+
+    Args:
+        representation: names what is told and what is predicted.
+        settings: the shape.
+        use_cudnn: whether to train with Keras' own LSTM, which is the fastest on a GPU; the weights are the same.
 
     Returns:
         A model from a dict of features, shapes (batch, window, ...), to a dict of logits by head name,
@@ -23,8 +31,9 @@ def build_lstm(representation: Representation, settings: NetworkSettings) -> ker
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     hidden = _total([hear(feature, inputs[feature.name], settings.units) for feature in representation.inputs])
     hidden = layers.Dropout(settings.dropout)(hidden)
+    lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
-        hidden = layers.LSTM(settings.units, return_sequences=True, name=f"lstm_{index}")(hidden)
+        hidden = lstm(settings.units, name=f"lstm_{index}")(hidden)
         hidden = layers.Dropout(settings.dropout)(hidden)
     outputs, told = {}, []
     for head in representation.heads:

@@ -180,7 +180,7 @@ class Training:
         keras.utils.set_random_seed(settings.seed)
         set_precision(settings.precision, machine)
         with machine.scope():
-            self.network = build_network(data.representation, recipe.network)
+            self.network = build_network(data.representation, recipe.network, use_cudnn=machine.num_gpus > 0)
             self.learner = build_learner(self.network, data.representation)
             optimizer = keras.optimizers.AdamW(
                 settings.learning_rate, weight_decay=settings.weight_decay, clipnorm=settings.clip_norm
