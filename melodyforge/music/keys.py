@@ -56,7 +56,7 @@ def estimate_key(piece: Piece) -> Key:
 
     Correlates how long each pitch class sounds with the profile of each key (Krumhansl and Schmuckler).
     """
-    is_drum = np.array([track.is_drum for track in piece.tracks])
+    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
     notes = piece.notes[~is_drum[piece.notes["track"]]]
     sounding = np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES)
     if not sounding.any() or sounding.std() == 0:

@@ -248,8 +248,8 @@ def _playing_order(part: stream.Stream, measures: list[stream.Measure], repairs:
     try:
         if expander.isExpandable() is not False:
             played = expander.process().getElementsByClass(stream.Measure)
-            if len(played) <= MAX_PLAYED_BARS:
-                return [measure.number for measure in played]
+            if 0 < len(played) <= MAX_PLAYED_BARS:
+                return [int(measure.groups[0]) for measure in played]
     except (Music21Exception, IndexError, KeyError, TypeError, ValueError, AttributeError):
         pass  # contradictory marks make the expander stumble in many ways
     repairs.append("repeats that contradict each other were not played")
@@ -263,9 +263,13 @@ def _repeat_marks(measure: stream.Measure) -> list[base.Music21Object]:
 
 
 def _skeleton(part: stream.Stream, measures: list[stream.Measure]) -> stream.Part:
-    """The bars without notes, numbered by index: music21 expands them without copying any music."""
+    """The bars without notes, so that music21 expands repeats without copying any music.
+
+    Each carries its index as its group, because expanding counts bar numbers anew.
+    """
     bones = [stream.Measure(number=index) for index in range(len(measures))]
-    for bone, measure in zip(bones, measures, strict=True):
+    for index, (bone, measure) in enumerate(zip(bones, measures, strict=True)):
+        bone.groups.append(str(index))
         for mark in _repeat_marks(measure):
             if mark is measure.leftBarline:
                 bone.leftBarline = bar.Repeat(direction="start")
