@@ -298,7 +298,7 @@ def _drop_dangling_starts(bones: list[stream.Measure]) -> None:
 def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_ScoreNote]:
     """The notes of each bar at the time it is played, ordered by onset."""
     notes = sorted(notes)
-    onsets = [written.onset for written in notes]
+    onsets = np.array([written.onset for written in notes])
     played = []
     for source, length, onset in bars:
         first, last = np.searchsorted(onsets, [source, source + length])
