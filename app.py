@@ -18,7 +18,8 @@ from melodyforge.music.roll import draw_roll
 from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
 
 MODELS = Path(os.environ.get("MELODY_FORGE_MODELS") or MODELS_DIR)
-MAX_NOTES, MAX_TEMPERATURE = 2000, 2.0  # some minutes of music; hardly anything learnt is left
+MAX_NOTES = 1000  # minutes of music, whose sound keeps the server below 400 MB; the command line composes longer pieces
+MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
 ROLL_WIDTH = 1460  # Streamlit shrinks wider pictures, and blurs them
 HELP = {name: setting.description for name, setting in ComposeSettings.model_fields.items()}
 
@@ -62,7 +63,7 @@ def _show_take(name: str, words: list[str], midi: bytes, wav: bytes, roll: bytes
     left, right, _ = st.columns([1, 1, 4])
     left.download_button("Download MIDI", midi, f"{name}.mid", "audio/midi", key="midi", on_click="ignore")
     right.download_button("Download WAV", wav, f"{name}.wav", "audio/wav", key="wav", on_click="ignore")
-    st.image(roll, width="stretch")
+    st.image(roll, width="stretch", output_format="PNG")  # as it is; else Streamlit makes a blurred JPEG of it
 
 
 st.set_page_config("Melody Forge", "🎼", layout="wide")

@@ -21,6 +21,7 @@ SCREENSHOT_VARIABLE = "MELODY_FORGE_SCREENSHOT"  # set to take a new picture for
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
 TIMEOUT_MS = 60_000
+ROLL_IS_SHOWN = "[...document.images].some(image => image.naturalWidth === 1460 && image.src.endsWith('.png'))"
 
 pytestmark = [
     pytest.mark.browser,
@@ -118,14 +119,14 @@ def test_compose_listen_look_and_download(page, tmp_path):
     wav.value.save_as(tmp_path / "take.wav")
     assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF"
 
-    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 1000)")
+    page.wait_for_function(ROLL_IS_SHOWN)
     assert page.foreign_requests == []
 
 
 @pytest.mark.skipif(SCREENSHOT_VARIABLE not in os.environ, reason=f"set {SCREENSHOT_VARIABLE} for a new screenshot")
 def test_screenshot(page):
     page.get_by_role("button", name="Compose", exact=True).click()
-    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 1000)")
+    page.wait_for_function(ROLL_IS_SHOWN)
     page.wait_for_function("document.querySelector('audio')?.duration > 1")
     SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOT)

@@ -29,6 +29,8 @@ from melodyforge.music.tones import SAMPLE_RATE_HZ, render_tones
 MAX_SECONDS = 30 * 60.0  # of sound in one WAV; 320 MB in stereo
 PEAK = 0.89  # share of full height that the loudest sample gets: 1 dB of room
 FULL_HEIGHT = 2**15 - 1  # of 16-bit samples
+BLOCK_SAMPLES = 2**15  # scaled at a time
+WAV_HEADER_BYTES = 44
 SILENT_PEAK = 1  # FluidSynth's dither: what it writes when nothing sounds
 
 SOUNDFONT_VARIABLE = "SOUNDFONT"
@@ -215,10 +217,10 @@ def _encode_wav(samples: np.ndarray) -> bytes:
         samples: any height, integers or floats, shape (num_samples,) or (num_samples, num_channels).
     """
     loudest = max(float(samples.max()), -float(samples.min()))
-    scaled = np.empty(samples.shape, "<i2")
-    np.multiply(samples, PEAK * FULL_HEIGHT / loudest if loudest else 0.0, out=scaled, casting="unsafe")
-    buffer = io.BytesIO()
+    gain = PEAK * FULL_HEIGHT / loudest if loudest else 0.0
+    buffer = io.BytesIO(bytes(WAV_HEADER_BYTES + 2 * samples.size))  # grown bit by bit it would leave holes in memory
     with wave.open(buffer, "wb") as file:
         file.setparams((1 if samples.ndim == 1 else samples.shape[1], 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
-        file.writeframes(scaled.data)
+        for start in range(0, len(samples), BLOCK_SAMPLES):
+            file.writeframesraw((samples[start : start + BLOCK_SAMPLES] * gain).astype("<i2").data)
     return buffer.getvalue()
