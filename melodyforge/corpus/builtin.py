@@ -90,7 +90,7 @@ _BUILT_IN = (
             "Chorales by J. S. Bach in four voices",
             365,
             f"{BY_PERMISSION} (Margaret Greentree, 2004)",
-            seconds=20,
+            seconds=18,
         ),
         ("bach/bwv*.mxl", "bach/bwv*.xml"),  # the kern files are other encodings of the same
         CHORALE_VOICES,
@@ -116,12 +116,12 @@ _BUILT_IN = (
             1318,
             "Music in the public domain; encodings (c) 2000 John Miller, rights to other electronic formats reserved: "
             "for your own study",
-            seconds=160,
+            seconds=240,
         ),
         ("palestrina/*.krn",),
     ),
     _BuiltIn(
-        Corpus("string-quartets", "Quartet movements by Haydn, Mozart and Beethoven", 46, BY_PERMISSION, seconds=60),
+        Corpus("string-quartets", "Quartet movements by Haydn, Mozart and Beethoven", 46, BY_PERMISSION, seconds=80),
         ("haydn/**/*.mxl", "mozart/k[148]*/*.mxl", "beethoven/**/*.mxl"),  # Mozart's k545 is for the piano
     ),
 )

@@ -5,6 +5,7 @@ Knows elements, clefs, accidentals and drum staves. Decides no rhythm.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -162,8 +163,9 @@ def _tempos_at_bars(piece: Piece, bars: list[Bar]) -> dict[int, float]:
     """The bars that get a tempo mark, by number, with quarter notes per minute."""
     marks: dict[int, float] = {}
     qpm = 0.0
+    onsets = [tempo.onset for tempo in piece.tempos]
     for number, bar in enumerate(bars):
-        current = [tempo.qpm for tempo in piece.tempos if tempo.onset <= bar.onset][-1]
+        current = piece.tempos[bisect_right(onsets, bar.onset) - 1].qpm
         if abs(current - qpm) > MIN_TEMPO_CHANGE * qpm:
             qpm = marks[number] = current
     return marks

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -184,9 +184,8 @@ def _write_staff(notes: np.ndarray, bars: list[Bar], piece: Piece, is_drum: bool
         chords = _shorten_drums(chords, windows)
     else:
         chords = _tidy(chords, PERFORMED_TIDY_STEPS if piece.is_performed else TIDY_STEPS)
-    triplets = set(windows[:-1][is_triplet].tolist())
-    window_at = {int(start): int(stop) for start, stop in pairwise(windows)}
-    triplet_windows = {start: window_at[start] for start in triplets}
+    spans = zip(windows[:-1].tolist(), windows[1:].tolist(), is_triplet, strict=True)
+    triplet_windows = {start: stop for start, stop, is_in_triplets in spans if is_in_triplets}
     voices = [_cut_at_bars(voice, bars) for voice in _split_voices(chords)]
     written = [
         [_write_voice(voice[number], bar, triplet_windows) for voice in voices if voice[number]]
@@ -318,11 +317,8 @@ def _cut_at_bars(voice: list[Chord], bars: list[Bar]) -> list[list[tuple[Chord, 
 
 def _write_voice(chords: list[tuple[Chord, bool, bool]], bar: Bar, triplet_windows: dict[int, int]) -> list[Symbol]:
     """One voice of one bar: notes, rests between them, triplets and beams."""
-    windows = [
-        (start - bar.onset, end - bar.onset)
-        for start, end in ((s, triplet_windows.get(s)) for s in range(bar.onset, bar.onset + bar.length, 24))
-        if end is not None
-    ]
+    starts = range(bar.onset, bar.onset + bar.length, STEPS_PER_QUARTER)
+    windows = [(start - bar.onset, triplet_windows[start] - bar.onset) for start in starts if start in triplet_windows]
     symbols: list[Symbol] = []
     now = 0
     for chord, is_tied, ties_on in chords:
