@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from melodyforge.errors import SettingsError
+from melodyforge.networks._keras import keras
 from melodyforge.networks.layers import NegativeLogLikelihood
 from melodyforge.networks.lstm import build_lstm
-from melodyforge.networks.quiet import keras
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 

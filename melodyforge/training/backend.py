@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from melodyforge.networks.quiet import keras
+from melodyforge.networks._keras import keras
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,11 @@ class Machine:
 
     @property
     def use_xla(self) -> bool:
-        """XLA doubles the speed on the CPU; on a GPU it would keep Keras from the faster cuDNN kernel of the LSTM."""
-        return self.num_gpus == 0
+        """XLA doubles the speed on the CPU; on a GPU it would keep Keras from the faster cuDNN kernel of the LSTM.
+
+        It cannot reach the variables that a strategy keeps on other devices.
+        """
+        return self.num_gpus == 0 and self.strategy is None
 
     def scope(self) -> AbstractContextManager:
         """Where networks and optimizers are to be made."""

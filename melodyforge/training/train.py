@@ -270,7 +270,7 @@ class Training:
             "epoch": len(progress.history) + 1,
             "steps": progress.step,
             "seconds": round(progress.seconds, 1),
-            "learning_rate": float(self.learner.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.learner.optimizer.learning_rate)),
             "train_nats": train_nats,
             "held_out_nats": sum(nats.values()),
             "rows_per_second": round(rows_per_second),
@@ -301,7 +301,8 @@ class Training:
         heads, end_class = self.data.representation.heads, self.data.representation.end_class
         total, num_notes = np.zeros(len(heads)), 0
         for batch in self.data.held_out_batches(self.plan.batch_size, max_rows):
-            total += self.learner.predict_on_batch(batch).sum(axis=(0, 1))
+            nats = self.learner.predict_on_batch(batch)[: self.plan.batch_size]  # each device computes all of it
+            total += nats.sum(axis=(0, 1))
             target = batch[f"target_{heads[0].name}"]
             num_notes += int(((target >= 0) & (target != end_class)).sum())
         return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
@@ -407,5 +408,8 @@ def learning_rate(settings: TrainingSettings, share: float) -> float:
 
 
 def mean_nats(asked: Any, nats: Any) -> Any:
-    """The loss: nats a row. Shapes (batch, window) and (batch, window, num_heads)."""
-    return keras.ops.sum(nats) / keras.ops.maximum(keras.ops.sum(asked), 1.0)
+    """The loss: nats a row. Shapes (batch, window) and (batch, window, num_heads) -> (1,).
+
+    Not a scalar, because Keras shares out among several devices only losses that have a shape.
+    """
+    return keras.ops.reshape(keras.ops.sum(nats) / keras.ops.maximum(keras.ops.sum(asked), 1.0), (1,))
