@@ -48,6 +48,14 @@ def test_a_note_is_painted_from_its_onset_to_its_end_at_its_pitch():
     assert page.y(69, system) <= top < bottom <= page.y(68, system)
 
 
+def test_the_keyboard_fills_its_area_from_the_highest_to_the_lowest_pitch():
+    page = lay_out(piece_of((0, BAR, 0, 50, 80), (0, BAR, 0, 90, 80)), WIDTH, 5000)
+    [system] = page.systems
+    assert (page.pitches[0], page.pitches[-1]) == (48, 92)
+    assert page.y(92, system) == system.top
+    assert page.y(48, system) + page.semitone_height == system.top + page.pitch_area_height
+
+
 def test_louder_notes_are_darker():
     rows = [(index * QUARTER, QUARTER, 0, 69, velocity) for index, velocity in enumerate((10, 60, 127))]
     page = lay_out(piece_of(*rows), WIDTH, 5000)
@@ -108,6 +116,14 @@ def test_a_note_across_a_row_end_goes_on_in_the_next_row():
     for system in page.systems:
         row = pixels[page.y(69, system) + page.semitone_height // 2]
         assert tuple(row[page.x(system.start + QUARTER, system)]) == TRACK_COLORS[0]
+
+
+def test_a_note_leaves_no_trace_in_rows_where_it_does_not_sound():
+    piece = piece_of((0, QUARTER, 0, 69, 127), (39 * BAR, BAR, 1, 60, 127), tracks=(Track(), Track()))
+    page = lay_out(piece, WIDTH, 10**6)
+    pixels = picture(piece, max_height=10**6)
+    for system in page.systems[1:]:
+        assert not has_color(pixels[system.top : system.top + page.area_height], TRACK_COLORS[0])
 
 
 def test_bars_are_counted_through_changes_of_meter():

@@ -259,8 +259,8 @@ def _drum_name(pitch: int) -> str:
 
 
 def _plain(text: str, max_length: int) -> str:
-    """Text on one line that every font takes."""
-    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """Text on one line, cut where it is too long."""
+    line = " ".join(text.split())
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
 
 
