@@ -1,7 +1,41 @@
-"""Melody Forge: train a network on a folder of music and compose in that style."""
+"""Melody Forge: train a network on a folder of music and compose in that style.
 
+    import melodyforge
+    model = melodyforge.load("forge")
+    composition = melodyforge.generate_music(model, num_notes=200, seed=1)[0]
+    composition.save("output/mine.mid")
+
+In a notebook, a composition shows itself: a piano roll and a player. Composing imports no TensorFlow.
+"""
+
+import importlib
 import os
+from typing import Any
 
 __version__ = "0.1.0"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its notices help no musician
+
+_HOME_OF = {  # loaded when first asked for, so that scripts answer at once
+    "Composition": "melodyforge.compose",
+    "default_settings": "melodyforge.compose",
+    "generate_music": "melodyforge.compose",
+    "load": "melodyforge.compose",
+    "stream": "melodyforge.compose",
+    "ComposeSettings": "melodyforge.settings",
+    "load_piece": "melodyforge.music.load",
+    "load_recipe": "melodyforge.settings",
+    "list_models": "melodyforge.bundle",
+    "prepare_corpus": "melodyforge.corpus.prepare",
+    "train_model": "melodyforge.training.train",
+}
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what the package offers."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value

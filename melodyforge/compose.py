@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge import __version__
-from melodyforge.bundle import Model
+from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
@@ -84,9 +85,31 @@ class Composition:
         write_bytes(path, forms[path.suffix.lower()]())
         return path
 
-    def _repr_png_(self) -> bytes:
-        """Shows the piano roll in a notebook."""
-        return self.to_png()
+    def _repr_html_(self) -> str:
+        """Shows piano roll and player in a notebook."""
+        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_wav()))
+        return (
+            f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
+            f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
+        )
+
+
+def load(name: str | None = None) -> Model:
+    """Loads a model by its name or folder; the newest when none is named.
+
+    Raises:
+        ModelFolderError: there is none, or it cannot be used.
+    """
+    return load_model(find_model(name))
+
+
+def generate_music(model: Model, primer: Piece | None = None, **wishes: Any) -> list[Composition]:
+    """Composes with the model's own sampling and any of `ComposeSettings` by name, such as `num_notes=200, seed=1`.
+
+    Raises:
+        SettingsError: a wish or the primer cannot be used.
+    """
+    return compose(model, default_settings(model, **wishes), primer)
 
 
 def compose(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import melodyforge
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, default_settings, read_origin, reproduce, stream
 from melodyforge.decoding.watch import Habits
@@ -119,3 +120,13 @@ def test_what_cannot_be_written_is_said_plainly(model, tmp_path):
     with pytest.raises(OutputError, match="Expected to write"):
         composition.save(tmp_path / "file" / "piece.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_package_offers_the_same_in_python(tiny_model_dir):
+    model = melodyforge.load(str(tiny_model_dir / "tiny"))
+    (composition,) = melodyforge.generate_music(model, num_notes=10)
+    shown = composition._repr_html_()
+    assert "data:image/png;base64,iVBOR" in shown
+    assert "data:audio/wav;base64,UklGR" in shown
+    with pytest.raises(AttributeError):
+        melodyforge.nothing  # noqa: B018
