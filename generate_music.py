@@ -80,7 +80,8 @@ def save(composition: Composition, path: Path, wav: bool, musicxml: bool) -> Non
         print(f"{path.name}: {notice}")
     forms = [path, *([path.with_suffix(".wav")] * wav), *([path.with_suffix(".musicxml")] * musicxml)]
     for form in forms:
-        composition.save(form)
+        for notice in composition.save(form):
+            print(notice)
         print(f"{form}: {len(piece)} notes, {piece.seconds:.0f} s")
 
 

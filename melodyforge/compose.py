@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,6 +23,9 @@ from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 from melodyforge.settings import ComposeSettings
 from melodyforge.tokens.representation import Context, Heading, heading_of
+
+if TYPE_CHECKING:
+    from melodyforge.music.audio import Sound
 
 MAX_DRAWS = 4  # takes before a degenerate one is kept after all
 TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
@@ -47,11 +50,11 @@ class Composition:
         """A standard MIDI file."""
         return write_midi(self.piece)
 
-    def to_wav(self) -> bytes:
-        """Sound, by FluidSynth or the built-in tone generator."""
+    def to_sound(self) -> Sound:
+        """Sound, by FluidSynth or the built-in tone generator, and what there is to say about it."""
         from melodyforge.music.audio import render_wav
 
-        return render_wav(self.piece).wav
+        return render_wav(self.piece)
 
     def to_musicxml(self) -> bytes:
         """A readable score."""
@@ -65,29 +68,39 @@ class Composition:
 
         return draw_roll(self.piece)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path) -> list[str]:
         """Writes the music in the form that the name asks for: .mid, .wav, .musicxml or .png.
+
+        Returns:
+            What the user should be told, such as how to get better sound.
 
         Raises:
             SettingsError: another ending.
             OutputError: it cannot be written there.
         """
         path = Path(path)
+        notices: list[str] = []
+
+        def sound() -> bytes:
+            rendered = self.to_sound()
+            notices.extend(rendered.notices)
+            return rendered.wav
+
         forms: dict[str, Callable[[], bytes]] = {
             ".mid": self.to_midi,
             ".midi": self.to_midi,
-            ".wav": self.to_wav,
+            ".wav": sound,
             ".musicxml": self.to_musicxml,
             ".png": self.to_png,
         }
         if path.suffix.lower() not in forms:
             raise SettingsError(f"The output must end in {', '.join(forms)}. Received {path.name!r}.")
         write_bytes(path, forms[path.suffix.lower()]())
-        return path
+        return notices
 
     def _repr_html_(self) -> str:
         """Shows piano roll and player in a notebook."""
-        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_wav()))
+        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_sound().wav))
         return (
             f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
             f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'

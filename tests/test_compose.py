@@ -107,7 +107,8 @@ def test_progress_is_told_for_every_note(model):
 
 @pytest.mark.parametrize("suffix", [".mid", ".wav", ".png", ".musicxml"])
 def test_every_form_is_saved(model, tmp_path, suffix):
-    path = compose(model, default_settings(model, num_notes=30))[0].save(tmp_path / "new" / f"piece{suffix}")
+    path = tmp_path / "new" / f"piece{suffix}"
+    compose(model, default_settings(model, num_notes=30))[0].save(path)
     beginnings = {".mid": b"MThd", ".wav": b"RIFF", ".png": b"\x89PNG", ".musicxml": b"<?xml"}
     assert path.read_bytes().startswith(beginnings[suffix])
 
@@ -130,3 +131,10 @@ def test_the_package_offers_the_same_in_python(tiny_model_dir):
     assert "data:audio/wav;base64,UklGR" in shown
     with pytest.raises(AttributeError):
         melodyforge.nothing  # noqa: B018
+
+
+def test_saving_sound_tells_how_to_get_real_instruments(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no FluidSynth
+    (composition,) = compose(model, default_settings(model, num_notes=10))
+    assert "fluidsynth" in " ".join(composition.save(tmp_path / "piece.wav")).lower()
+    assert composition.save(tmp_path / "piece.mid") == []
