@@ -12,7 +12,9 @@ def gridded_piece(seed: int = 0, num_notes: int = 120) -> Piece:
     while len(rows) < num_notes:
         for track, low in ((0, 60), (1, 40), (2, 35)):
             for pitch in rng.choice(np.arange(low, low + 12), rng.integers(0, 3), replace=False):
-                rows.append((onset, int(rng.choice([6, 12, 24, 96])), track, int(pitch), int(rng.choice([64, 80, 100]))))
+                rows.append(
+                    (onset, int(rng.choice([6, 12, 24, 96])), track, int(pitch), int(rng.choice([64, 80, 100])))
+                )
         onset += int(rng.choice([6, 8, 12, 24]))
     tracks = (Track(0, False, "right"), Track(33, False, "bass"), Track(0, True, "drums"))
     return Piece(make_notes(rows), tracks, (Tempo(0, 100.0),), (Meter(0, 3, 4),), name=f"gridded-{seed}")
