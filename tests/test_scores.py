@@ -133,6 +133,26 @@ def test_upbeat_keeps_its_place_before_the_bar_line(tmp_path: Path) -> None:
     assert piece.bars_at(piece.notes["onset"])[1].tolist() == [72, 0]
 
 
+def test_bar_that_misses_its_length_by_a_32nd_is_mended(tmp_path: Path) -> None:
+    ((piece, repairs),) = read_abc(tmp_path, "X:1\nM:2/4\nL:1/8\nK:C\nC2 D2|E2 FG/G1/4|A4|\n")
+    assert piece.notes["onset"].tolist() == [0, 24, 48, 72, 84, 90, 96]
+    assert piece.notes["duration"].tolist() == [24, 24, 24, 12, 6, 6, 48]
+    assert piece.meters == (Meter(0, 2, 4),)
+    assert repairs == ["1 bar a little too long or short put right"]
+
+
+def test_part_that_lacks_a_rest_stays_with_the_others(tmp_path: Path) -> None:
+    full = score_xml(note_xml("C4", 2), note_xml("D4", 2), note_xml("E4", 2)).decode()
+    short = full.replace(note_xml("D4", 2), note_xml("D4", 1)).replace("P1", "P2")
+    head, tail = full.split("</part-list>")
+    head += short[short.index("<score-part ") : short.index("</part-list>")] + "</part-list>"
+    both = head + tail.replace("</score-partwise>", short[short.index("<part id") :])
+    piece, _ = read_bytes(tmp_path, both.encode())
+    assert [row[:3] for row in piece.notes.tolist()] == [
+        (0, 48, 0), (0, 48, 1), (48, 48, 0), (48, 24, 1), (96, 48, 0), (96, 48, 1)
+    ]  # fmt: skip
+
+
 def test_transposing_instrument_sounds_as_it_sounds(tmp_path: Path) -> None:
     clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
     score = score_xml(note_xml("D4", 2)).replace(b"</time>", b"</time>" + clarinet.encode())

@@ -105,14 +105,14 @@ _BUILT_IN = (
             "The Essen collection of folk songs, one voice",
             8514,
             "Non-commercial use only; the legal status of the collection is unclear, says its licence file",
-            seconds=300,
+            seconds=400,
         ),
         ("essenFolksong/*.abc",),
     ),
     _BuiltIn(
         Corpus(
             "palestrina",
-            "Masses by Palestrina, four to eight voices",
+            "Masses by Palestrina, two to eight voices",
             1318,
             "Music in the public domain; encodings (c) 2000 John Miller, rights to other electronic formats reserved: "
             "for your own study",

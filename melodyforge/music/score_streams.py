@@ -1,22 +1,24 @@
 """music21 streams to `Piece`: parts, repeats, ties, transposing instruments, tempo, meter.
 
 The one module that knows music21's classes, which it imports at once (0.7 s): import it
-inside functions. Walks the stream once and counts in steps from then on, because
-`flatten`, `stripTies` and `expandRepeats` copy every note. Does not open files.
+inside functions. Walks the stream once and then works on plain rows, because `flatten`,
+`stripTies` and `expandRepeats` copy every note. Does not open files.
+
+Time in a score is counted in quarter notes, exactly, by floats or fractions; steps are
+counted from each bar line, so that one bar's odd length cannot move the notes of others.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-import numpy as np
 from music21 import bar, base, chord, dynamics, harmony, instrument, meter, note, repeat, spanner, stream, tempo
 from music21.exceptions21 import Music21Exception
 
@@ -35,14 +37,19 @@ from melodyforge.music.piece import (
 DEFAULT_VELOCITY = 80  # without dynamics: between mf (70) and f (89) on music21's scale
 DRUM_CHANNEL = 9  # music21 counts MIDI channels from 0
 UNNAMED_DRUM = 38  # General MIDI's snare drum, for a percussion note that names no instrument
+COMMON_TIME = (4, 4)  # where no meter is given
+MISCOUNT_STEPS = 3
+SIXTEENTH_STEPS = STEPS_PER_QUARTER // 4
 MAX_PLAYED_BARS = 20_000  # repeats inside repeats must not grow without end
+
+Quarters = float | Fraction
 
 
 class _ScoreNote(NamedTuple):
-    """A note as written; times in steps."""
+    """A note as written; times in quarter notes of the score."""
 
-    onset: int
-    end: int
+    onset: Quarters
+    end: Quarters
     track: int
     pitch: int
     velocity: int
@@ -51,12 +58,12 @@ class _ScoreNote(NamedTuple):
 
 @dataclass
 class _Score:
-    """What the walk over a stream collects; times in steps as written, before repeats."""
+    """What the walk over a stream collects; times in quarter notes as written, before repeats."""
 
     tracks: dict[tuple[str, int, bool], Track] = field(default_factory=dict)  # by part, program, is_drum
     notes: list[_ScoreNote] = field(default_factory=list)
-    tempos: dict[int, float] = field(default_factory=dict)  # step -> quarters per minute
-    meters: dict[int, tuple[int, int]] = field(default_factory=dict)  # step -> numerator, denominator
+    tempos: dict[Quarters, float] = field(default_factory=dict)  # onset -> quarters per minute
+    meters: dict[Quarters, tuple[int, int]] = field(default_factory=dict)  # onset -> numerator, denominator
     num_grace_notes: int = 0
 
 
@@ -71,18 +78,31 @@ class _Voice:
     velocity: int = DEFAULT_VELOCITY
 
 
+class _PlayedNote(NamedTuple):
+    """A note as played; times in steps."""
+
+    onset: int
+    end: int
+    track: int
+    pitch: int
+    velocity: int
+    ties_on: bool
+
+
 class _Bar(NamedTuple):
     """A bar as it is played.
 
     Attributes:
-        source: step at which it stands in the score.
-        length: steps.
+        source: where it stands in the score, in quarter notes.
+        source_end: where the next one stands.
         onset: step at which it sounds.
+        length: steps that it sounds; differs from the score where that miscounts.
     """
 
-    source: int
-    length: int
+    source: Quarters
+    source_end: Quarters
     onset: int
+    length: int
 
 
 def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list[str]]:
@@ -102,11 +122,12 @@ def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list
     repairs: list[str] = []
     parts: list[stream.Stream] = list(score.parts) if isinstance(score, stream.Score) else []
     parts = parts or [score]
+    barlines = _find_barlines(parts)
     collected = _Score()
     for index, part in enumerate(parts):
         part.toSoundingPitch(inPlace=True)
-        _collect_part(part, index, collected)
-    bars = _play_bars(parts, collected, repairs)
+        _collect_part(part, index, barlines, collected)
+    bars = _play_bars(max(parts, key=_num_measures), barlines, collected, repairs)
     if collected.num_grace_notes:
         plural = "s were" if collected.num_grace_notes > 1 else " was"
         repairs.append(f"{collected.num_grace_notes} grace note{plural} left out")
@@ -126,18 +147,44 @@ def _title(score: stream.Stream) -> str:
     return " ".join((metadata.bestTitle or "").split()) if metadata else ""
 
 
-def _to_steps(quarters: float | Fraction) -> int:
+def _to_steps(quarters: Quarters) -> int:
     """Quarter notes, also as a fraction, to the nearest step; halves up."""
     return math.floor(quarters * STEPS_PER_QUARTER + 0.5)
 
 
-def _collect_part(part: stream.Stream, index: int, collected: _Score) -> None:
-    """Adds what stands in a part; the staves of one piano are one part."""
+def _measures(part: stream.Stream) -> list[stream.Measure]:
+    """The bars of a part, if it is divided into bars."""
+    return list(part.getElementsByClass(stream.Measure))
+
+
+def _num_measures(part: stream.Stream) -> int:
+    return len(_measures(part))
+
+
+def _find_barlines(parts: list[stream.Stream]) -> list[Quarters]:
+    """Where bars start in the parts that have most of them, and the end; music without bars is one.
+
+    music21 counts in each part for itself, and cuts a bar short that lacks a rest: the longest one is right.
+    """
+    num_bars = max(_num_measures(part) for part in parts)
+    if num_bars == 0:
+        return [0.0, max(part.highestTime for part in parts)]
+    divided = [part for part in parts if _num_measures(part) == num_bars]
+    onsets = [[*(part.elementOffset(measure) for measure in _measures(part)), part.highestTime] for part in divided]
+    lengths = (max(end - start for start, end in ends) for ends in zip(*(pairwise(row) for row in onsets), strict=True))
+    return list(accumulate(lengths, initial=0.0))
+
+
+def _collect_part(part: stream.Stream, index: int, barlines: list[Quarters], collected: _Score) -> None:
+    """Adds what stands in a part, each bar where all parts have it; the staves of one piano are one part."""
+    measures = _measures(part)
+    is_alike = len(measures) == len(barlines) - 1
+    onset_of = {id(measure): onset for measure, onset in zip(measures, barlines, strict=False)} if is_alike else {}
     is_staff = isinstance(part, stream.PartStaff)
     part_id = re.sub(r"-Staff\d+$", "", str(part.id)) if is_staff else str(index)
     name = part.partName if isinstance(part, stream.Part) and part.partName else ""
     voice = _Voice(part_id, " ".join(name.split()))
-    events = sorted(_walk(part, 0), key=lambda event: (event[0], isinstance(event[1], note.GeneralNote)))
+    events = sorted(_walk(part, 0, onset_of), key=lambda event: (event[0], isinstance(event[1], note.GeneralNote)))
     for onset, element in events:
         if isinstance(element, note.GeneralNote):
             _collect_note(element, onset, voice, collected)
@@ -145,25 +192,27 @@ def _collect_part(part: stream.Stream, index: int, collected: _Score) -> None:
             _apply_mark(element, onset, voice, collected)
 
 
-def _walk(container: stream.Stream, onset: float | Fraction) -> Iterator[tuple[float | Fraction, base.Music21Object]]:
-    """Every element at any depth with its onset in quarter notes."""
+def _walk(
+    container: stream.Stream, onset: Quarters, onset_of: Mapping[int, Quarters]
+) -> Iterator[tuple[Quarters, base.Music21Object]]:
+    """Every element at any depth with its onset, where `onset_of` does not name another by the id of a stream."""
     for element in container.elements:
-        element_onset = onset + container.elementOffset(element)
+        element_onset = onset_of.get(id(element), onset + container.elementOffset(element))
         if isinstance(element, stream.Stream):
-            yield from _walk(element, element_onset)
+            yield from _walk(element, element_onset, onset_of)
         else:
             yield element_onset, element
 
 
-def _apply_mark(element: base.Music21Object, onset: float | Fraction, voice: _Voice, collected: _Score) -> None:
+def _apply_mark(element: base.Music21Object, onset: Quarters, voice: _Voice, collected: _Score) -> None:
     """Lets a tempo, meter, instrument or dynamic mark take effect."""
     if isinstance(element, tempo.MetronomeMark):
         qpm = element.getQuarterBPM()
         if qpm and TEMPO_RANGE_QPM[0] <= qpm <= TEMPO_RANGE_QPM[1]:
-            collected.tempos[_to_steps(onset)] = float(qpm)
+            collected.tempos[onset] = float(qpm)
     elif isinstance(element, meter.TimeSignature):
         if element.denominator <= MAX_METER_DENOMINATOR and 1 <= element.numerator <= MAX_METER_NUMERATOR:
-            collected.meters[_to_steps(onset)] = (element.numerator, element.denominator)
+            collected.meters[onset] = (element.numerator, element.denominator)
     elif isinstance(element, instrument.Instrument):
         is_percussion = isinstance(element, instrument.UnpitchedPercussion)
         voice.is_drum = is_percussion or element.midiChannel == DRUM_CHANNEL
@@ -172,7 +221,7 @@ def _apply_mark(element: base.Music21Object, onset: float | Fraction, voice: _Vo
         voice.velocity = min(127, max(1, round(127 * element.volumeScalar)))
 
 
-def _collect_note(element: note.GeneralNote, onset: float | Fraction, voice: _Voice, collected: _Score) -> None:
+def _collect_note(element: note.GeneralNote, onset: Quarters, voice: _Voice, collected: _Score) -> None:
     """Adds a note or each note of a chord; rests and chord symbols make no sound."""
     if isinstance(element, note.Rest | harmony.Harmony):
         return
@@ -180,8 +229,7 @@ def _collect_note(element: note.GeneralNote, onset: float | Fraction, voice: _Vo
     if element.duration.isGrace:
         collected.num_grace_notes += len(members)
         return
-    start = _to_steps(onset)
-    end = max(start + 1, _to_steps(onset + element.duration.quarterLength))
+    end = onset + element.duration.quarterLength
     for member in members:
         pitch, is_drum = _pitch_of(member, voice)
         if 0 <= pitch < NUM_PITCHES:
@@ -189,7 +237,7 @@ def _collect_note(element: note.GeneralNote, onset: float | Fraction, voice: _Vo
             velocity = _velocity_of(member, element, voice)
             tie = member.tie or element.tie
             ties_on = tie is not None and tie.type in ("start", "continue")
-            collected.notes.append(_ScoreNote(start, end, track, pitch, velocity, ties_on))
+            collected.notes.append(_ScoreNote(onset, end, track, pitch, velocity, ties_on))
 
 
 def _pitch_of(member: note.GeneralNote, voice: _Voice) -> tuple[int, bool]:
@@ -215,28 +263,42 @@ def _velocity_of(member: note.GeneralNote, element: note.GeneralNote, voice: _Vo
     return voice.velocity
 
 
-def _play_bars(parts: list[stream.Stream], collected: _Score, repairs: list[str]) -> list[_Bar]:
-    """The bars in the order in which they are played, after an upbeat's silence."""
-    part = max(parts, key=lambda candidate: len(candidate.getElementsByClass(stream.Measure)))
-    measures = list(part.getElementsByClass(stream.Measure))
-    end = _to_steps(max(candidate.highestTime for candidate in parts))  # rests count
-    starts = [_to_steps(part.elementOffset(measure)) for measure in measures] or [0]
-    ends = [*starts[1:], max(end, starts[-1])]
-    onset = _upbeat_silence(starts, collected)
+def _play_bars(part: stream.Stream, barlines: list[Quarters], collected: _Score, repairs: list[str]) -> list[_Bar]:
+    """The bars in the order in which they are played by a part that has all, after an upbeat's silence."""
+    measures = _measures(part)
+    spans = list(pairwise(barlines))
+    lengths = [_mended_length(*span, collected) if measures else _to_steps(span[1]) for span in spans]
+    num_mended = sum(length != _to_steps(end - start) for (start, end), length in zip(spans, lengths, strict=True))
+    if num_mended:
+        repairs.append(f"{num_mended} bar{'s' if num_mended > 1 else ''} a little too long or short put right")
+    onset = 0
+    if len(measures) > 1:  # an upbeat keeps its place before the second bar line
+        onset = max(0, Meter(0, *_meter_at(collected.meters, 0)).bar_steps - lengths[0])
     bars = []
     for index in _playing_order(part, measures, repairs):
-        length = ends[index] - starts[index]
-        bars.append(_Bar(starts[index], length, onset))
-        onset += length
+        bars.append(_Bar(*spans[index], onset, lengths[index]))
+        onset += lengths[index]
     return bars
 
 
-def _upbeat_silence(starts: list[int], collected: _Score) -> int:
-    """Steps missing from the first bar: an upbeat keeps its place before the second bar line."""
-    if len(starts) < 2:
-        return 0
-    bar_steps = Meter(0, *collected.meters.get(0, (4, 4))).bar_steps
-    return max(0, bar_steps - starts[1])
+def _mended_length(start: Quarters, end: Quarters, collected: _Score) -> int:
+    """Steps from one bar line to the next, mended where a miscounted ornament would put all that follows off the beat.
+
+    Those of the meter if the score misses them by a 32nd note at most, else whole 16ths if it misses these by a step.
+    """
+    length = _to_steps(end - start)
+    nominal = Meter(0, *_meter_at(collected.meters, start)).bar_steps
+    if abs(length - nominal) <= MISCOUNT_STEPS:
+        return nominal
+    sixteenths = round(length / SIXTEENTH_STEPS) * SIXTEENTH_STEPS
+    return sixteenths if abs(length - sixteenths) <= 1 else length
+
+
+def _meter_at(meters: dict[Quarters, tuple[int, int]], onset: Quarters) -> tuple[int, int]:
+    """The meter in force at a place of the score."""
+    onsets = sorted(meters)
+    before = bisect_right(onsets, onset)
+    return meters[onsets[before - 1]] if before else COMMON_TIME
 
 
 def _playing_order(part: stream.Stream, measures: list[stream.Measure], repairs: list[str]) -> list[int]:
@@ -295,20 +357,23 @@ def _drop_dangling_starts(bones: list[stream.Measure]) -> None:
         bone.leftBarline = None
 
 
-def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_ScoreNote]:
+def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_PlayedNote]:
     """The notes of each bar at the time it is played, ordered by onset."""
     notes = sorted(notes)
-    onsets = np.array([written.onset for written in notes])
+    onsets = [written.onset for written in notes]
     played = []
-    for source, length, onset in bars:
-        first, last = np.searchsorted(onsets, [source, source + length])
-        shift = onset - source
-        for written in notes[first:last]:
-            played.append(written._replace(onset=written.onset + shift, end=written.end + shift))
+    for source, source_end, bar_onset, length in bars:
+        for written in notes[bisect_left(onsets, source) : bisect_left(onsets, source_end)]:
+            onset = bar_onset + min(_to_steps(written.onset - source), length - 1)
+            if written.end < source_end:
+                end = bar_onset + _to_steps(written.end - source)
+            else:
+                end = bar_onset + length + _to_steps(written.end - source_end)
+            played.append(_PlayedNote(onset, max(end, onset + 1), *written[2:]))
     return played
 
 
-def _join_notes(notes: list[_ScoreNote]) -> list[tuple[int, int, int, int, int]]:
+def _join_notes(notes: list[_PlayedNote]) -> list[tuple[int, int, int, int, int]]:
     """Joins tied notes, and notes of one pitch that start together in one track.
 
     Args:
@@ -330,31 +395,29 @@ def _join_notes(notes: list[_ScoreNote]) -> list[tuple[int, int, int, int, int]]
     return [(onset, end - onset, track, pitch, velocity) for onset, end, track, pitch, velocity in joined]
 
 
-def _play_tempos(tempos: dict[int, float], bars: list[_Bar]) -> tuple[Tempo, ...]:
+def _play_tempos(tempos: dict[Quarters, float], bars: list[_Bar]) -> tuple[Tempo, ...]:
     """The tempos as the bars are played; a repeated bar has its own tempo again."""
-    steps = sorted(tempos)
-    changes = {0: tempos[steps[0]] if steps and steps[0] <= bars[0].source else DEFAULT_TEMPO_QPM}
-    for source, length, onset in bars:
-        before = bisect_right(steps, source)
+    onsets = sorted(tempos)
+    changes = {0: tempos[onsets[0]] if onsets and onsets[0] <= bars[0].source else DEFAULT_TEMPO_QPM}
+    for source, source_end, bar_onset, _ in bars:
+        before = bisect_right(onsets, source)
         if before:
-            changes[onset] = tempos[steps[before - 1]]
-        inside = steps[before : bisect_right(steps, source + length - 1)]
-        changes |= {onset + step - source: tempos[step] for step in inside}
+            changes[bar_onset] = tempos[onsets[before - 1]]
+        inside = onsets[before : bisect_left(onsets, source_end)]
+        changes |= {bar_onset + _to_steps(onset - source): tempos[onset] for onset in inside}
     ordered = [Tempo(step, changes[step]) for step in sorted(changes)]
     return (ordered[0], *(later for earlier, later in pairwise(ordered) if earlier.qpm != later.qpm))
 
 
-def _play_meters(meters: dict[int, tuple[int, int]], bars: list[_Bar]) -> tuple[Meter, ...]:
+def _play_meters(meters: dict[Quarters, tuple[int, int]], bars: list[_Bar]) -> tuple[Meter, ...]:
     """The meters as the bars are played, restated where a short or long bar moves the bar lines.
 
     A bar that ends on a bar line of the meter in force completes the one before it, as an upbeat
     does when it comes back after a repeat.
     """
-    steps = sorted(meters)
-    changes = [Meter(0, *meters.get(0, (4, 4)))]
-    for source, length, onset in bars:
-        before = bisect_right(steps, source)
-        numbers = meters[steps[before - 1]] if before else (4, 4)
+    changes = [Meter(0, *_meter_at(meters, 0))]
+    for source, _, onset, length in bars:
+        numbers = _meter_at(meters, source)
         current = changes[-1]
         is_in_place = (onset - current.onset) % current.bar_steps == 0
         is_completing = (onset + length - current.onset) % current.bar_steps == 0
