@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from melodyforge.music.load import SCORE_SUFFIXES
+
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
-SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
 IGNORED_FOLDERS = frozenset({"__MACOSX"})  # holds no music, only what the Finder remembers
 
 

@@ -9,7 +9,7 @@ from melodyforge.files import read_bytes
 from melodyforge.music.midi import read_midi
 from melodyforge.music.piece import Piece
 
-SCORE_SUFFIXES = (".xml", ".musicxml", ".mxl", ".abc", ".krn")
+SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
 
 
 def load_piece(path: Path) -> Piece:
