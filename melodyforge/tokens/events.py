@@ -25,6 +25,7 @@ from melodyforge.tokens.representation import (
     Representation,
     heading_of,
     padded,
+    some_headings,
 )
 
 FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
@@ -96,7 +97,7 @@ class EventsRepresentation(Representation):
             raise CorpusError("Expected at least one piece with pitched notes to learn from. Received none.")
         common = [token for token, count in counts.items() if count >= settings.min_count or _is_single(token)]
         common.sort(key=lambda token: (-counts[token], token))
-        return cls([END, *common], is_fixed, programs.most_common(1)[0][0], headings)
+        return cls([END, *common], is_fixed, programs.most_common(1)[0][0], some_headings(headings))
 
     def encode(self, piece: Piece) -> np.ndarray:
         """Ids of the events, shape (num_events,); rare chords become simpler ones."""

@@ -26,6 +26,7 @@ from melodyforge.tokens.representation import (
     Representation,
     heading_of,
     padded,
+    some_headings,
 )
 
 ROW_DTYPE = np.dtype(
@@ -67,9 +68,8 @@ class TrackClasses:
         self._class_of = {key: index for index, key in enumerate(self.keys)}
 
     @classmethod
-    def fit(cls, pieces_keys: Iterable[list[tuple[int, bool, int]]], max_tracks: int) -> Self:
+    def fit(cls, counts: Counter[tuple[int, bool, int]], max_tracks: int) -> Self:
         """Keeps the keys that most pieces have, drums last, programs together."""
-        counts = Counter(key for keys in pieces_keys for key in keys)
         kept = [key for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_tracks]]
         return cls(sorted(kept, key=lambda key: (key[1], key[0], key[2])))
 
@@ -159,7 +159,8 @@ class NotesRepresentation(Representation):
         shift_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
         duration_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
         velocity_counts = np.zeros(128, np.int64)
-        headings, keys = [], []
+        headings: list[Heading] = []
+        key_counts: Counter[tuple[int, bool, int]] = Counter()
         for piece in pieces:
             notes = piece.notes
             if not len(notes):
@@ -169,7 +170,7 @@ class NotesRepresentation(Representation):
             duration_counts += np.bincount(np.minimum(notes["duration"], LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
             velocity_counts += np.bincount(notes["velocity"], minlength=128)
             headings.append(heading_of(piece))
-            keys.append(track_keys(piece.tracks))
+            key_counts.update(track_keys(piece.tracks))
         if not headings:
             raise CorpusError("Expected at least one piece with notes to learn from. Received none.")
         shift_counts[0] += 1  # a chord is always possible
@@ -177,8 +178,8 @@ class NotesRepresentation(Representation):
             fit_time_bins(shift_counts, EXACT_SHIFT_STEPS),
             fit_time_bins(duration_counts, EXACT_DURATION_STEPS),
             fit_velocity_bins(velocity_counts),
-            TrackClasses.fit(keys, settings.max_tracks),
-            headings,
+            TrackClasses.fit(key_counts, settings.max_tracks),
+            some_headings(headings),
         )
 
     def encode(self, piece: Piece) -> np.ndarray:

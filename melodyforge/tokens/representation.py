@@ -18,6 +18,7 @@ from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece
 from melodyforge.settings import RepresentationSettings
 
 LONGEST_LEVEL_STEPS = 96.0  # networks hear a longer remaining time as this
+MAX_HEADINGS = 1_000
 NOT_ASKED = -1  # a target that does not count, such as the pitch after the end of a piece
 
 
@@ -186,6 +187,11 @@ class Representation(ABC):
     def features(self) -> tuple[Feature, ...]:
         """All that a network is told: the inputs, then what heads are told."""
         return self.inputs + tuple(feature for head in self.heads for feature in head.told)
+
+
+def some_headings(headings: list[Heading]) -> list[Heading]:
+    """At most `MAX_HEADINGS` of them, evenly spaced, so that vocabularies of large corpora stay small."""
+    return headings[:: -(-len(headings) // MAX_HEADINGS)]
 
 
 def heading_of(piece: Piece) -> Heading:

@@ -19,7 +19,7 @@ import numpy as np
 
 from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
 from melodyforge.corpus.store import PieceStore
-from melodyforge.errors import CorpusError
+from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.networks import build_learner, build_network
 from melodyforge.settings import Recipe, TrainingSettings
 from melodyforge.tokens import representation_class
@@ -150,7 +150,7 @@ def resume_training(
     if facts["fingerprint"] != store.fingerprint:
         raise CorpusError(
             f"Expected the music that {model_dir.name!r} was being trained on. Received other music. "
-            "Bring the files back, or start anew without --resume."
+            "Name its folder with --midi-dir, bring the files back, or start anew without --resume."
         )
     recipe = Recipe.check(facts["recipe"])
     changed = {name: value for name, value in (changes or {}).items() if value is not None}
@@ -264,6 +264,11 @@ class Training:
     def _measure_and_save(self, train_nats: float, rows_per_second: float) -> None:
         """Ends an epoch: held-out nats, history, the model when it is the best so far, the checkpoint."""
         nats = self._measure(MAX_ROWS_MEASURED)
+        if not math.isfinite(sum(nats.values())):
+            raise SettingsError(
+                "Training must bring the nats down. They are no longer numbers; lower --learning-rate, now "
+                f"{self.recipe.training.learning_rate:g}."
+            )
         progress = self.progress
         self.tick()
         row = {
