@@ -6,9 +6,13 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, run
-from melodyforge.settings import DATASET_DIR, MIDI_DIR
+from melodyforge.settings import DATASET_DIR, MIDI_DIR, Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from melodyforge.corpus.store import PieceStore
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -19,7 +23,9 @@ def main(argv: list[str] | None = None) -> None:
         return
     for name in arguments.corpus:
         fetch_named_corpus(name, arguments.midi_dir, arguments.workers)
-    prepare(arguments.midi_dir, arguments.workers)
+    store = prepare(arguments.midi_dir, arguments.workers)
+    if arguments.recipe:
+        print_recipe_view(store, load_recipe(arguments.recipe))
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -30,6 +36,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
     parser.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
+    parser.add_argument("--recipe", help="encode the dataset for this recipe too, and say what it will learn from")
     parser.add_argument("--workers", type=num_workers, metavar="N", help="reading processes (default: one a processor)")
     return parser.parse_args(argv)
 
@@ -64,7 +71,7 @@ def fetch_named_corpus(name: str, midi_dir: Path, workers: int | None) -> None:
     print(f"{name}: {len(paths):,} files in {midi_dir}")
 
 
-def prepare(midi_dir: Path, workers: int | None) -> None:
+def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
     """Makes the dataset and prints the report."""
     from rich.console import Console
 
@@ -79,6 +86,19 @@ def prepare(midi_dir: Path, workers: int | None) -> None:
     report_path = store.folder / REPORT_FILE
     print_report(CorpusReport.load(report_path), report_path, Console())
     print(f"{len(store):,} pieces with {store.num_notes:,} notes in {store.folder} ({seconds:.1f} s)")
+    return store
+
+
+def print_recipe_view(store: PieceStore, recipe: Recipe) -> None:
+    """Says what a recipe makes of the dataset."""
+    from melodyforge.training.data import num_rows, prepare_data
+
+    data = prepare_data(store, recipe)
+    classes = ", ".join(f"{size:,} of {name}" for name, size in data.representation.sizes.items())
+    print(
+        f"{recipe.name}: {data.num_train_rows:,} {recipe.representation.kind} to learn from, "
+        f"{num_rows(data.held_out):,} to measure on; classes: {classes}"
+    )
 
 
 if __name__ == "__main__":

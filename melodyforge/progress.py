@@ -14,7 +14,7 @@ LINE_SECONDS = 10.0  # between two plain lines
 
 @contextlib.contextmanager
 def show_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows progress on stderr while the block runs; nothing before the first report.
+    """Shows progress while the block runs; nothing before the first report.
 
     Args:
         label: what is done, such as "Reading".
@@ -25,7 +25,7 @@ def show_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]
     """
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console()
     if not console.is_terminal:
         yield _line_printer(label, unit, console.print)
         return

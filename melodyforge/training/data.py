@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -161,7 +160,7 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
         spans = _whole(rows, train), _whole(rows, held_out)
     else:
         whole = _whole(rows, train)
-        cuts = (whole["stop"] * share).astype(np.int64)
+        cuts = np.array([_cut(stop, share) for stop in whole["stop"].tolist()], np.int64)
         spans = _spans(train, whole["start"], cuts), _spans(train, cuts, whole["stop"])
     for part, use in zip(spans, ("to learn from", "to measure on"), strict=True):
         if num_rows(part) < MIN_ROWS:
@@ -173,7 +172,12 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
 
 
 def _beginning(piece: Piece, share: float) -> Piece:
-    return piece if share == 1.0 else piece.with_notes(piece.notes[: math.ceil(len(piece) * share)])
+    return piece if share == 1.0 else piece.with_notes(piece.notes[: _cut(len(piece), share)])
+
+
+def _cut(number: int, share: float) -> int:
+    """Where the held-out end of a piece begins; a short end is made long enough to measure on, if it can be."""
+    return max(1, min(int(number * share), number - MIN_ROWS))
 
 
 def _whole(rows: Ragged, pieces: np.ndarray) -> np.ndarray:
