@@ -256,7 +256,7 @@ def test_a_folder_without_music_is_refused(tmp_path, name, data, words):
 
 def test_a_primer_that_is_no_music_is_refused(home, tmp_path):
     (tmp_path / "page.mid").write_bytes(b"<!DOCTYPE html>")
-    assert_refused(home, "HTML", "generate_music.py", "--primer", tmp_path / "page.mid")
+    assert_refused(home, "web page", "generate_music.py", "--primer", tmp_path / "page.mid")
     (tmp_path / "foreign.mid").write_bytes(write_midi(tune()))
     assert_refused(home, "--reproduce", "generate_music.py", "--reproduce", tmp_path / "foreign.mid")
 
