@@ -74,17 +74,27 @@ class NetworkSettings(Section):
 
 
 class TrainingSettings(Section):
-    """How the network learns. A value of None is chosen from the notes found."""
+    """How the network learns; `training/plan.py` chooses what is None from the notes found."""
 
-    epochs: int | None = Field(None, ge=1, description="number of passes over the training notes at most")
-    batch_size: int | None = Field(None, ge=1, le=65536, description="windows learnt from at once")
-    window: int | None = Field(None, ge=4, le=8192, description="notes or events in one window")
-    minutes: float | None = Field(None, gt=0, description="wall time to train for at most, in minutes")
+    epochs: int | None = Field(
+        None, ge=1, description="passes over the training notes at most; chosen from the music when left out"
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=65536, description="windows learnt from at once; chosen from the music when left out"
+    )
+    window: int | None = Field(
+        None, ge=4, le=8192, description="notes or events in one window; chosen from the music when left out"
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="wall time to train for at most, in minutes; no limit when left out"
+    )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="highest learning rate")
     weight_decay: float = Field(1e-2, ge=0, le=1, description="AdamW's weight decay")
     warmup: float = Field(0.03, ge=0, le=0.5, description="share of the training in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients longer than this are shortened")
-    transpose: int | None = Field(None, ge=0, le=11, description="semitones up and down that music is moved at random")
+    transpose: int | None = Field(
+        None, ge=0, le=11, description="semitones up and down that music is moved at random; 5 when left out"
+    )
     stretch: float = Field(0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
     patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
@@ -155,14 +165,15 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: str) -> None:
     """Adds a flag for each named setting, all of them when none is named; left out on the command line it is None."""
+    parser.epilog = "Where the recipe has a default of its own, that one holds."
     for name in names or section.model_fields:
         setting = section.model_fields[name]
-        default = "chosen from the data" if setting.default is None else setting.default
+        default = "" if setting.default is None else f" (default: {setting.default})"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=_plain_type(setting.annotation),
             metavar=_metavar(setting.annotation),
-            help=f"{setting.description} (default: {default})".replace("%", "%%"),
+            help=f"{setting.description}{default}".replace("%", "%%"),
         )
 
 

@@ -33,7 +33,7 @@ class ConsoleWatcher(Watcher):
         from rich.console import Console
 
         self._name, self._samples_dir = name, samples_dir
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, soft_wrap=True)
         self._bar: Any = None
         self._task: Any = None
         self._last_line = time.monotonic()
