@@ -24,6 +24,7 @@ from melodyforge.tokens.representation import (
     Heading,
     Representation,
     heading_of,
+    pack_headings,
     padded,
     some_headings,
 )
@@ -140,7 +141,7 @@ class EventsRepresentation(Representation):
             "tokens": self.tokens,
             "is_fixed": self.is_fixed,
             "program": self.program,
-            "headings": [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in self.headings],
+            "headings": pack_headings(self.headings),
         }
 
     @classmethod

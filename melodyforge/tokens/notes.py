@@ -25,6 +25,7 @@ from melodyforge.tokens.representation import (
     Heading,
     Representation,
     heading_of,
+    pack_headings,
     padded,
     some_headings,
 )
@@ -252,7 +253,7 @@ class NotesRepresentation(Representation):
             "durations": self.durations.values.tolist(),
             "velocities": self.velocities.values.tolist(),
             "tracks": [list(key) for key in self.tracks.keys],
-            "headings": [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in self.headings],
+            "headings": pack_headings(self.headings),
         }
 
     @classmethod

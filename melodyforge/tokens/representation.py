@@ -189,6 +189,11 @@ class Representation(ABC):
         return self.inputs + tuple(feature for head in self.heads for feature in head.told)
 
 
+def pack_headings(headings: list[Heading]) -> list[list[float]]:
+    """Headings as plain lists; `Heading(*row)` unpacks one."""
+    return [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in headings]
+
+
 def some_headings(headings: list[Heading]) -> list[Heading]:
     """At most `MAX_HEADINGS` of them, evenly spaced, so that vocabularies of large corpora stay small."""
     return headings[:: -(-len(headings) // MAX_HEADINGS)]
