@@ -35,7 +35,7 @@ class LstmState:
 
 
 class LstmNetwork(DecodingNetwork):
-    """Stacked LSTM with chained heads."""
+    """Stacked residual LSTM with chained heads."""
 
     def __init__(self, weights: Weights, representation: Representation) -> None:
         """Takes the weights in.
@@ -68,8 +68,9 @@ class LstmNetwork(DecodingNetwork):
         vector = self._inputs(inputs)
         outputs, cells = [], []
         for (kernel, bias), output, cell in zip(self._layers, state.outputs, state.cells, strict=True):
-            vector, cell = _lstm_step(kernel, bias, vector, output, cell)
-            outputs.append(vector)
+            heard, cell = _lstm_step(kernel, bias, vector, output, cell)
+            vector = vector + heard
+            outputs.append(heard)
             cells.append(cell)
         if self._hidden is not None:
             kernel, bias = self._hidden

@@ -1,4 +1,4 @@
-"""The network of design: features summed -> stacked LSTM with dropout -> one head after the other.
+"""The network of design: features summed -> stacked residual LSTM with dropout -> one head after the other.
 
 Its NumPy form is `decoding/lstm.py`; layer names are the contract between the two.
 """
@@ -33,8 +33,8 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     hidden = layers.Dropout(settings.dropout)(hidden)
     lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
-        hidden = lstm(settings.units, name=f"lstm_{index}")(hidden)
-        hidden = layers.Dropout(settings.dropout)(hidden)
+        heard = layers.Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
+        hidden = layers.Add()([hidden, heard])  # residual, so that deep stacks learn from the start (He et al., 2016)
     outputs, told = {}, []
     for head in representation.heads:
         told += [hear(feature, inputs[feature.name], settings.head_units) for feature in head.told]
