@@ -30,6 +30,12 @@ def models_dir(tiny_model_dir, tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def own_main_module(monkeypatch):
+    """AppTest leaves the app behind as `__main__`, which worker processes of later tests would run anew."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
 def fresh_cache():
     st.cache_resource.clear()
     yield
