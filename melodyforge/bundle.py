@@ -25,7 +25,7 @@ from melodyforge.decoding.lstm import LstmNetwork, Weights
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.errors import MelodyForgeError, ModelFolderError
 from melodyforge.files import output_errors
-from melodyforge.settings import MODELS_DIR, Recipe
+from melodyforge.settings import MODELS_DIR, PROJECT_DIR, Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Representation
 
@@ -35,6 +35,8 @@ CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY_FILE)
+STARTER_NAME = "starter"
+STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
 FORMAT = 1  # raised when older folders can no longer be read
 NETWORKS: dict[str, Callable[[Weights, Representation], DecodingNetwork]] = {"lstm": LstmNetwork}
 
@@ -80,26 +82,35 @@ class ModelParts:
 
 
 def list_models(models_dir: Path = MODELS_DIR) -> list[str]:
-    """Names of the model folders, sorted."""
-    return sorted(path.parent.name for path in models_dir.glob(f"*/{CONFIG_FILE}") if path.parent.name[0] != ".")
+    """Names of the models, sorted; `find_model` gives their folders."""
+    return sorted(_model_folders(models_dir))
 
 
 def find_model(name: str | None, models_dir: Path = MODELS_DIR) -> Path:
-    """The folder of a model: by its name, by its path, or the newest when no name is given.
+    """The folder of a model: by its name or its path; without a name the user's newest, else the starter.
 
     Raises:
         ModelFolderError: there is none.
     """
+    known = _model_folders(models_dir)
     if name:
-        folder = models_dir / name
+        folder = known.get(name, models_dir / name)
         return folder if folder.is_dir() or not Path(name).is_dir() else Path(name)
-    folders = [models_dir / known for known in list_models(models_dir)]
+    folders = [folder for folder in known.values() if folder.name != STARTER_NAME] or list(known.values())
     if not folders:
         raise ModelFolderError(
             f"Model not found: expected a trained model in {models_dir}. Received none. "
             "Run `python train_model.py` first."
         )
     return max(folders, key=lambda folder: (folder / CONFIG_FILE).stat().st_mtime)
+
+
+def _model_folders(models_dir: Path) -> dict[str, Path]:
+    """Models by name; the starter stands beside the user's own, but not beside other collections."""
+    configs = [*models_dir.glob(f"*/{CONFIG_FILE}")]
+    if models_dir == MODELS_DIR:
+        configs += STARTER_DIR.glob(CONFIG_FILE)
+    return {config.parent.name: config.parent for config in configs if not config.parent.name.startswith(".")}
 
 
 def save_model(folder: Path, parts: ModelParts) -> None:
@@ -189,13 +200,14 @@ def read_weights(data: bytes) -> dict[str, list[np.ndarray]]:
     def collect(path: str, item: Any) -> None:
         if isinstance(item, h5py.Group) and path.endswith("vars") and len(item):
             owner = group[path.removesuffix("cell/vars") + "vars"] if path.endswith("cell/vars") else item
-            layers[str(owner.attrs["name"])] = [item[str(index)][()] for index in range(len(item))]
+            # the starter's are stored as float16
+            layers[str(owner.attrs["name"])] = [item[str(index)][()].astype(np.float32) for index in range(len(item))]
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             group = file["layers"]
             group.visititems(collect)
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise ModelFolderError(f"{WEIGHTS_FILE} must hold Keras weights. Received a damaged file: {error}.") from None
     return layers
 

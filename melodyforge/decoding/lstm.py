@@ -7,7 +7,7 @@ and checked against the vocabulary.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,12 +26,14 @@ class LstmState:
         outputs, cells: of each layer, shape (num_pieces, units).
         hidden: before the heads, shape (num_pieces, num_heads * head_units); without a hidden layer (…, units).
         told: sum of what heads have been told since the last row, shape (num_pieces, head_units), or 0.
+        known: inputs of this row and what heads have been told since, by name.
     """
 
     outputs: list[np.ndarray]
     cells: list[np.ndarray]
     hidden: np.ndarray
     told: np.ndarray | float = 0.0
+    known: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class LstmNetwork(DecodingNetwork):
@@ -49,7 +51,7 @@ class LstmNetwork(DecodingNetwork):
         self._layers: list[tuple[np.ndarray, np.ndarray]] = []
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(_gates(*weights[f"lstm_{len(self._layers)}"]))
-        self._outputs = {head.name: _checked(weights, f"output_{head.name}", 1, head.size) for head in heads}
+        self._outputs = {head.name: _Output(weights, head) for head in heads}
         self._hidden: tuple[np.ndarray, np.ndarray] | None = None
         self._slices = {head.name: slice(None) for head in heads}
         if f"hidden_{heads[0].name}" in weights:
@@ -75,17 +77,47 @@ class LstmNetwork(DecodingNetwork):
         if self._hidden is not None:
             kernel, bias = self._hidden
             vector = vector @ kernel + bias
-        return LstmState(outputs, cells, vector)
+        return LstmState(outputs, cells, vector, known=inputs)
 
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
         """See the base class."""
         if head.told:
             state.told = state.told + self._told[head.name](told)
+            state.known = state.known | told
         vector = state.hidden[:, self._slices[head.name]]
         if self._hidden is not None:
             vector = np.maximum(vector + state.told, 0.0)
-        kernel, bias = self._outputs[head.name]
-        return vector @ kernel + bias
+        return self._outputs[head.name](vector, state.known)
+
+
+class _Output:
+    """The logits of a head: of classes, of distances from a known class, and of what is suggested, in one product."""
+
+    def __init__(self, weights: Weights, head: Head) -> None:
+        self._head = head
+        parts = [_checked(weights, f"output_{head.name}", 1, head.size)]
+        if head.relative_to:
+            parts.append(_checked(weights, f"relative_{head.name}", 1, 2 * head.size - 1))
+        if head.pointers:
+            parts.append(_checked(weights, f"pointers_{head.name}", 1, len(head.pointers)))
+        self._kernel = np.concatenate([kernel for kernel, _ in parts], axis=1)
+        self._bias = np.concatenate([bias for _, bias in parts])
+
+    def __call__(self, vector: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
+        """Shape (num_pieces, head_units) -> (num_pieces, head.size)."""
+        size, pointers = self._head.size, self._head.pointers
+        every = np.arange(len(vector))
+        values = vector @ self._kernel + self._bias
+        logits = values[:, :size].copy()
+        if self._head.relative_to:
+            base = known[self._head.relative_to]
+            index = size + np.arange(size) - np.minimum(base, size - 1)[:, None] + size - 1
+            logits += np.where(base < size, 1, 0)[:, None] * np.take_along_axis(values, index, axis=1)
+        for source, name in enumerate(pointers):
+            suggested = np.flatnonzero(known[name] < size)
+            column = values.shape[1] - len(pointers) + source
+            logits[every[suggested], known[name][suggested]] += values[suggested, column]
+        return logits
 
 
 class _Hearing:

@@ -21,6 +21,20 @@ LETTERS = "FCGDAEB"  # along the line of fifths, F at -1
 MAJOR_PROFILE = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
 MINOR_PROFILE = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
 
+
+def _scale_profiles() -> np.ndarray:
+    """Both profiles at the 12 major tonics, then the minor ones under their relative majors; shape (12, 24).
+
+    Each is centred and scaled like a correlation; in whole numbers, so that sums do not depend on their order.
+    """
+    minor = np.roll(MINOR_PROFILE, -3)  # C minor has the scale of E flat major
+    columns = [np.roll(profile, tonic) for profile in (MAJOR_PROFILE, minor) for tonic in range(NUM_PITCH_CLASSES)]
+    centred = [column - column.mean() for column in columns]
+    return np.stack([np.round(1000 * column / np.linalg.norm(column)) for column in centred], axis=1).astype(np.int64)
+
+
+SCALE_PROFILES = _scale_profiles()
+
 # Spellings used in a key, as distances from its major tonic along the line of fifths: from the flat third
 # (E♭ in C major) to the sharp fifth (G♯, the leading note of A minor).
 SPELLING_RANGE = (-3, 8)

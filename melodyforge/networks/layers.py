@@ -14,14 +14,15 @@ def feature_input(feature: Feature) -> keras.KerasTensor:
     return keras.Input((None, width) if width else (None,), dtype="int32", name=feature.name)
 
 
-def hear(feature: Feature, tensor: keras.KerasTensor, units: int) -> keras.KerasTensor:
-    """A feature as vectors, shape (batch, window, units)."""
+def hear(feature: Feature, tensor: keras.KerasTensor, units: int, num_heard: int) -> keras.KerasTensor:
+    """A feature as vectors, shape (batch, window, units), to be summed with those of `num_heard` features in all."""
     if feature.kind == "levels":
         return layers.Dense(units, use_bias=False, name=f"feature_{feature.name}")(Levels()(tensor))
+    spread = (units * num_heard * max(1, feature.slots)) ** -0.5
     table = layers.Embedding(
         feature.num_rows,
         units,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
         name=f"feature_{feature.name}",
     )
     if not feature.slots:
@@ -57,6 +58,35 @@ class SumOfSlots(layers.Layer):
     def compute_output_shape(self, input_shape):
         """The slots become one vector."""
         return (*input_shape[:-1], self.table.output_dim)
+
+
+class Suggestions(layers.Layer):
+    """Adds to the logits of classes that are suggested, as much as the network trusts each source (a pointer)."""
+
+    def call(self, logits, trust, *suggested):
+        """Shapes (..., classes), (..., sources) and for each source (...) -> (..., classes)."""
+        for source, classes in enumerate(suggested):
+            logits = logits + trust[..., source, None] * ops.one_hot(classes, logits.shape[-1], dtype=logits.dtype)
+        return logits
+
+    def compute_output_shape(self, logits_shape, *_):
+        """As the logits."""
+        return logits_shape
+
+
+class Distances(layers.Layer):
+    """Logits of distances from a class, as logits of classes; 0 where there is none to count from."""
+
+    def call(self, by_distance, base):
+        """Shapes (..., 2 * classes - 1) and (...) -> (..., classes)."""
+        size = (by_distance.shape[-1] + 1) // 2
+        is_known = ops.cast(base < size, by_distance.dtype)[..., None]
+        nearest = ops.arange(size, dtype="int32") - ops.minimum(base, size - 1)[..., None] + size - 1
+        return is_known * ops.take_along_axis(by_distance, nearest, axis=-1)
+
+    def compute_output_shape(self, by_distance_shape, base_shape):
+        """One logit a class."""
+        return (*base_shape, (by_distance_shape[-1] + 1) // 2)
 
 
 class NegativeLogLikelihood(layers.Layer):

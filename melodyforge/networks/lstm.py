@@ -11,9 +11,9 @@ import keras
 from keras import layers
 
 from melodyforge.networks.fast_lstm import FastLSTM
-from melodyforge.networks.layers import feature_input, hear
+from melodyforge.networks.layers import Distances, Suggestions, feature_input, hear
 from melodyforge.settings import NetworkSettings
-from melodyforge.tokens.representation import Representation
+from melodyforge.tokens.representation import Head, Representation
 
 
 def build_lstm(representation: Representation, settings: NetworkSettings, use_cudnn: bool = False) -> keras.Model:
@@ -29,22 +29,42 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
         shapes (batch, window, head.size), float32.
     """
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
-    hidden = _total([hear(feature, inputs[feature.name], settings.units) for feature in representation.inputs])
+    heard = representation.inputs
+    hidden = _total([hear(feature, inputs[feature.name], settings.units, len(heard)) for feature in heard])
     hidden = layers.Dropout(settings.dropout)(hidden)
     lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
-        heard = layers.Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
-        hidden = layers.Add()([hidden, heard])  # residual, so that deep stacks learn from the start (He et al., 2016)
+        stepped = layers.Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
+        hidden = layers.Add()([hidden, stepped])  # residual, so that deep stacks learn from the start (He et al., 2016)
     outputs, told = {}, []
+    num_told = sum(len(head.told) for head in representation.heads)
     for head in representation.heads:
-        told += [hear(feature, inputs[feature.name], settings.head_units) for feature in head.told]
+        told += [hear(feature, inputs[feature.name], settings.head_units, num_told) for feature in head.told]
         vector = hidden
         if settings.head_units:
             vector = layers.Dense(settings.head_units, name=f"hidden_{head.name}")(hidden)
             vector = layers.Activation("relu")(_total([vector, *told]))
             vector = layers.Dropout(settings.dropout)(vector)
-        outputs[head.name] = layers.Dense(head.size, dtype="float32", name=f"output_{head.name}")(vector)
+        outputs[head.name] = _logits(head, vector, inputs)
     return keras.Model(inputs, outputs)
+
+
+def _logits(head: Head, vector: keras.KerasTensor, told: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
+    """Logits for each class by itself, by its distance from a known one, and for those that are suggested."""
+    parts = [layers.Dense(head.size, dtype="float32", name=f"output_{head.name}")(vector)]
+    if head.relative_to:
+        by_distance = _silent(2 * head.size - 1, f"relative_{head.name}")(vector)
+        parts.append(Distances(dtype="float32")(by_distance, told[head.relative_to]))
+    logits = _total(parts)
+    if head.pointers:
+        trust = _silent(len(head.pointers), f"pointers_{head.name}")(vector)
+        logits = Suggestions(dtype="float32")(logits, trust, *(told[name] for name in head.pointers))
+    return logits
+
+
+def _silent(size: int, name: str) -> layers.Dense:
+    """A layer that says nothing before it has learnt to."""
+    return layers.Dense(size, kernel_initializer="zeros", dtype="float32", name=name)
 
 
 def _total(vectors: list[keras.KerasTensor]) -> keras.KerasTensor:

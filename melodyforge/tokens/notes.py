@@ -1,7 +1,7 @@
 """Notes: one row a note, predicted field by field: shift, track, pitch, duration, velocity.
 
 What follows from the past for free is told, not predicted: the place in the bar, what still sounds and for how
-long, each track's last pitch. Knows pieces; knows no network.
+long, each track's last pitch, and what earlier music suggests. Knows pieces; knows no network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ import numpy as np
 from melodyforge.errors import CorpusError, VocabularyError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
 from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens import hints
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.hints import HintFeatures, Hints
+from melodyforge.tokens.past import NO_PITCH, NUM_REMAINING, Past
+from melodyforge.tokens.recall import HORIZON_ROWS, GrowingRecall, Recall, WindowRecall
 from melodyforge.tokens.representation import (
     NOT_ASKED,
     Change,
@@ -29,6 +33,7 @@ from melodyforge.tokens.representation import (
     padded,
     some_headings,
 )
+from melodyforge.tokens.tracks import TrackClasses, track_keys
 
 ROW_DTYPE = np.dtype(
     [
@@ -44,67 +49,9 @@ ROW_DTYPE = np.dtype(
 )
 EXACT_SHIFT_STEPS = 96
 EXACT_DURATION_STEPS = 48
-LOOKBACK_ROWS = 256  # how far before a window notes are looked for that still sound in it
+LOOKBACK_ROWS = HORIZON_ROWS  # how far before a window notes are looked for that still sound in it, or return
 NUM_POSITIONS = 192  # steps in the longest bar told apart, 8/4
 NUM_PHRASE_BARS = 8  # tunes come in groups of four and eight bars
-NO_PITCH = NUM_PITCHES  # the last pitch of a track that has not played yet
-
-# Remaining steps -> class: exact for a quarter note, then coarser; class 0 is silence.
-_REMAINING_VALUES = np.array([*range(25), 28, 32, 36, 42, 48, 60, 72, 84, 96, 120, 144, 192])
-NUM_REMAINING = len(_REMAINING_VALUES)
-_REMAINING_CLASS = np.searchsorted(_REMAINING_VALUES, np.arange(256), side="right") - 1
-
-
-def remaining_class(steps: np.ndarray) -> np.ndarray:
-    """Coarse class of the steps that a note still lasts, 0 for silence."""
-    return _REMAINING_CLASS[np.clip(steps, 0, 255)]
-
-
-class TrackClasses:
-    """The instruments of the training pieces: (program, is_drum, n-th of its kind) <-> class."""
-
-    def __init__(self, keys: list[tuple[int, bool, int]]) -> None:
-        self.keys = [(int(program), bool(is_drum), int(ordinal)) for program, is_drum, ordinal in keys]
-        self.is_drum = np.array([is_drum for _, is_drum, _ in self.keys])
-        self._class_of = {key: index for index, key in enumerate(self.keys)}
-
-    @classmethod
-    def fit(cls, counts: Counter[tuple[int, bool, int]], max_tracks: int) -> Self:
-        """Keeps the keys that most pieces have, drums last, programs together."""
-        kept = [key for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_tracks]]
-        return cls(sorted(kept, key=lambda key: (key[1], key[0], key[2])))
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def of(self, tracks: tuple[Track, ...]) -> np.ndarray:
-        """The class of every track, -1 for drums when the vocabulary has none and the other way round."""
-        return np.array([self._nearest(key) for key in track_keys(tracks)], dtype=np.int16)
-
-    def _nearest(self, key: tuple[int, bool, int]) -> int:
-        """The same instrument, else one of its General MIDI family of eight, else any pitched one."""
-        if key in self._class_of:
-            return self._class_of[key]
-        program, is_drum, ordinal = key
-        alike = [other for other in self.keys if other[1] == is_drum]
-        if not alike:
-            return -1
-
-        def unlikeness(other: tuple[int, bool, int]) -> tuple[bool, bool, int]:
-            return other[0] != program, other[0] // 8 != program // 8, abs(other[2] - ordinal)
-
-        return self._class_of[min(alike, key=unlikeness)]
-
-
-def track_keys(tracks: tuple[Track, ...]) -> list[tuple[int, bool, int]]:
-    """(program, is_drum, n-th of its kind) for each track; all drums are one."""
-    seen: Counter[tuple[int, bool]] = Counter()
-    keys = []
-    for track in tracks:
-        kind = (0, True) if track.is_drum else (track.program, False)
-        keys.append((*kind, 0 if track.is_drum else seen[kind]))
-        seen[kind] += 1
-    return keys
 
 
 class NotesRepresentation(Representation):
@@ -122,6 +69,7 @@ class NotesRepresentation(Representation):
         bar_lengths = {0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings}
         self.bar_lengths = Bins(sorted(bar_lengths))
         num_tracks = len(tracks)
+        hinted = HintFeatures(shifts, durations, num_tracks)
         self.inputs = (
             Feature("shift", len(shifts) + 1),  # in all of these the last class means: nothing yet
             Feature("track", num_tracks + 1),
@@ -135,6 +83,7 @@ class NotesRepresentation(Representation):
             Feature("sounding", NUM_PITCHES, kind="levels"),
             Feature("last_pitch", NUM_PITCHES + 1, slots=num_tracks),
             Feature("last_remaining", NUM_REMAINING, slots=num_tracks),
+            *hinted.inputs,
         )
         known_with_shift = (
             Feature("new_shift", len(shifts) + 1),
@@ -144,13 +93,19 @@ class NotesRepresentation(Representation):
             Feature("new_sounding", NUM_PITCHES, kind="levels"),
             Feature("new_last_pitch", NUM_PITCHES + 1, slots=num_tracks),
             Feature("new_last_remaining", NUM_REMAINING, slots=num_tracks),
+            *hinted.with_shift,
         )
-        known_with_track = (Feature("new_track", num_tracks), Feature("own_pitch", (NUM_PITCHES + 1) * num_tracks))
+        known_with_track = (
+            Feature("new_track", num_tracks),
+            Feature("own_pitch", (NUM_PITCHES + 1) * num_tracks),
+            *hinted.with_track,
+        )
+        known_with_pitch = (Feature("new_pitch", NUM_PITCHES), *hinted.with_pitch)
         self.heads = (
-            Head("shift", len(shifts) + 1),
-            Head("track", num_tracks, known_with_shift),
-            Head("pitch", NUM_PITCHES, known_with_track),
-            Head("duration", len(durations), (Feature("new_pitch", NUM_PITCHES),)),
+            Head("shift", len(shifts) + 1, pointers=hints.SHIFT_POINTERS),
+            Head("track", num_tracks, known_with_shift, hints.TRACK_POINTERS),
+            Head("pitch", NUM_PITCHES, known_with_track, hints.PITCH_POINTERS, relative_to="own_last"),
+            Head("duration", len(durations), known_with_pitch, hints.DURATION_POINTERS),
             Head("velocity", len(velocities), (Feature("new_duration", len(durations)),)),
         )
 
@@ -238,6 +193,9 @@ class NotesRepresentation(Representation):
         features |= past.last_pitches("new_") | past.at(after["onset"], "new_")
         features |= {f"new_{name}": chosen[name] for name in ("shift", "track", "pitch", "duration")}
         features["own_pitch"] = past.own_pitch(chosen["track"])
+        asked = self._hints(WindowRecall(seen, self.tracks.is_drum, here), past, before)
+        features |= asked.inputs() | asked.with_shift(chosen["shift"])
+        features |= asked.with_track(chosen["track"], after["onset"]) | asked.with_pitch(chosen["pitch"])
         return {name: padded(values, length, 0) for name, values in features.items()} | {
             f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()
         }
@@ -324,6 +282,10 @@ class NotesRepresentation(Representation):
             "phrase_bar": rows["bar"] % NUM_PHRASE_BARS,
         }
 
+    def _hints(self, recall: Recall, past: Past, newest: np.ndarray) -> Hints:
+        """What is suggested after each of the `newest` rows."""
+        return Hints(recall, past, self.shifts, self.durations, newest["onset"], newest["bar_steps"])
+
     def _past_of_each(self, rows: np.ndarray) -> Past:
         """The past that each row has, and that of the row after the last; leading dimension len(rows) + 1."""
         number, num_tracks = len(rows), len(self.tracks)
@@ -339,42 +301,6 @@ class NotesRepresentation(Representation):
             np.append(ends, 0)[last_row],  # index -1: the track has not played yet
             np.append(rows["pitch"], NO_PITCH).astype(np.int64)[last_row],
         )
-
-
-class Past:
-    """What of the past bears on the next note; all arrays share their leading dimensions.
-
-    Attributes:
-        end_by_pitch: step at which each pitch stops sounding, drums left out, shape (..., NUM_PITCHES).
-        track_end: step at which each track's last note ends, shape (..., num_tracks).
-        track_pitch: each track's last pitch or NO_PITCH, shape (..., num_tracks).
-    """
-
-    def __init__(self, end_by_pitch: np.ndarray, track_end: np.ndarray, track_pitch: np.ndarray) -> None:
-        self.end_by_pitch, self.track_end, self.track_pitch = end_by_pitch, track_end, track_pitch
-
-    def select(self, index: slice) -> Past:
-        """A part of the leading dimension."""
-        return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
-
-    def at(self, onset: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
-        """What still sounds at a step, shape (...); features whose names begin with `prefix`."""
-        sounding = np.clip(self.end_by_pitch - onset[..., None], 0, 255)
-        next_end = np.where(sounding > 0, sounding, 256).min(axis=-1) % 256
-        return {
-            f"{prefix}next_end": remaining_class(next_end),
-            f"{prefix}sounding": sounding.astype(np.uint8),
-            f"{prefix}last_remaining": remaining_class(self.track_end - onset[..., None]),
-        }
-
-    def last_pitches(self, prefix: str) -> dict[str, np.ndarray]:
-        """Each track's last pitch."""
-        return {f"{prefix}last_pitch": self.track_pitch}
-
-    def own_pitch(self, track: np.ndarray) -> np.ndarray:
-        """Class of the pair (track, its last pitch), shape (...)."""
-        pitch = np.take_along_axis(self.track_pitch, track[..., None], axis=-1)[..., 0]
-        return track * (NUM_PITCHES + 1) + pitch
 
 
 class NotesContext(Context):
@@ -396,6 +322,8 @@ class NotesContext(Context):
         self._last = self._row_at(np.zeros(shape, np.int32))
         self._last_classes = {name: np.full(shape, nothing) for name, nothing in representation._nothing.items()}
         self._next = self._last.copy()
+        self._recall = GrowingRecall(self.num_pieces, representation.tracks.is_drum)
+        self._hints = representation._hints(self._recall, self._past, self._last)
         self._chosen: dict[str, np.ndarray] = {}
         self._committed: list[np.ndarray] = []
         self._num_rows = np.full(shape, -1)  # -1 while the piece goes on
@@ -403,7 +331,8 @@ class NotesContext(Context):
     def inputs(self) -> dict[str, np.ndarray]:
         """See the base class."""
         onset = self._last["onset"]
-        return self._last_classes | self._of._place(self._last) | self._past.last_pitches("") | self._past.at(onset, "")
+        known = self._last_classes | self._of._place(self._last)
+        return known | self._past.last_pitches("") | self._past.at(onset, "") | self._hints.inputs()
 
     def told(self, head: Head) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -417,12 +346,15 @@ class NotesContext(Context):
                 "new_phrase_bar": place["phrase_bar"],
                 **self._past.last_pitches("new_"),
                 **self._past.at(self._next["onset"], "new_"),
+                **self._hints.with_shift(self._chosen["shift"]),
             }
         if head.name == "pitch":
             track = self._chosen["track"]
-            return {"new_track": track, "own_pitch": self._past.own_pitch(track)}
-        before = {"duration": "pitch", "velocity": "duration"}[head.name]
-        return {f"new_{before}": self._chosen[before]}
+            hinted = self._hints.with_track(track, self._next["onset"])
+            return {"new_track": track, "own_pitch": self._past.own_pitch(track), **hinted}
+        if head.name == "duration":
+            return {"new_pitch": self._chosen["pitch"], **self._hints.with_pitch(self._chosen["pitch"])}
+        return {"new_duration": self._chosen["duration"]}
 
     def illegal(self, head: Head) -> np.ndarray | None:
         """Notes of one onset come by track, then by pitch; a piece does not end before its first note."""
@@ -466,7 +398,9 @@ class NotesContext(Context):
         self._past.track_end[every, track] = end
         self._past.track_pitch[every, track] = pitch
         self._committed.append(row)
+        self._recall.append(row["onset"] - self._last["onset"], row)
         self._last, self._last_classes = row, self._chosen
+        self._hints = self._of._hints(self._recall, self._past, self._last)
         self._chosen = {}
 
     @property

@@ -49,13 +49,23 @@ class Feature:
 class Head:
     """One part of the prediction: a distribution over `size` classes.
 
-    Heads are predicted in order. `told` is what becomes known just before this head, because an earlier
-    head has been decided; later heads are told it too. The product of all heads is the probability of the row.
+    Heads are predicted in order; the product of all heads is the probability of the row.
+
+    Attributes:
+        name: unique within a representation.
+        size: number of classes.
+        told: what becomes known just before this head, because an earlier head has been decided; later heads are
+            told it too.
+        pointers: names of features told by then, each of which suggests a class; `size` or more suggests none.
+        relative_to: name of a feature told by then that holds a class to count from, `size` or more for none;
+            "" when distances mean nothing.
     """
 
     name: str
     size: int
     told: tuple[Feature, ...] = ()
+    pointers: tuple[str, ...] = ()
+    relative_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

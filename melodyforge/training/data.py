@@ -150,8 +150,32 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
     """
     settings = recipe.training
     train, held_out = split_pieces(store, settings.held_out, settings.seed)
+    share = 1.0 if len(held_out) else 1.0 - settings.held_out
+    return assemble_data(store, recipe, train, held_out, share, representation)
+
+
+def assemble_data(
+    store: PieceStore,
+    recipe: Recipe,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    share: float = 1.0,
+    representation: Representation | None = None,
+) -> TrainingData:
+    """As `prepare_data`, with the split given.
+
+    Args:
+        store: the pieces.
+        recipe: the representation.
+        train: indices of pieces to learn from.
+        held_out: indices of pieces to measure on; none to hold out the ends of the others.
+        share: of each piece to learn from.
+        representation: a vocabulary to keep.
+
+    Raises:
+        CorpusError: there is too little to learn from.
+    """
     is_split = len(held_out) > 0
-    share = 1.0 if is_split else 1.0 - settings.held_out
     if representation is None:
         pieces = (_beginning(store[index], share) for index in train.tolist())
         representation = representation_class(recipe.representation).fit(recipe.representation, pieces)

@@ -1,0 +1,84 @@
+"""Fits the vocabulary of a trained model to other music: the same sizes, so that the weights still fit, other meanings.
+
+Classes that the new music has no use for take over what the vocabulary lacks. Knows vocabularies; knows no network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from melodyforge.music.piece import Piece
+from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.representation import Representation, heading_of, pack_headings, some_headings
+from melodyforge.tokens.tracks import track_keys
+
+TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
+
+
+def adapt_vocabulary[Kind: Representation](
+    known: Kind, settings: RepresentationSettings, pieces: Sequence[Piece]
+) -> Kind:
+    """The vocabulary with the instruments, tempos and meters of other pieces, where that changes no size.
+
+    Args:
+        known: the vocabulary of a trained model.
+        settings: that it was made with.
+        pieces: what the model is to be trained on from now on.
+    """
+    state = known.state()
+    if "tracks" in state:
+        wanted = Counter(key for piece in pieces for key in track_keys(piece.tracks))
+        state["tracks"] = [list(key) for key in relabel_tracks([tuple(key) for key in state["tracks"]], wanted)]
+    headings = {"headings": pack_headings(some_headings([heading_of(piece) for piece in pieces]))}
+    adapted = known.from_state(settings, state | headings)
+    return adapted if adapted.features == known.features else known.from_state(settings, state)
+
+
+def relabel_tracks(known: Sequence[TrackKey], wanted: Counter[TrackKey]) -> list[TrackKey]:
+    """Gives instruments that the vocabulary lacks, the commonest first, classes that nobody wants, the likest first.
+
+    Args:
+        known: the instrument of each class.
+        wanted: in how many pieces each instrument plays.
+    """
+    keys = list(known)
+    for key, _ in wanted.most_common():
+        free = [index for index, other in enumerate(keys) if other[1] == key[1] and other not in wanted]
+        if key in keys or not free:
+            continue
+        keys[min(free, key=lambda index: _unlikeness(keys[index], key))] = key
+    return keys
+
+
+def share_changed(representation: Representation, pieces: Iterable[Piece]) -> float:
+    """Share of the written notes that the vocabulary cannot say: whose onset, duration or pitch it changes, 0 to 1.
+
+    Music that was played freely is left out: it is always rounded, more finely than listeners notice.
+    """
+    num_notes = num_kept = 0
+    for piece in pieces:
+        if not piece.is_performed:
+            num_notes += len(piece)
+            num_kept += _num_common(piece, representation.decode(representation.encode(piece)))
+    return 1.0 - num_kept / max(1, num_notes) if num_notes else 0.0
+
+
+def _unlikeness(key: TrackKey, other: TrackKey) -> tuple[bool, bool, int]:
+    """As in choosing the nearest class: the same program, else one of its General MIDI family of eight."""
+    return key[0] != other[0], key[0] // 8 != other[0] // 8, abs(key[2] - other[2])
+
+
+def _num_common(piece: Piece, other: Piece) -> int:
+    """How many notes of both agree in onset, duration and pitch."""
+    values, counts = zip(*(np.unique(_signatures(each), return_counts=True) for each in (piece, other)), strict=True)
+    _, first, second = np.intersect1d(*values, assume_unique=True, return_indices=True)
+    return int(np.minimum(counts[0][first], counts[1][second]).sum())
+
+
+def _signatures(piece: Piece) -> np.ndarray:
+    """A number for each note that tells onset, duration and pitch, int64."""
+    onset, duration, pitch = (piece.notes[name].astype(np.int64) for name in ("onset", "duration", "pitch"))
+    return (onset << 32) | (duration << 7) | pitch

@@ -1,0 +1,373 @@
+"""What the music so far suggests for the next note: how it went on the last time, what stood there some bars ago.
+
+Tunes return and phrases answer each other; a network that is told so need not keep every note in mind. Two forms
+give the same answers, which a test holds: `WindowRecall` looks at all rows of a window at once, `GrowingRecall`
+follows pieces while they are composed. Knows rows; knows no vocabulary and no network.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
+
+from melodyforge.music.keys import SCALE_PROFILES
+
+MATCH_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # stretches of so many notes are looked for in the past
+HORIZON_ROWS = 512  # how far back
+SCALE_ROWS = 64  # notes that tell the present scale
+LONGEST_WEIGHT_STEPS = 48  # a longer note says no more about the scale
+NOTHING = -1
+
+_MULTIPLIER = 0x9E3779B97F4A7C15  # odd, so that products modulo 2**64 lose nothing
+_MASK = 2**64 - 1
+_LONGEST = MATCH_LENGTHS[-1]
+
+
+class Continuation(NamedTuple):
+    """How the longest earlier stretch equal to the newest notes went on; `NOTHING` in all where there is none.
+
+    Attributes:
+        length: of the stretch, as an index into (0, *MATCH_LENGTHS).
+        shift, track, pitch, duration: of the note that came next; shapes (...).
+    """
+
+    length: np.ndarray
+    shift: np.ndarray
+    track: np.ndarray
+    pitch: np.ndarray
+    duration: np.ndarray
+
+
+class LineContinuation(NamedTuple):
+    """How the line of one track went on after the same intervals and durations, moved to its present pitch.
+
+    Attributes:
+        length: as in `Continuation`.
+        pitch, duration: of the note that came next, or `NOTHING`.
+        last_duration: of the track's last note, or `NOTHING`.
+    """
+
+    length: np.ndarray
+    pitch: np.ndarray
+    duration: np.ndarray
+    last_duration: np.ndarray
+
+
+class Recall(ABC):
+    """The past of some moments, each before a row; shapes (num_moments,)."""
+
+    @abstractmethod
+    def continuation(self) -> Continuation:
+        """How all tracks together went on."""
+
+    @abstractmethod
+    def line(self, track: np.ndarray) -> LineContinuation:
+        """How the line of a track went on."""
+
+    @abstractmethod
+    def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pitch and duration of the lowest note that a track began at a step, or `NOTHING`."""
+
+    @abstractmethod
+    def shift_after(self, step: np.ndarray) -> np.ndarray:
+        """Steps from a step to the next onset behind it, or `NOTHING`."""
+
+    @abstractmethod
+    def scale(self) -> np.ndarray:
+        """Tonic of the major scale that fits the newest notes best, 0 = C; 12 without notes."""
+
+
+class WindowRecall(Recall):
+    """The past of every row of a stretch, and of what comes behind it."""
+
+    def __init__(self, rows: np.ndarray, is_drum: np.ndarray, here: slice) -> None:
+        """Takes the rows of a stretch.
+
+        Args:
+            rows: with the fields onset, track, pitch and duration.
+            is_drum: of each track.
+            here: the moments asked for; moment i lies before row i.
+        """
+        self._rows, self._is_drum, self._here = rows, is_drum, here
+        self._moments = np.arange(len(rows) + 1)[here]
+        self._oldest_row = self._moments - HORIZON_ROWS
+
+    def continuation(self) -> Continuation:
+        """See the base class."""
+        rows = self._rows
+        shifts = np.diff(rows["onset"], prepend=0)
+        tokens = _token(shifts, rows["duration"], rows["pitch"], rows["track"])
+        found, before = _matches(tokens, np.arange(len(rows)), np.zeros(len(rows), np.int64))
+        newest = self._moments - 1
+        place, length = self._longest(found, before, newest)
+        following = np.where(place >= 0, place + 1, NOTHING)
+        values = (_at(values, following) for values in (shifts, rows["track"], rows["pitch"], rows["duration"]))
+        return Continuation(length, *values)
+
+    def line(self, track: np.ndarray) -> LineContinuation:
+        """See the base class."""
+        rows = self._rows
+        order = np.argsort(rows["track"], kind="stable")  # line after line
+        tracks, pitches = rows["track"][order].astype(np.int64), rows["pitch"][order].astype(np.int64)
+        durations = rows["duration"][order]
+        starts = np.searchsorted(tracks, tracks)  # where the line of each note begins
+        tokens = _token(np.diff(pitches, prepend=0), durations, 0, tracks)
+        found, before = _matches(tokens, order, starts + 1)  # a first note has no interval
+        newest = self._newest_of_line(order, tracks, track)
+        place, length = self._longest(found, before, newest)
+        following = np.where(place >= 0, place + 1, NOTHING)
+        step = _at(pitches, following) - _at(pitches, place)
+        return LineContinuation(
+            length,
+            np.where(place >= 0, np.clip(_at(pitches, newest) + step, 0, 127), NOTHING),
+            _at(durations, following),
+            _at(durations, newest),
+        )
+
+    def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See the base class."""
+        keys = self._rows["onset"].astype(np.int64) * 256 + self._rows["track"]
+        wanted = onset.astype(np.int64) * 256 + track
+        index = np.searchsorted(keys, wanted)
+        is_there = (onset >= 0) & (_at(keys, index) == wanted) & (index < self._moments) & (index >= self._oldest_row)
+        index = np.where(is_there, index, NOTHING)
+        return _at(self._rows["pitch"], index), _at(self._rows["duration"], index)
+
+    def shift_after(self, step: np.ndarray) -> np.ndarray:
+        """See the base class."""
+        index = np.searchsorted(self._rows["onset"], step, side="right")
+        is_there = (step >= 0) & (index < self._moments) & (index >= self._oldest_row)
+        return np.where(is_there, _at(self._rows["onset"], index) - step, NOTHING)
+
+    def scale(self) -> np.ndarray:
+        """See the base class."""
+        rows = self._rows
+        weights = np.zeros((len(rows) + 1, 12), np.int64)
+        weights[np.arange(1, len(rows) + 1), rows["pitch"] % 12] = _weight(
+            rows["duration"], self._is_drum[rows["track"]]
+        )
+        sums = weights.cumsum(axis=0)
+        sums[SCALE_ROWS:] -= sums[:-SCALE_ROWS].copy()
+        return _best_scale(sums[self._here])
+
+    def _newest_of_line(self, order: np.ndarray, tracks: np.ndarray, track: np.ndarray) -> np.ndarray:
+        """For each moment the place in `order` of the track's last note before it, or `NOTHING`."""
+        size = len(self._rows) + 1
+        index = np.searchsorted(tracks * size + order, track.astype(np.int64) * size + self._moments) - 1
+        return np.where((index >= 0) & (_at(tracks, index) == track), index, NOTHING)
+
+    def _longest(self, found: np.ndarray, before: np.ndarray, newest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The longest match for each moment that lies within the horizon.
+
+        Args:
+            found: for each length and place the latest earlier place with the same stretch, or `NOTHING`.
+            before: for each length and place the row before the first of its stretch; -1 before the piece.
+            newest: for each moment the place of its newest note.
+
+        Returns:
+            The earlier place, or `NOTHING`, and the class of the length.
+        """
+        place, length = np.full(len(newest), NOTHING), np.zeros(len(newest), np.int64)
+        for index in range(len(MATCH_LENGTHS)):
+            earlier = _at(found[index], newest)
+            is_near = (earlier >= 0) & (_at(before[index], earlier) >= self._oldest_row)
+            place = np.where(is_near, earlier, place)
+            length = np.where(is_near, index + 1, length)
+        return place, length
+
+
+class GrowingRecall(Recall):
+    """The past of several pieces, row by row."""
+
+    def __init__(self, num_pieces: int, is_drum: np.ndarray) -> None:
+        self._pieces = [_GrowingPiece(len(is_drum)) for _ in range(num_pieces)]
+        self._is_drum = is_drum
+        self._weights = np.zeros((num_pieces, 12), np.int64)
+        self._newest: list[tuple[np.ndarray, np.ndarray]] = []  # pitch classes and weights of `SCALE_ROWS` rows
+        self._every = np.arange(num_pieces)
+
+    def append(self, shift: np.ndarray, rows: np.ndarray) -> None:
+        """Takes one row of each piece into the past; shapes (num_pieces,)."""
+        pitch_class = rows["pitch"] % 12
+        weight = _weight(rows["duration"], self._is_drum[rows["track"]])
+        self._weights[self._every, pitch_class] += weight
+        self._newest.append((pitch_class, weight))
+        if len(self._newest) > SCALE_ROWS:
+            old_class, old_weight = self._newest.pop(0)
+            self._weights[self._every, old_class] -= old_weight
+        columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
+        for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
+            piece.append(*values)
+
+    def continuation(self) -> Continuation:
+        """See the base class."""
+        found = [piece.continuation() for piece in self._pieces]
+        return Continuation(*np.array(found).T)
+
+    def line(self, track: np.ndarray) -> LineContinuation:
+        """See the base class."""
+        found = [piece.line(number) for piece, number in zip(self._pieces, track.tolist(), strict=True)]
+        return LineContinuation(*np.array(found).T)
+
+    def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See the base class."""
+        wanted = zip(self._pieces, onset.tolist(), track.tolist(), strict=True)
+        pitch, duration = np.array([piece.note_at(step, number) for piece, step, number in wanted]).T
+        return pitch, duration
+
+    def shift_after(self, step: np.ndarray) -> np.ndarray:
+        """See the base class."""
+        return np.array([piece.shift_after(one) for piece, one in zip(self._pieces, step.tolist(), strict=True)])
+
+    def scale(self) -> np.ndarray:
+        """See the base class."""
+        return _best_scale(self._weights)
+
+
+class _GrowingPiece:
+    """The past of one piece; plain Python, because each step looks up a few numbers only."""
+
+    def __init__(self, num_tracks: int) -> None:
+        self._rows: list[tuple[int, int, int, int, int]] = []  # shift, onset, track, pitch, duration
+        self._onsets: list[int] = []
+        self._first_at: dict[tuple[int, int], int] = {}
+        self._all = _Stretches()
+        self._lines = [_Stretches() for _ in range(num_tracks)]
+
+    def append(self, shift: int, onset: int, track: int, pitch: int, duration: int) -> None:
+        row, line = len(self._rows), self._lines[track]
+        interval = pitch - self._rows[line.rows[-1]][3] if line.rows else 0
+        self._rows.append((shift, onset, track, pitch, duration))
+        self._onsets.append(onset)
+        self._first_at.setdefault((onset, track), row)
+        self._all.append(int(_token(shift, duration, pitch, track)), row)
+        line.append(int(_token(interval, duration, 0, track)), row, has_token=bool(line.rows))
+
+    def continuation(self) -> tuple[int, int, int, int, int]:
+        place, length = self._all.longest(len(self._rows) - HORIZON_ROWS)
+        if place < 0:
+            return 0, NOTHING, NOTHING, NOTHING, NOTHING
+        shift, _, track, pitch, duration = self._rows[place + 1]
+        return length, shift, track, pitch, duration
+
+    def line(self, track: int) -> tuple[int, int, int, int]:
+        rows = self._lines[track].rows
+        if not rows:
+            return 0, NOTHING, NOTHING, NOTHING
+        last_pitch, last_duration = self._rows[rows[-1]][3:]
+        place, length = self._lines[track].longest(len(self._rows) - HORIZON_ROWS)
+        if place < 0:
+            return 0, NOTHING, NOTHING, last_duration
+        following, matched = self._rows[rows[place + 1]], self._rows[rows[place]]
+        pitch = min(127, max(0, last_pitch + following[3] - matched[3]))
+        return length, pitch, following[4], last_duration
+
+    def note_at(self, onset: int, track: int) -> tuple[int, int]:
+        row = self._first_at.get((onset, track), NOTHING)
+        if row < max(0, len(self._rows) - HORIZON_ROWS):
+            return NOTHING, NOTHING
+        return self._rows[row][3:]
+
+    def shift_after(self, step: int) -> int:
+        row = bisect_right(self._onsets, step)
+        if step < 0 or row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
+            return NOTHING
+        return self._onsets[row] - step
+
+
+class _Stretches:
+    """A growing sequence of tokens that finds its newest stretches again in its past.
+
+    Attributes:
+        rows: the row of each place.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self._codes: list[int] = []  # of the newest 1, 2, 3, ... tokens
+        self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]
+        self._found: list[int] = []
+
+    def append(self, token: int, row: int, has_token: bool = True) -> None:
+        """Adds a place; without a token of its own it only gives the next one something to start from."""
+        place = len(self.rows)
+        self.rows.append(row)
+        if not has_token:
+            return
+        self._codes = [token, *((token + _MULTIPLIER * code) & _MASK for code in self._codes[: _LONGEST - 1])]
+        self._found = []
+        for latest, length in zip(self._latest, MATCH_LENGTHS, strict=True):
+            if length > len(self._codes):
+                break
+            code = self._codes[length - 1]
+            self._found.append(latest.get(code, NOTHING))
+            latest[code] = place
+
+    def longest(self, oldest_row: int) -> tuple[int, int]:
+        """The latest place where the longest stretch equal to the newest one ended, and the class of its length.
+
+        Places that begin at or before a row older than `oldest_row` do not count.
+        """
+        for index in range(len(self._found) - 1, -1, -1):
+            place = self._found[index]
+            before = place - MATCH_LENGTHS[index]
+            if place >= 0 and (self.rows[before] if before >= 0 else NOTHING) >= oldest_row:
+                return place, index + 1
+        return NOTHING, 0
+
+
+def _token(first: np.ndarray | int, duration: np.ndarray | int, pitch: np.ndarray | int, track: np.ndarray | int):
+    """One number for a note: `first` is its shift, or its interval from the note before."""
+    if isinstance(first, int):
+        return ((((first + 4096) * 65536 + duration) * 256 + pitch) * 256 + track) & _MASK
+    wide = [np.asarray(values).astype(np.int64) for values in (first, duration, pitch, track)]
+    return ((((wide[0] + 4096) * 65536 + wide[1]) * 256 + wide[2]) * 256 + wide[3]).astype(np.uint64)
+
+
+def _matches(tokens: np.ndarray, rows: np.ndarray, first_token: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Finds every stretch of every length again.
+
+    Args:
+        tokens: uint64, shape (n,).
+        rows: the row of each place, shape (n,).
+        first_token: for each place the first place with a token in its line, shape (n,).
+
+    Returns:
+        As `WindowRecall._longest` takes them; shapes (num_lengths, n).
+    """
+    places = np.arange(len(tokens))
+    found = np.full((len(MATCH_LENGTHS), len(tokens)), NOTHING)
+    before = np.full((len(MATCH_LENGTHS), len(tokens)), NOTHING)
+    codes = tokens.copy()
+    for length in range(1, _LONGEST + 1):
+        if length > 1:
+            codes[1:] = tokens[1:] + np.uint64(_MULTIPLIER) * codes[:-1]
+        if length not in MATCH_LENGTHS:
+            continue
+        index = MATCH_LENGTHS.index(length)
+        whole = np.flatnonzero(places - length + 1 >= first_token)
+        order = whole[np.argsort(codes[whole], kind="stable")]
+        is_same = codes[order[1:]] == codes[order[:-1]]
+        found[index, order[1:][is_same]] = order[:-1][is_same]
+        before[index, length:] = rows[: max(0, len(rows) - length)]
+    return found, before
+
+
+def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Values at an index, `NOTHING` where there is no such index; int64."""
+    if not len(values):
+        return np.full(len(index), NOTHING)
+    is_there = (index >= 0) & (index < len(values))
+    return np.where(is_there, values[np.where(is_there, index, 0)].astype(np.int64), NOTHING)
+
+
+def _weight(duration: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
+    return np.where(is_drum, 0, np.minimum(duration, LONGEST_WEIGHT_STEPS))
+
+
+def _best_scale(weights: np.ndarray) -> np.ndarray:
+    """For each row of pitch-class weights the tonic of the major scale; 12 where all are 0."""
+    return np.where(weights.any(axis=1), (weights @ SCALE_PROFILES).argmax(axis=1) % 12, 12)
