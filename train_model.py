@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, run
+from melodyforge.errors import SettingsError
 from melodyforge.settings import (
     DATASET_DIR,
     MIDI_DIR,
@@ -31,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the script."""
     arguments = parse_arguments(argv)
     recipe = chosen_recipe(arguments)
-    name = check_model_name(arguments.name or arguments.start_from or recipe.name)
+    name = chosen_name(arguments, recipe)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end is handled like Ctrl-C
     result = train(arguments, recipe, name)
     print_result(result, name)
@@ -46,8 +48,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
     )
     parser.add_argument("--recipe", default="forge", help="a recipe's name, or a .toml file (default: %(default)s)")
-    parser.add_argument("--name", help="the model's name (default: the recipe's)")
-    parser.add_argument("--from", dest="start_from", metavar="MODEL", help="train this model further on the folder")
+    parser.add_argument("--name", help="the model's name (default: the recipe's, or FOLDER-from-MODEL)")
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="start from what this model knows, such as `starter`; best for up to a few hundred files",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
     add_flags(parser, NetworkSettings, "units", "num_layers", "dropout")
     add_flags(parser, TrainingSettings)
@@ -57,12 +64,33 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes in it."""
     recipe = load_recipe(arguments.recipe)
+    if arguments.start_from:
+        from melodyforge.training.plan import for_tuning
+
+        recipe = for_tuning(recipe)
     given = vars(arguments)
     network = {name: given[name] for name in ("units", "num_layers", "dropout")}
     training = {name: given[name] for name in TrainingSettings.model_fields}
     return recipe.model_copy(
         update={"network": recipe.network.changed(**network), "training": recipe.training.changed(**training)}
     )
+
+
+def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """What the model will be called; without --name never so that --from overwrites the model it starts from.
+
+    Raises:
+        SettingsError: a folder cannot have this name, or it is the starter's.
+    """
+    from melodyforge.bundle import STARTER_NAME
+
+    name = arguments.name or recipe.name
+    if arguments.start_from and not arguments.name:
+        folder = "my-music" if arguments.midi_dir == MIDI_DIR else arguments.midi_dir.resolve().name
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{folder}-from-{Path(arguments.start_from).name}").lstrip("-.")
+    if name == STARTER_NAME:
+        raise SettingsError(f"--name must differ from the model that ships with the project. Received {name!r}.")
+    return check_model_name(name)
 
 
 def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
@@ -74,6 +102,7 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
         store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
     print(f"{len(store):,} pieces with {store.num_notes:,} notes. Starting Keras ...", flush=True)
 
+    from melodyforge.bundle import find_model
     from melodyforge.evaluation.baseline import best_ngram
     from melodyforge.evaluation.watch_training import ConsoleWatcher
     from melodyforge.training.train import resume_training, train_model
@@ -83,7 +112,7 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
             return resume_training(store, model_dir, watcher, changes)
-        start_from = MODELS_DIR / arguments.start_from if arguments.start_from else None
+        start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
         return train_model(store, recipe, model_dir, watcher, start_from, best_ngram)
 
 
@@ -92,8 +121,10 @@ def print_result(result: Result, name: str) -> None:
     if result.is_interrupted:
         print(f"Saved. `python train_model.py --resume --name {name}` goes on.")
         return
-    nats, ngram = result.metrics["held_out_nats"], result.metrics.get("best_ngram_nats")
+    nats, ngram, before = (result.metrics.get(figure) for figure in ("held_out_nats", "best_ngram_nats", "start_nats"))
     print(f"Done: {result.reason}. Held-out music costs {nats:.3f} nats a note.")
+    if before is not None:
+        print(f"The model that it started from pays {before:.3f}.")
     if ngram is not None:
         verdict = "better than" if nats < ngram else "no better than: more music or more training is needed;"
         print(f"That is {verdict} the best n-gram model, {ngram:.3f}.")

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from melodyforge.music.piece import Piece
+from melodyforge.music.piece import Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.representation import Representation, heading_of, pack_headings, some_headings
-from melodyforge.tokens.tracks import track_keys
+from melodyforge.tokens.tracks import TrackClasses, track_keys
 
 TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
 
 
-def adapt_vocabulary[Kind: Representation](
-    known: Kind, settings: RepresentationSettings, pieces: Sequence[Piece]
-) -> Kind:
+def adapt_vocabulary(
+    known: Representation, settings: RepresentationSettings, pieces: Sequence[Piece]
+) -> Representation:
     """The vocabulary with the instruments, tempos and meters of other pieces, where that changes no size.
 
     Args:
@@ -49,7 +49,9 @@ def relabel_tracks(known: Sequence[TrackKey], wanted: Counter[TrackKey]) -> list
         free = [index for index, other in enumerate(keys) if other[1] == key[1] and other not in wanted]
         if key in keys or not free:
             continue
-        keys[min(free, key=lambda index: _unlikeness(keys[index], key))] = key
+        program, is_drum, ordinal = key
+        nth_of_its_kind = (Track(program, is_drum),) * (ordinal + 1)
+        keys[free[TrackClasses([keys[index] for index in free]).of(nth_of_its_kind)[-1]]] = key
     return keys
 
 
@@ -63,19 +65,15 @@ def share_changed(representation: Representation, pieces: Iterable[Piece]) -> fl
         if not piece.is_performed:
             num_notes += len(piece)
             num_kept += _num_common(piece, representation.decode(representation.encode(piece)))
-    return 1.0 - num_kept / max(1, num_notes) if num_notes else 0.0
-
-
-def _unlikeness(key: TrackKey, other: TrackKey) -> tuple[bool, bool, int]:
-    """As in choosing the nearest class: the same program, else one of its General MIDI family of eight."""
-    return key[0] != other[0], key[0] // 8 != other[0] // 8, abs(key[2] - other[2])
+    return 1.0 - num_kept / num_notes if num_notes else 0.0
 
 
 def _num_common(piece: Piece, other: Piece) -> int:
     """How many notes of both agree in onset, duration and pitch."""
-    values, counts = zip(*(np.unique(_signatures(each), return_counts=True) for each in (piece, other)), strict=True)
-    _, first, second = np.intersect1d(*values, assume_unique=True, return_indices=True)
-    return int(np.minimum(counts[0][first], counts[1][second]).sum())
+    these, num_these = np.unique(_signatures(piece), return_counts=True)
+    those, num_those = np.unique(_signatures(other), return_counts=True)
+    _, first, second = np.intersect1d(these, those, assume_unique=True, return_indices=True)
+    return int(np.minimum(num_these[first], num_those[second]).sum())
 
 
 def _signatures(piece: Piece) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 
 MAX_EXACT_VALUES = 192  # music on a grid uses fewer; the network learns each value for itself
 LONGEST_STEPS = 24 * 64  # 16 bars of 4/4; longer times are cut to it
+# What written music holds notes for: 16ths up to two bars of 4/4, triplets up to one, quarters beyond.
+WRITTEN_STEPS = np.unique(np.concatenate([np.arange(6, 193, 6), np.arange(8, 97, 8), np.arange(192, 1537, 24)]))
 LOG_RATIO = 1.03  # about half of the smallest change of a long duration that listeners notice
 
 
@@ -37,14 +39,16 @@ def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
     Args:
         counts: how often each number of steps occurs, shape (LONGEST_STEPS + 1,).
         exact_below_steps: when there are too many values to keep each, those below this stay exact and
-            longer ones are spaced evenly on a logarithmic scale.
+            longer ones are spaced evenly on a logarithmic scale, and those of written music added.
     """
     used = np.flatnonzero(counts)
     if len(used) <= MAX_EXACT_VALUES:
         return Bins(used)
     num_steps_up = int(np.log(LONGEST_STEPS / exact_below_steps) / np.log(LOG_RATIO)) + 1
     spaced = np.unique(np.round(exact_below_steps * LOG_RATIO ** np.arange(num_steps_up)).astype(int))
-    values = np.concatenate([np.arange(used[0], exact_below_steps), spaced])
+    written = WRITTEN_STEPS[WRITTEN_STEPS >= exact_below_steps]
+    is_apart = np.abs(spaced[:, None] / written - 1).min(axis=1) > (LOG_RATIO - 1) / 2
+    values = np.unique(np.concatenate([np.arange(used[0], exact_below_steps), spaced[is_apart], written]))
     return Bins(values[values <= used[-1]])
 
 

@@ -1,19 +1,27 @@
-"""Chooses what a user has left open, from the notes found. Knows numbers only."""
+"""Chooses what a user has left open, from the notes found and from where the training starts. Knows numbers only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe
+from melodyforge.tokens.adapt import share_changed
+from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import TrainingData
 
 ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; early stopping shortens it
+ROWS_TO_TUNE = 1_200_000  # the same for a model that knows music already
+TUNING = {"learning_rate": 5e-4, "warmup": 0.1}  # gentle, so that what is known is not lost at once
 MIN_EPOCHS, MAX_EPOCHS = 4, 200
 MIN_STEPS_PER_EPOCH = 25  # a tiny folder's epoch is several passes, so that measuring stays cheap beside learning
 FEW_ROWS = 20_000
 MANY_ROWS = 1_000_000
 TOO_FEW_ROWS = 2_000  # about ten minutes of melody
 MAX_WINDOW = 128
+LEAST_SHARE_TOLD = 0.001  # fewer changed notes are not worth a line
+MUCH_CHANGED = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,12 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1) -> Plan:
+def for_tuning(recipe: Recipe) -> Recipe:
+    """The recipe as it suits a model that knows music already; `benchmarks/fine_tuning.py` measured it."""
+    return recipe.model_copy(update={"training": recipe.training.changed(**TUNING)})
+
+
+def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1, rows_to_learn: int = ROWS_TO_LEARN) -> Plan:
     """The recipe's wishes, and choices that suit the number of notes where it has none."""
     wished, rows = recipe.training, data.num_train_rows
     window = wished.window or _window(data)
@@ -54,7 +67,7 @@ def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1) -> Plan:
     batch_size = wished.batch_size or usual_batch * num_devices
     rows_per_step = window * batch_size
     steps_per_epoch = max(MIN_STEPS_PER_EPOCH, -(-rows // rows_per_step))
-    suitable = round(ROWS_TO_LEARN / (steps_per_epoch * rows_per_step))
+    suitable = round(rows_to_learn / (steps_per_epoch * rows_per_step))
     epochs = wished.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, suitable))
     transpose = 5 if wished.transpose is None else wished.transpose
     return Plan(window, batch_size, transpose, steps_per_epoch, epochs, wished.minutes)
@@ -76,6 +89,17 @@ def describe_plan(plan: Plan, data: TrainingData) -> list[str]:
             f"This is too little to learn a style from (fewer than {TOO_FEW_ROWS:,}): expect near copies. "
             "Add more music."
         )
+    return lines
+
+
+def describe_fit(vocabulary: Representation, pieces: Sequence[Piece], model_name: str) -> list[str]:
+    """What the vocabulary of a trained model cannot say of the pieces, in plain lines; none when it can say all."""
+    changed = share_changed(vocabulary, pieces)
+    if changed < LEAST_SHARE_TOLD:
+        return []
+    lines = [f"{changed:.1%} of the notes are rounded to times that {model_name!r} knows."]
+    if changed > MUCH_CHANGED:
+        lines.append("That is much; train without --from to have all of them as they are.")
     return lines
 
 

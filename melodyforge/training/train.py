@@ -17,16 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
+from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, save_model
+from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.networks import build_learner, build_network
 from melodyforge.settings import Recipe, TrainingSettings
 from melodyforge.tokens import representation_class
+from melodyforge.tokens.adapt import adapt_vocabulary
+from melodyforge.tokens.representation import Representation
 from melodyforge.training.backend import Machine, find_machine, keras, set_precision
 from melodyforge.training.checkpoint import checkpoint_path, read_facts, restore_checkpoint, save_checkpoint
 from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
-from melodyforge.training.plan import Plan, describe_plan, make_plan
+from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
 
 SECONDS_BETWEEN_CHECKPOINTS = 45.0
 LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
@@ -119,15 +122,25 @@ def train_model(
     if source:
         kept = {"representation": source.recipe.representation, "network": source.recipe.network}
         recipe = recipe.model_copy(update=kept)
-    data = prepare_data(store, recipe, source.representation if source else None)
+    vocabulary, notices = _vocabulary_for(store, recipe, source) if source else (None, [])
+    data = prepare_data(store, recipe, vocabulary)
     machine = find_machine()
-    plan = make_plan(data, recipe, machine.num_devices)
+    plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
     training = Training(data, recipe, plan, machine, model_dir, watcher or Watcher())
+    training.notices = notices
     if baseline:
         training.progress.baseline = baseline(data)
     if start_from:
-        training.network.load_weights(start_from / WEIGHTS_FILE)
+        training.start_from(start_from / WEIGHTS_FILE)
     return training.run()
+
+
+def _vocabulary_for(store: PieceStore, recipe: Recipe, source: Model) -> tuple[Representation, list[str]]:
+    """The vocabulary of a trained model, made to suit other music, and what it still cannot say."""
+    numbers, _ = split_pieces(store, recipe.training.held_out, recipe.training.seed)
+    pieces = [store[number] for number in numbers.tolist()]
+    vocabulary = adapt_vocabulary(source.representation, recipe.representation, pieces)
+    return vocabulary, describe_fit(vocabulary, pieces, source.name)
 
 
 def resume_training(
@@ -176,6 +189,7 @@ class Training:
         self.data, self.recipe, self.plan, self.machine = data, recipe, plan, machine
         self.model_dir, self.watcher = model_dir, watcher
         self.progress = Progress()
+        self.notices: list[str] = []  # what the user should be told before the first step
         settings = recipe.training
         keras.utils.set_random_seed(settings.seed)
         set_precision(settings.precision, machine)
@@ -195,9 +209,19 @@ class Training:
         """All that changes while training, in a fixed order."""
         return [*self.learner.variables, *self.learner.optimizer.variables]
 
+    def start_from(self, weights: Path) -> None:
+        """Takes over the weights of a trained model.
+
+        They are measured first and are what training has to beat, so that training further makes no model worse.
+        """
+        self.network.load_weights(weights)
+        nats = self._measure(MAX_ROWS_MEASURED)
+        self.progress.best_nats = self.progress.baseline["start_nats"] = sum(nats.values())
+        self._save_model(self.model_dir, self._metrics(nats, "training goes on"))
+
     def run(self) -> Result:
         """Trains until the plan is fulfilled, time or patience has run out, or the user stops it."""
-        lines = describe_plan(self.plan, self.data)
+        lines = describe_plan(self.plan, self.data) + self.notices
         self.watcher.planned([*lines, f"{self.network.count_params():,} weights, on {self.machine.describe()}"])
         self._clock = time.monotonic()
         try:
@@ -302,15 +326,7 @@ class Training:
         return metrics
 
     def _measure(self, max_rows: int | None) -> dict[str, float]:
-        """Held-out nats a note (or event), by head; ends of pieces cost nats, but are no notes."""
-        heads, end_class = self.data.representation.heads, self.data.representation.end_class
-        total, num_notes = np.zeros(len(heads)), 0
-        for batch in self.data.held_out_batches(self.plan.batch_size, max_rows):
-            nats = self.learner.predict_on_batch(batch)[: self.plan.batch_size]  # each device computes all of it
-            total += nats.sum(axis=(0, 1))
-            target = batch[f"target_{heads[0].name}"]
-            num_notes += int(((target >= 0) & (target != end_class)).sum())
-        return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
+        return held_out_nats(self.learner, self.data, self.plan.batch_size, max_rows)
 
     def _metrics(self, nats_by_head: dict[str, float], reason: str) -> dict[str, Any]:
         return {
@@ -355,6 +371,23 @@ class Training:
         with tf.summary.create_file_writer(str(folder)).as_default(step=int(row["steps"])):
             for name in HISTORY_COLUMNS[3:]:
                 tf.summary.scalar(name, row[name])
+
+
+def held_out_nats(
+    learner: keras.Model, data: TrainingData, batch_size: int, max_rows: int | None = None
+) -> dict[str, float]:
+    """Nats a held-out note (or event) by head, over all of them or a fixed random part of them.
+
+    Ends of pieces cost nats, but are no notes.
+    """
+    heads, end_class = data.representation.heads, data.representation.end_class
+    total, num_notes = np.zeros(len(heads)), 0
+    for batch in data.held_out_batches(batch_size, max_rows):
+        nats = learner.predict_on_batch(batch)[:batch_size]  # each device computes all of it
+        total += nats.sum(axis=(0, 1))
+        target = batch[f"target_{heads[0].name}"]
+        num_notes += int(((target >= 0) & (target != end_class)).sum())
+    return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
 
 
 class Batches(keras.utils.PyDataset):
