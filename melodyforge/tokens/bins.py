@@ -49,7 +49,7 @@ def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
     written = WRITTEN_STEPS[WRITTEN_STEPS >= exact_below_steps]
     is_apart = np.abs(spaced[:, None] / written - 1).min(axis=1) > (LOG_RATIO - 1) / 2
     values = np.unique(np.concatenate([np.arange(used[0], exact_below_steps), spaced[is_apart], written]))
-    return Bins(values[values <= used[-1]])
+    return Bins(np.append(values[values < used[-1]], used[-1]))
 
 
 def fit_velocity_bins(counts: np.ndarray, max_values: int = 32) -> Bins:
