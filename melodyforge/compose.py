@@ -21,7 +21,8 @@ from melodyforge.errors import SettingsError
 from melodyforge.files import write_bytes
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
-from melodyforge.settings import ComposeSettings
+from melodyforge.music.traits import read_traits
+from melodyforge.settings import ComposeSettings, Wishes
 from melodyforge.tokens.representation import Context, Heading, heading_of
 
 if TYPE_CHECKING:
@@ -143,10 +144,12 @@ def compose(
         The pieces; takes that ran into a loop or fell silent have been drawn again.
 
     Raises:
-        SettingsError: the primer holds nothing that the model can go on from.
+        SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is
+            asked for.
     """
     settings = settings or default_settings(model)
     rows = _primer_rows(model, settings, primer)
+    asked = asked_controls(model, settings)
     normal = Habits.from_dict(model.config.get("habits", {}))
     done: dict[int, Composition] = {}
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
@@ -154,9 +157,9 @@ def compose(
         waiting = [index for index in faults if index not in done]
         if not waiting:
             break
-        takes = _draw_takes(model, settings, rows, primer, waiting, draw, on_progress)
+        takes = _draw_takes(model, settings, asked, rows, primer, waiting, draw, on_progress)
         for index, piece in zip(waiting, takes, strict=True):
-            fault = find_fault(piece, normal)
+            fault = find_fault(piece, normal) or _find_disobedience(model, piece, asked)
             if fault:
                 faults[index].append(fault)
             if not fault or draw == MAX_DRAWS - 1:
@@ -172,8 +175,26 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
     """
     rows = _primer_rows(model, settings, primer)
     headings = _headings(model, settings, primer, [0], 0)
-    for context in _contexts(model, settings, headings, rows, [0], 0):
+    for context in _contexts(model, settings, asked_controls(model, settings), headings, rows, [0], 0):
         yield model.representation.decode(context.rows(0), headings[0])
+
+
+def asked_controls(model: Model, settings: ComposeSettings) -> np.ndarray:
+    """What the settings ask for, as the model's controls; empty for a model that has learnt none.
+
+    Raises:
+        SettingsError: the model has not learnt what is asked for.
+    """
+    controls = model.representation.controls
+    if controls is not None:
+        return controls.asked(settings)
+    wishes = [name for name in Wishes.model_fields if name != "tempo" and getattr(settings, name) is not None]
+    if wishes:
+        raise SettingsError(
+            f"--{wishes[0]} needs a model that has learnt it, such as one of the recipe forge. Received the model "
+            f"{model.name!r} of the recipe {model.recipe.name!r}, which can be asked for a tempo only."
+        )
+    return np.zeros(0, np.int16)
 
 
 def default_settings(model: Model, **values: Any) -> ComposeSettings:
@@ -235,6 +256,7 @@ def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) 
 def _draw_takes(
     model: Model,
     settings: ComposeSettings,
+    asked: np.ndarray,
     primer_rows: np.ndarray | None,
     primer: Piece | None,
     indices: list[int],
@@ -243,7 +265,7 @@ def _draw_takes(
 ) -> list[Piece]:
     """One take of each piece, side by side."""
     headings = _headings(model, settings, primer, indices, draw)
-    contexts = _contexts(model, settings, headings, primer_rows, indices, draw)
+    contexts = _contexts(model, settings, asked, headings, primer_rows, indices, draw)
     with threadpool_limits(1):  # products this small wait for other threads longer than they compute
         for number, context in enumerate(contexts, start=1):  # noqa: B007  the last one holds all rows
             if on_progress:
@@ -256,6 +278,7 @@ def _draw_takes(
 def _contexts(
     model: Model,
     settings: ComposeSettings,
+    asked: np.ndarray,
     headings: list[Heading],
     primer_rows: np.ndarray | None,
     indices: list[int],
@@ -263,17 +286,52 @@ def _contexts(
 ) -> Iterator[Context]:
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
     length = Length(settings.num_notes, settings.ending == "full")
-    return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows)
+    controls = np.repeat(asked[None], len(headings), axis=0)
+    if model.representation.controls and primer_rows is None:
+        controls[:, 0] = model.representation.controls.style_classes([heading.style for heading in headings])
+    return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows, controls)
 
 
 def _headings(
     model: Model, settings: ComposeSettings, primer: Piece | None, indices: list[int], draw: int
 ) -> list[Heading]:
-    """The primer's tempo and meter, or those of a training piece drawn at random."""
+    """The primer's tempo and meter, or those of a training piece drawn from the ones that suit the wishes best."""
     if primer is not None:
-        return [heading_of(primer)] * len(indices)
-    known = model.representation.headings
-    return [known[np.random.default_rng([settings.seed, index, draw, 0]).integers(len(known))] for index in indices]
+        suitable = [heading_of(primer)]
+    else:
+        known = model.representation.headings
+        fits = [_fit(heading, settings) for heading in known]
+        suitable = [heading for heading, fit in zip(known, fits, strict=True) if fit == max(fits)]
+    draws = [np.random.default_rng([settings.seed, index, draw, 0]).integers(len(suitable)) for index in indices]
+    return [_as_asked(suitable[number], settings) for number in draws]
+
+
+def _fit(heading: Heading, wishes: Wishes) -> tuple[bool, bool, bool]:
+    """How well a heading suits wishes; the first entries matter most."""
+    return (
+        wishes.style in (None, heading.style),
+        wishes.meter in (None, heading.meter),
+        wishes.mood in (None, heading.mood),
+    )
+
+
+def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
+    """The heading with the very tempo and meter that are wished for."""
+    changes: dict[str, Any] = {}
+    if wishes.tempo is not None:
+        changes["tempo_qpm"] = wishes.tempo
+    if wishes.meter is not None and wishes.meter != heading.meter:
+        numerator, denominator = map(int, wishes.meter.split("/"))
+        changes |= {"numerator": numerator, "denominator": denominator, "is_performed": False}
+    return replace(heading, **changes)
+
+
+def _find_disobedience(model: Model, piece: Piece, asked: np.ndarray) -> str | None:
+    """In which point a take is not what was asked for."""
+    controls = model.representation.controls
+    if controls is None or not asked.any() or not len(piece):
+        return None
+    return controls.broken(read_traits(piece), asked)
 
 
 def _closed(piece: Piece) -> Piece:

@@ -111,9 +111,25 @@ class SamplingSettings(Section):
     top_k: int = Field(0, ge=0, description="draw only from the K likeliest; 0: from all")
     top_p: float = Field(1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability")
     min_p: float = Field(0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest")
+    guidance: float = Field(1.0, ge=0, le=10, description="1: wishes are followed as learnt; more: more strictly")
 
 
-class ComposeSettings(SamplingSettings):
+class Wishes(Section):
+    """What a composition is to be like; None: any. Models learn these from the music; tempo holds for every model."""
+
+    style: str | None = Field(None, description="a style that the model has learnt: the name of a subfolder")
+    key: str | None = Field(None, description='such as "D minor", "Bb" or "minor"')
+    tempo: float | None = Field(None, ge=10, le=400, description="quarter notes per minute")
+    meter: str | None = Field(None, description="such as 3/4")
+    mood: str | None = Field(None, description="happy, tense, sad or calm")
+    density: str | None = Field(None, description="how many notes follow one another: sparse, medium or dense")
+    polyphony: str | None = Field(None, description="how many notes sound together: thin, medium or full")
+    instruments: list[str] | None = Field(
+        None, description="General MIDI names such as violin, families such as strings, or drums; no others will play"
+    )
+
+
+class ComposeSettings(SamplingSettings, Wishes):
     """All that decides a composition, next to the model and the primer."""
 
     num_notes: int = Field(500, ge=1, le=100_000, description="number of notes to compose at most")
@@ -172,6 +188,7 @@ def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: s
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=_plain_type(setting.annotation),
+            nargs="+" if _is_list(setting.annotation) else None,
             metavar=_metavar(setting.annotation),
             help=f"{setting.description}{default}".replace("%", "%%"),
         )
@@ -198,10 +215,19 @@ def bounds(section: type[Section], name: str) -> tuple[float | None, float | Non
 
 
 def _plain_type(annotation: Any) -> type:
-    """`int` for `int | None`, `str` for a choice of words."""
-    if get_origin(annotation) in (UnionType, Union):
-        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
-    return str if get_origin(annotation) is Literal else annotation
+    """`int` for `int | None`, `str` for a choice of words or a list of them."""
+    annotation = _without_none(annotation)
+    return str if get_origin(annotation) in (Literal, list) else annotation
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(_without_none(annotation)) is list
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) not in (UnionType, Union):
+        return annotation
+    return next(kind for kind in get_args(annotation) if kind is not type(None))
 
 
 def _metavar(annotation: Any) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import IMPOSSIBLE, sample
 from melodyforge.settings import SamplingSettings
@@ -48,6 +49,7 @@ def generate(
     length: Length,
     rngs: list[np.random.Generator],
     primer: np.ndarray | None = None,
+    controls: np.ndarray | None = None,
 ) -> Iterator[Context]:
     """Composes several pieces side by side.
 
@@ -59,11 +61,14 @@ def generate(
         length: of every piece, the primer not counted.
         rngs: a source of random numbers for every piece.
         primer: rows to start from, the same for every piece.
+        controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
 
     Yields:
         The same context after every row, until all pieces have ended.
     """
-    context = representation.begin(headings)
+    context = representation.begin(headings, controls)
+    if controls is not None and settings.guidance != 1 and controls.any():
+        network = GuidedNetwork(network, settings.guidance)
     state = network.start(context.num_pieces)
     if primer is not None and len(primer):
         state = _listen(network, representation, context, state, primer)

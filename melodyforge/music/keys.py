@@ -6,10 +6,12 @@ neighbours share all but one note of their scales. Does not follow modulations.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.errors import SettingsError
 from melodyforge.music.piece import Piece
 
 NUM_PITCH_CLASSES = 12
@@ -22,18 +24,24 @@ MAJOR_PROFILE = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 
 MINOR_PROFILE = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
 
 
-def _scale_profiles() -> np.ndarray:
-    """Both profiles at the 12 major tonics, then the minor ones under their relative majors; shape (12, 24).
+def _profiles(minor_tonic: int) -> np.ndarray:
+    """Centred profiles of length 1 in all 12 transpositions, major then minor, shape (12, 24).
 
-    Each is centred and scaled like a correlation; in whole numbers, so that sums do not depend on their order.
+    Args:
+        minor_tonic: of the first minor profile.
     """
-    minor = np.roll(MINOR_PROFILE, -3)  # C minor has the scale of E flat major
+    minor = np.roll(MINOR_PROFILE, minor_tonic)
     columns = [np.roll(profile, tonic) for profile in (MAJOR_PROFILE, minor) for tonic in range(NUM_PITCH_CLASSES)]
     centred = [column - column.mean() for column in columns]
-    return np.stack([np.round(1000 * column / np.linalg.norm(column)) for column in centred], axis=1).astype(np.int64)
+    return np.stack([column / np.linalg.norm(column) for column in centred], axis=1)
 
 
-SCALE_PROFILES = _scale_profiles()
+_KEY_PROFILES = _profiles(minor_tonic=0)
+# Minor keys stand under their relative majors, which have the same scale. In whole numbers, so that sums do not depend
+# on their order.
+SCALE_PROFILES = np.round(1000 * _profiles(minor_tonic=9)).astype(np.int64)
+
+_KEY_PATTERN = re.compile(r"((?P<letter>[A-Ga-g])(?P<sign>[#♯b♭]?)(?P<m>m?))?\s*(?P<mode>(?i:major|minor))?")
 
 # Spellings used in a key, as distances from its major tonic along the line of fifths: from the flat third
 # (E♭ in C major) to the sharp fifth (G♯, the leading note of A minor).
@@ -65,19 +73,48 @@ class Key:
         return f"{letter}{'#' * alter}{'b' * -alter} {'minor' if self.is_minor else 'major'}"
 
 
-def estimate_key(piece: Piece) -> Key:
-    """The key that fits the piece as a whole best, drums left out; C major without notes.
+def key_named(text: str) -> tuple[int | None, bool | None]:
+    """Reads a key as people write it: "D minor", "F#", "Bb major", "Dm", "minor".
 
-    Correlates how long each pitch class sounds with the profile of each key (Krumhansl and Schmuckler).
+    Returns:
+        The tonic's pitch class, None when only a mode is named; and whether it is minor.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    found = _KEY_PATTERN.fullmatch(text.strip())
+    if not found or not text.strip():
+        raise SettingsError(f'--key must be a key such as "D minor", "Bb" or "minor". Received {text!r}.')
+    letter, sign, minor, mode = found["letter"], found["sign"], found["m"], (found["mode"] or "").lower()
+    is_minor = bool(minor) or mode == "minor"
+    if not letter:
+        return None, is_minor
+    sharps = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(sign, 0)
+    return ((LETTERS.index(letter.upper()) - 1) * 7 + sharps) % NUM_PITCH_CLASSES, is_minor
+
+
+def estimate_key(piece: Piece) -> Key:
+    """The key that fits the piece as a whole best, drums left out; C major without notes."""
+    fits = key_fits(piece)
+    best = int(fits.argmax())
+    return Key(best % NUM_PITCH_CLASSES, best >= NUM_PITCH_CLASSES)
+
+
+def key_fits(piece: Piece) -> np.ndarray:
+    """How well each key fits the piece, drums left out: 12 major keys from C on, then 12 minor ones.
+
+    Correlates how long each pitch class sounds with the profile of each key (Krumhansl, "Cognitive Foundations of
+    Musical Pitch", 1990, chapter 4, with Schmuckler).
+
+    Returns:
+        Correlations from -1 to 1, shape (24,); zeros without notes.
     """
     is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
     notes = piece.notes[~is_drum[piece.notes["track"]]]
     sounding = np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES)
-    if not sounding.any() or sounding.std() == 0:
-        return Key(0)
-    keys = [Key(tonic, is_minor) for is_minor in (False, True) for tonic in range(NUM_PITCH_CLASSES)]
-    profiles = [np.roll(MINOR_PROFILE if key.is_minor else MAJOR_PROFILE, key.tonic) for key in keys]
-    return keys[int(np.argmax([np.corrcoef(sounding, profile)[0, 1] for profile in profiles]))]
+    centred = sounding - sounding.mean()
+    spread = np.linalg.norm(centred)
+    return centred @ _KEY_PROFILES / spread if spread else np.zeros(2 * NUM_PITCH_CLASSES)
 
 
 def spell(pitch: int, fifths: int) -> tuple[str, int]:

@@ -108,6 +108,13 @@ class Piece:
         return float(tempos[order][np.searchsorted(passed, passed[-1] / 2)])
 
     @property
+    def main_meter(self) -> Meter:
+        """The time signature under which most of the piece stands."""
+        starts = [meter.onset for meter in self.meters]
+        spans = np.diff(starts, append=max(self.end, starts[-1] + 1))
+        return self.meters[int(np.argmax(spans))]
+
+    @property
     def seconds(self) -> float:
         """Playing time."""
         return float(self.seconds_at(np.array([self.end]))[0])

@@ -120,7 +120,14 @@ class EventsRepresentation(Representation):
             heading.is_performed,
         )
 
-    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+    def window(
+        self,
+        rows: np.ndarray,
+        start: int,
+        length: int,
+        change: Change = Change(),
+        controls: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """See the base class. Moved only as far as every event of the window stays in the vocabulary."""
         first = max(0, start - 1)
         seen = rows[first : start + length].astype(np.int64)
@@ -131,8 +138,8 @@ class EventsRepresentation(Representation):
         target = np.append(seen[start - first :], self.end_class)[: stop - start]
         return {"event": padded(told, length, 0), "target_event": padded(target, length, NOT_ASKED)}
 
-    def begin(self, headings: list[Heading]) -> EventsContext:
-        """An empty past for as many pieces as there are headings."""
+    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> EventsContext:
+        """See the base class; nothing can be asked."""
         return EventsContext(self, len(headings))
 
     def state(self) -> dict[str, Any]:

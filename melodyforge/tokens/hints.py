@@ -158,9 +158,9 @@ class Hints:
     def _sounding_degrees(self, onset: np.ndarray) -> np.ndarray:
         """Which degrees of the scale, or of C without one, sound at a step: 0 or 1, shape (num_moments, 12)."""
         sounds = self._past.end_by_pitch > onset[:, None]
-        by_class = np.zeros((len(sounds), 132), bool)
-        by_class[:, :NUM_PITCHES] = sounds
-        by_class = by_class.reshape(-1, 11, 12).any(axis=1)
+        octaves = np.zeros((len(sounds), 11 * 12), bool)
+        octaves[:, :NUM_PITCHES] = sounds
+        by_class = octaves.reshape(-1, 11, 12).any(axis=1)
         tonic = np.where(self._scale < NO_DEGREE, self._scale, 0)
         return np.take_along_axis(by_class, (np.arange(12) + tonic[:, None]) % 12, axis=1).astype(np.int32)
 

@@ -14,9 +14,11 @@ import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.music.traits import Traits, read_traits
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens import hints
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.controls import Controls, transposed
 from melodyforge.tokens.hints import HintFeatures, Hints
 from melodyforge.tokens.past import NO_PITCH, NUM_REMAINING, Past
 from melodyforge.tokens.recall import HORIZON_ROWS, GrowingRecall, Recall, WindowRecall
@@ -59,12 +61,19 @@ class NotesRepresentation(Representation):
 
     kind = "notes"
     row_dtype = ROW_DTYPE
+    controls: Controls
 
     def __init__(
-        self, shifts: Bins, durations: Bins, velocities: Bins, tracks: TrackClasses, headings: list[Heading]
+        self,
+        shifts: Bins,
+        durations: Bins,
+        velocities: Bins,
+        tracks: TrackClasses,
+        headings: list[Heading],
+        controls: Controls,
     ) -> None:
         self.shifts, self.durations, self.velocities, self.tracks = shifts, durations, velocities, tracks
-        self.headings = headings
+        self.headings, self.controls = headings, controls
         self.end_class = len(shifts)
         bar_lengths = {0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings}
         self.bar_lengths = Bins(sorted(bar_lengths))
@@ -84,6 +93,7 @@ class NotesRepresentation(Representation):
             Feature("last_pitch", NUM_PITCHES + 1, slots=num_tracks),
             Feature("last_remaining", NUM_REMAINING, slots=num_tracks),
             *hinted.inputs,
+            *controls.features,
         )
         known_with_shift = (
             Feature("new_shift", len(shifts) + 1),
@@ -116,6 +126,7 @@ class NotesRepresentation(Representation):
         duration_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
         velocity_counts = np.zeros(128, np.int64)
         headings: list[Heading] = []
+        traits: list[Traits] = []
         key_counts: Counter[tuple[int, bool, int]] = Counter()
         for piece in pieces:
             notes = piece.notes
@@ -126,16 +137,19 @@ class NotesRepresentation(Representation):
             duration_counts += np.bincount(np.minimum(notes["duration"], LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
             velocity_counts += np.bincount(notes["velocity"], minlength=128)
             headings.append(heading_of(piece))
+            traits.append(read_traits(piece))
             key_counts.update(track_keys(piece.tracks))
         if not headings:
             raise CorpusError("Expected at least one piece with notes to learn from. Received none.")
         shift_counts[0] += 1  # a chord is always possible
+        tracks = TrackClasses.fit(key_counts, settings.max_tracks)
         return cls(
             fit_time_bins(shift_counts, EXACT_SHIFT_STEPS),
             fit_time_bins(duration_counts, EXACT_DURATION_STEPS),
             fit_velocity_bins(velocity_counts),
-            TrackClasses.fit(key_counts, settings.max_tracks),
+            tracks,
             some_headings(headings),
+            Controls.fit(traits, tracks),
         )
 
     def encode(self, piece: Piece) -> np.ndarray:
@@ -172,11 +186,20 @@ class NotesRepresentation(Representation):
             heading.is_performed,
         )
 
-    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+    def window(
+        self,
+        rows: np.ndarray,
+        start: int,
+        length: int,
+        change: Change = Change(),
+        controls: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """See the base class. Looks back at most `LOOKBACK_ROWS` rows before `start`."""
         first, stop = max(0, start - LOOKBACK_ROWS), min(start + length, len(rows) + 1)
         here = slice(start - first, stop - first)  # the rows to predict, counted from `first`
         seen = self._changed(rows[first:stop], change)
+        told = np.zeros(self.controls.num_columns, np.int16) if controls is None else controls
+        told = np.broadcast_to(transposed(told, _semitones(rows[first:stop], seen)), (stop - start, len(told)))
         classes = self._classes(seen)
         before = np.concatenate([_row_of_nothing(seen), seen])[here]
         after = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
@@ -195,14 +218,17 @@ class NotesRepresentation(Representation):
         features["own_pitch"] = past.own_pitch(chosen["track"])
         asked = self._hints(WindowRecall(seen, self.tracks.is_drum, here), past, before)
         features |= asked.inputs() | asked.with_shift(chosen["shift"])
+        features |= self.controls.as_features(told)
         features |= asked.with_track(chosen["track"], after["onset"]) | asked.with_pitch(chosen["pitch"])
         return {name: padded(values, length, 0) for name, values in features.items()} | {
             f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()
         }
 
-    def begin(self, headings: list[Heading]) -> NotesContext:
-        """An empty past for as many pieces as there are headings."""
-        return NotesContext(self, headings)
+    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> NotesContext:
+        """See the base class."""
+        if controls is None:
+            controls = np.zeros((len(headings), self.controls.num_columns), np.int16)
+        return NotesContext(self, headings, controls)
 
     def state(self) -> dict[str, Any]:
         """Plain lists."""
@@ -212,18 +238,21 @@ class NotesRepresentation(Representation):
             "velocities": self.velocities.values.tolist(),
             "tracks": [list(key) for key in self.tracks.keys],
             "headings": pack_headings(self.headings),
+            "controls": self.controls.state(),
         }
 
     @classmethod
     def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
         try:
+            tracks = TrackClasses([tuple(key) for key in state["tracks"]])
             return cls(
                 Bins(state["shifts"]),
                 Bins(state["durations"]),
                 Bins(state["velocities"]),
-                TrackClasses([tuple(key) for key in state["tracks"]]),
+                tracks,
                 [Heading(*heading) for heading in state["headings"]],
+                Controls(**state["controls"], tracks=tracks),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise VocabularyError(
@@ -306,10 +335,11 @@ class NotesRepresentation(Representation):
 class NotesContext(Context):
     """The past of several pieces while they are composed."""
 
-    def __init__(self, representation: NotesRepresentation, headings: list[Heading]) -> None:
+    def __init__(self, representation: NotesRepresentation, headings: list[Heading], controls: np.ndarray) -> None:
         self.num_pieces = len(headings)
         self._of = representation
-        self._headings = headings
+        self._controls = representation.controls.as_features(controls)
+        self._silent_tracks = representation.controls.forbidden_tracks(controls)
         shape, num_tracks = (self.num_pieces,), len(representation.tracks)
         self._past = Past(
             np.zeros((*shape, NUM_PITCHES), np.int32),
@@ -332,7 +362,8 @@ class NotesContext(Context):
         """See the base class."""
         onset = self._last["onset"]
         known = self._last_classes | self._of._place(self._last)
-        return known | self._past.last_pitches("") | self._past.at(onset, "") | self._hints.inputs()
+        known |= self._past.last_pitches("") | self._past.at(onset, "")
+        return known | self._hints.inputs() | self._controls
 
     def told(self, head: Head) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -360,8 +391,11 @@ class NotesContext(Context):
         """Notes of one onset come by track, then by pitch; a piece does not end before its first note."""
         if head.name == "shift" and not self._committed:
             return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
-        if head.name not in ("track", "pitch") or not self._committed:
+        if head.name not in ("track", "pitch"):
             return None
+        silent = self._silent_tracks if head.name == "track" and self._silent_tracks.any() else None
+        if not self._committed:
+            return silent
         same_onset = self._next["onset"] == self._last["onset"]
         if head.name == "track":
             too_early = self._last["track"] + (self._last["pitch"] == NUM_PITCHES - 1)
@@ -369,9 +403,12 @@ class NotesContext(Context):
             same_onset = same_onset & (self._chosen["track"] == self._last["track"])
             too_early = self._last["pitch"].astype(np.int64) + 1
         if not same_onset.any():
-            return None
+            return silent
         forbidden = same_onset[:, None] & (np.arange(head.size) < too_early[:, None])
-        forbidden[forbidden.all(axis=1)] = False  # nothing would be left: rather a doubled note than none
+        if silent is not None:
+            forbidden |= silent
+        is_stuck = forbidden.all(axis=1)  # nothing would be left: rather a doubled note than none
+        forbidden[is_stuck] = False if silent is None else silent[is_stuck]
         return forbidden
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
@@ -423,6 +460,12 @@ class NotesContext(Context):
         row["position"] = np.where(is_gridded, onset % bar_steps, -1)
         row["bar"] = np.where(is_gridded, onset // bar_steps, 0)
         return row
+
+
+def _semitones(before: np.ndarray, after: np.ndarray) -> int:
+    """By how much rows have been moved; drums stay where they are."""
+    moves = after["pitch"].astype(np.int64) - before["pitch"]
+    return int(moves[np.abs(moves).argmax()]) if len(moves) else 0
 
 
 def _row_of_nothing(rows: np.ndarray) -> np.ndarray:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece
+from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Piece
+from melodyforge.music.traits import read_traits
 from melodyforge.settings import RepresentationSettings
+
+if TYPE_CHECKING:
+    from melodyforge.tokens.controls import Controls
 
 LONGEST_LEVEL_STEPS = 96.0  # networks hear a longer remaining time as this
 MAX_HEADINGS = 1_000
@@ -70,12 +74,23 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands at the head of a composition: tempo and meter."""
+    """What stands at the head of a composition: tempo and meter; and of which kind of music that is usual.
+
+    Attributes:
+        style, mood: of the piece that has this heading, "" when unknown.
+    """
 
     tempo_qpm: float = DEFAULT_TEMPO_QPM
     numerator: int = 4
     denominator: int = 4
     is_performed: bool = False
+    style: str = ""
+    mood: str = ""
+
+    @property
+    def meter(self) -> str:
+        """Such as "3/4"; "" in performed music."""
+        return "" if self.is_performed else f"{self.numerator}/{self.denominator}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +153,7 @@ class Representation(ABC):
     heads: tuple[Head, ...]
     end_class: int  # of the first head: the piece is over
     headings: list[Heading]  # as they occur in the training pieces, for compositions to draw from
+    controls: Controls | None = None  # what can be asked for, if anything
 
     @classmethod
     @abstractmethod
@@ -157,7 +173,14 @@ class Representation(ABC):
         """The piece that the rows stand for."""
 
     @abstractmethod
-    def window(self, rows: np.ndarray, start: int, length: int, change: Change = Change()) -> dict[str, np.ndarray]:
+    def window(
+        self,
+        rows: np.ndarray,
+        start: int,
+        length: int,
+        change: Change = Change(),
+        controls: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """A stretch of a piece as a network learns from it.
 
         Args:
@@ -165,6 +188,7 @@ class Representation(ABC):
             start: the first row to predict, in [0, len(rows)]; row len(rows) is the end of the piece.
             length: number of rows to predict; beyond the end, targets are `NOT_ASKED`.
             change: how to vary the music.
+            controls: of the piece, shape (controls.num_columns,); None tells of none.
 
         Returns:
             For every input and every feature that a head is told an array by its name, and for every head its
@@ -172,8 +196,13 @@ class Representation(ABC):
         """
 
     @abstractmethod
-    def begin(self, headings: list[Heading]) -> Context:
-        """An empty past for as many pieces as there are headings."""
+    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> Context:
+        """An empty past for as many pieces as there are headings.
+
+        Args:
+            headings: tempo and meter of each.
+            controls: what is asked of each, shape (num_pieces, controls.num_columns); None asks nothing.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -188,6 +217,10 @@ class Representation(ABC):
             VocabularyError: the state is not one of this representation.
         """
 
+    def controls_of(self, piece: Piece) -> np.ndarray:
+        """What the network can be told of a piece as a whole, int16, shape (num_columns,); empty without controls."""
+        return self.controls.of(read_traits(piece)) if self.controls else np.zeros(0, np.int16)
+
     @property
     def sizes(self) -> dict[str, int]:
         """Classes of every head, by name."""
@@ -199,9 +232,9 @@ class Representation(ABC):
         return self.inputs + tuple(feature for head in self.heads for feature in head.told)
 
 
-def pack_headings(headings: list[Heading]) -> list[list[float]]:
+def pack_headings(headings: list[Heading]) -> list[list[Any]]:
     """Headings as plain lists; `Heading(*row)` unpacks one."""
-    return [[h.tempo_qpm, h.numerator, h.denominator, h.is_performed] for h in headings]
+    return [list(astuple(heading)) for heading in headings]
 
 
 def some_headings(headings: list[Heading]) -> list[Heading]:
@@ -211,14 +244,10 @@ def some_headings(headings: list[Heading]) -> list[Heading]:
 
 def heading_of(piece: Piece) -> Heading:
     """The heading under which most of the piece stands."""
-    meter = _longest_meter(piece)
-    return Heading(round(piece.tempo_qpm, 2), meter.numerator, meter.denominator, piece.is_performed)
-
-
-def _longest_meter(piece: Piece) -> Meter:
-    ends = [*(meter.onset for meter in piece.meters[1:]), max(piece.end, piece.meters[-1].onset + 1)]
-    spans = [end - meter.onset for meter, end in zip(piece.meters, ends, strict=True)]
-    return piece.meters[int(np.argmax(spans))]
+    meter = piece.main_meter
+    tempo_qpm = round(piece.tempo_qpm, 2)
+    mood = read_traits(piece).mood
+    return Heading(tempo_qpm, meter.numerator, meter.denominator, piece.is_performed, piece.style, mood)
 
 
 def padded(values: np.ndarray, length: int, filler: int) -> np.ndarray:

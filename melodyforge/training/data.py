@@ -25,10 +25,12 @@ from melodyforge.files import output_errors
 from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe
 from melodyforge.tokens import representation_class
+from melodyforge.tokens.controls import columns_kept
 from melodyforge.tokens.representation import Change, Representation
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
 MAX_PIECES_HEARD = 300  # enough to tell what is normal
+CONTROLS_FILE = "controls.npy"
 WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
 
 # A stretch of one piece: rows `start` to `stop` - 1 are predicted; row len(rows) is the end of the piece.
@@ -42,6 +44,7 @@ class TrainingData:
     Attributes:
         representation: with its vocabulary, learnt from the training spans only.
         rows: of every piece.
+        controls: what a network can be told of each piece as a whole, int16, shape (num_pieces, num_columns).
         train, held_out: spans, shape (n,), of `SPAN_DTYPE`.
         is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
         fingerprint: of the pieces.
@@ -50,6 +53,7 @@ class TrainingData:
 
     representation: Representation
     rows: Ragged
+    controls: np.ndarray
     train: np.ndarray
     held_out: np.ndarray
     is_split_by_piece: bool
@@ -69,13 +73,22 @@ class TrainingData:
         windows = []
         for piece, first, stop in spans.tolist():
             start = first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
-            windows.append(self._window(piece, start, stop, window, change.draw(rng)))
+            varied = change.draw(rng)
+            kept = columns_kept(rng, self.controls.shape[1])
+            windows.append(self._window(piece, start, stop, window, varied, self.controls[piece] * kept))
         return _stacked(windows)
 
-    def held_out_batches(self, batch_size: int, max_rows: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    def held_out_batches(
+        self, batch_size: int, max_rows: int | None = None, is_told: bool = False
+    ) -> Iterator[dict[str, np.ndarray]]:
         """All held-out music in windows that follow one another, or a fixed random part of it.
 
         The network starts each window knowing nothing of the music before, so figures never flatter.
+
+        Args:
+            batch_size: windows in a batch.
+            max_rows: about how many to measure on; None: all.
+            is_told: whether the network is told style, key and the other controls of each piece.
         """
         window = self._held_out_window()
         starts = [
@@ -89,7 +102,10 @@ class TrainingData:
         starts.sort(key=lambda item: item[2] - item[1])
         for index in range(0, len(starts), batch_size):
             group = starts[index : index + batch_size]
-            windows = [self._window(piece, start, stop, window) for piece, start, stop in group]
+            controls = self.controls if is_told else np.zeros_like(self.controls)
+            windows = [
+                self._window(piece, start, stop, window, controls=controls[piece]) for piece, start, stop in group
+            ]
             silent = [self._window(group[0][0], group[0][1], group[0][1], window)] * (batch_size - len(group))
             yield _stacked(windows + silent)  # always one shape: a network is compiled for each
 
@@ -108,10 +124,16 @@ class TrainingData:
         return WINDOW_QUANTUM * int(np.clip(quanta, 1, 16))
 
     def _window(
-        self, piece: int, start: int, stop: int, length: int, change: Change = Change()
+        self,
+        piece: int,
+        start: int,
+        stop: int,
+        length: int,
+        change: Change = Change(),
+        controls: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """A window in which nothing at or behind `stop` is asked."""
-        window = self.representation.window(self.rows[piece], start, length, change)
+        window = self.representation.window(self.rows[piece], start, length, change, controls)
         if stop < start + length:
             for head in self.representation.heads:
                 window[f"target_{head.name}"][stop - start :] = -1
@@ -179,7 +201,7 @@ def assemble_data(
     if representation is None:
         pieces = (_beginning(store[index], share) for index in train.tolist())
         representation = representation_class(recipe.representation).fit(recipe.representation, pieces)
-    rows = _encoded(store, representation)
+    rows, controls = _encoded(store, representation)
     if is_split:
         spans = _whole(rows, train), _whole(rows, held_out)
     else:
@@ -192,7 +214,7 @@ def assemble_data(
                 f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
             )
     heard = (representation.decode(rows[piece]) for piece in spans[0]["piece"][:MAX_PIECES_HEARD].tolist())
-    return TrainingData(representation, rows, *spans, is_split, store.fingerprint, learn_habits(heard))
+    return TrainingData(representation, rows, controls, *spans, is_split, store.fingerprint, learn_habits(heard))
 
 
 def _beginning(piece: Piece, share: float) -> Piece:
@@ -216,8 +238,8 @@ def _spans(pieces: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndar
     return spans[stops > starts]
 
 
-def _encoded(store: PieceStore, representation: Representation) -> Ragged:
-    """The rows of all pieces, kept beside the dataset under a name that tells the vocabulary."""
+def _encoded(store: PieceStore, representation: Representation) -> tuple[Ragged, np.ndarray]:
+    """The rows and the controls of all pieces, kept beside the dataset under a name that tells the vocabulary."""
     vocabulary = json.dumps([representation.kind, representation.state()], sort_keys=True)
     digest = hashlib.sha256((store.fingerprint + vocabulary).encode()).hexdigest()[:16]
     folder = store.folder / f"rows-{digest}"
@@ -225,15 +247,19 @@ def _encoded(store: PieceStore, representation: Representation) -> Ragged:
         with output_errors(folder):
             new = Path(tempfile.mkdtemp(dir=store.folder, prefix=".rows-"))
             try:
+                controls = []
                 with contextlib.closing(RaggedWriter(new, representation.row_dtype)) as writer:
                     for index in range(len(store)):
-                        writer.append(representation.encode(store[index]))
+                        piece = store[index]
+                        writer.append(representation.encode(piece))
+                        controls.append(representation.controls_of(piece))
+                np.save(new / CONTROLS_FILE, np.stack(controls))
                 for stale in store.folder.glob("rows-*"):
                     shutil.rmtree(stale, ignore_errors=True)
                 new.rename(folder)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
-    return Ragged.open(folder)
+    return Ragged.open(folder), np.load(folder / CONTROLS_FILE)
 
 
 def _stacked(windows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,0 +1,41 @@
+"""Strengthens wishes: moves what is expected away from what would be expected if nothing were asked.
+
+Classifier-free guidance (Ho and Salimans, 2022): the network listens twice, told of the wishes and not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.tokens.controls import PREFIX
+from melodyforge.tokens.representation import Head
+
+
+class GuidedNetwork(DecodingNetwork):
+    """Another network, heard with and without the wishes side by side."""
+
+    def __init__(self, network: DecodingNetwork, guidance: float) -> None:
+        self._network, self._guidance = network, np.float32(guidance)
+
+    def start(self, num_pieces: int) -> Any:
+        """See the base class."""
+        return self._network.start(2 * num_pieces)
+
+    def advance(self, state: Any, inputs: dict[str, np.ndarray]) -> Any:
+        """See the base class."""
+        unasked = {
+            name: np.zeros_like(values) if name.startswith(PREFIX) else values for name, values in inputs.items()
+        }
+        return self._network.advance(state, _joined(inputs, unasked))
+
+    def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
+        """See the base class."""
+        asked, unasked = np.split(self._network.logits(state, head, _joined(told, told)), 2)
+        return unasked + self._guidance * (asked - unasked)
+
+
+def _joined(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([values, second[name]]) for name, values in first.items()}
