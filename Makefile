@@ -14,7 +14,7 @@ PYTHON :=
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-music: setup ## set up, learn, and compose a first piece: about 10 minutes the first time
+music: setup ## compose a first piece; with MIDI files in data/midi_files, learn from them before
 	@setup/make_music.sh $(IN)/python $(MINUTES)
 
 app: setup ## start the studio; it prints the address to open

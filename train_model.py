@@ -87,7 +87,7 @@ def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:
     name = arguments.name or recipe.name
     if arguments.start_from and not arguments.name:
         folder = "my-music" if arguments.midi_dir == MIDI_DIR else arguments.midi_dir.resolve().name
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{folder}-from-{Path(arguments.start_from).name}").lstrip("-.")
+        name = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{folder}-from-{Path(arguments.start_from).name}").lstrip("-.")
     if name == STARTER_NAME:
         raise SettingsError(f"--name must differ from the model that ships with the project. Received {name!r}.")
     return check_model_name(name)
