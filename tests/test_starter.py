@@ -135,11 +135,14 @@ def test_two_unknown_instruments_stay_two() -> None:
     assert (adapted.features, adapted.sizes) == (known.features, known.sizes)
 
 
-def test_compositions_take_tempo_and_meter_of_the_new_music() -> None:
+def test_compositions_take_tempo_meter_and_style_of_the_new_music() -> None:
     known = NotesRepresentation.fit(RepresentationSettings(), [tune()])
-    slow = Piece(tune().notes, tune().tracks, (Tempo(0, 60.0),), (Meter(0, 4, 4),))
-    adapted = adapt_vocabulary(known, RepresentationSettings(), [slow])
-    assert {heading.tempo_qpm for heading in adapted.headings} == {60.0}
+    waltz = Piece(tune().notes, tune().tracks, (Tempo(0, 60.0),), (Meter(0, 3, 4),), style="waltzes")
+    adapted = adapt_vocabulary(known, RepresentationSettings(), [waltz])
+    assert {(heading.tempo_qpm, heading.meter) for heading in adapted.headings} == {(60.0, "3/4")}
+    assert "waltzes" in adapted.controls.available()["style"]
+    assert (adapted.features, adapted.sizes) == (known.features, known.sizes)
+    assert adapted.from_state(RepresentationSettings(), adapted.state()).features == known.features
 
 
 def test_share_changed_counts_notes_off_the_known_times_and_not_played_music() -> None:

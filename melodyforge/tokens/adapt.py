@@ -21,7 +21,7 @@ TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
 def adapt_vocabulary(
     known: Representation, settings: RepresentationSettings, pieces: Sequence[Piece]
 ) -> Representation:
-    """The vocabulary with the instruments, tempos and meters of other pieces, where that changes no size.
+    """The vocabulary with the instruments, styles, tempos and meters of other pieces; its sizes stay as they are.
 
     Args:
         known: the vocabulary of a trained model.
@@ -32,9 +32,10 @@ def adapt_vocabulary(
     if "tracks" in state:
         wanted = Counter(key for piece in pieces for key in track_keys(piece.tracks))
         state["tracks"] = [list(key) for key in relabel_tracks([tuple(key) for key in state["tracks"]], wanted)]
-    headings = {"headings": pack_headings(some_headings([heading_of(piece) for piece in pieces]))}
-    adapted = known.from_state(settings, state | headings)
-    return adapted if adapted.features == known.features else known.from_state(settings, state)
+    if known.controls:
+        state["controls"] = known.controls.with_styles(piece.style for piece in pieces).state()
+    state["headings"] = pack_headings(some_headings([heading_of(piece) for piece in pieces]))
+    return known.from_state(settings, state)
 
 
 def relabel_tracks(known: Sequence[TrackKey], wanted: Counter[TrackKey]) -> list[TrackKey]:

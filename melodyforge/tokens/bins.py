@@ -46,7 +46,7 @@ def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
         return Bins(used)
     num_steps_up = int(np.log(LONGEST_STEPS / exact_below_steps) / np.log(LOG_RATIO)) + 1
     spaced = np.unique(np.round(exact_below_steps * LOG_RATIO ** np.arange(num_steps_up)).astype(int))
-    written = WRITTEN_STEPS[WRITTEN_STEPS >= exact_below_steps]
+    written = WRITTEN_STEPS[exact_below_steps <= WRITTEN_STEPS]
     is_apart = np.abs(spaced[:, None] / written - 1).min(axis=1) > (LOG_RATIO - 1) / 2
     values = np.unique(np.concatenate([np.arange(used[0], exact_below_steps), spaced[is_apart], written]))
     return Bins(np.append(values[values < used[-1]], used[-1]))

@@ -68,15 +68,14 @@ class NotesRepresentation(Representation):
         shifts: Bins,
         durations: Bins,
         velocities: Bins,
+        bar_lengths: Bins,
         tracks: TrackClasses,
         headings: list[Heading],
         controls: Controls,
     ) -> None:
         self.shifts, self.durations, self.velocities, self.tracks = shifts, durations, velocities, tracks
-        self.headings, self.controls = headings, controls
+        self.bar_lengths, self.headings, self.controls = bar_lengths, headings, controls
         self.end_class = len(shifts)
-        bar_lengths = {0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings}
-        self.bar_lengths = Bins(sorted(bar_lengths))
         num_tracks = len(tracks)
         hinted = HintFeatures(shifts, durations, num_tracks)
         self.inputs = (
@@ -147,6 +146,7 @@ class NotesRepresentation(Representation):
             fit_time_bins(shift_counts, EXACT_SHIFT_STEPS),
             fit_time_bins(duration_counts, EXACT_DURATION_STEPS),
             fit_velocity_bins(velocity_counts),
+            Bins(sorted({0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings})),
             tracks,
             some_headings(headings),
             Controls.fit(traits, tracks),
@@ -236,6 +236,7 @@ class NotesRepresentation(Representation):
             "shifts": self.shifts.values.tolist(),
             "durations": self.durations.values.tolist(),
             "velocities": self.velocities.values.tolist(),
+            "bar_lengths": self.bar_lengths.values.tolist(),
             "tracks": [list(key) for key in self.tracks.keys],
             "headings": pack_headings(self.headings),
             "controls": self.controls.state(),
@@ -250,6 +251,7 @@ class NotesRepresentation(Representation):
                 Bins(state["shifts"]),
                 Bins(state["durations"]),
                 Bins(state["velocities"]),
+                Bins(state["bar_lengths"]),
                 tracks,
                 [Heading(*heading) for heading in state["headings"]],
                 Controls(**state["controls"], tracks=tracks),
