@@ -96,6 +96,9 @@ class TrainingSettings(Section):
         None, ge=0, le=11, description="semitones up and down that music is moved at random; 5 when left out"
     )
     stretch: float = Field(0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random")
+    style_balance: float = Field(
+        0.5, ge=0, le=1, description="1: styles are heard as often as they have notes; 0: all styles equally often"
+    )
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
     patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

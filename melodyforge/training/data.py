@@ -46,6 +46,7 @@ class TrainingData:
         rows: of every piece.
         controls: what a network can be told of each piece as a whole, int16, shape (num_pieces, num_columns).
         train, held_out: spans, shape (n,), of `SPAN_DTYPE`.
+        chances: of each training span to be drawn for a window, float64, shape (len(train),).
         is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
         fingerprint: of the pieces.
         habits: how far the training pieces go, for compositions to be held against.
@@ -56,6 +57,7 @@ class TrainingData:
     controls: np.ndarray
     train: np.ndarray
     held_out: np.ndarray
+    chances: np.ndarray
     is_split_by_piece: bool
     fingerprint: str
     habits: Habits
@@ -68,8 +70,7 @@ class TrainingData:
     def train_batch(self, step: int, window: int, batch_size: int, change: RandomChange) -> dict[str, np.ndarray]:
         """The batch of a training step, the same whenever it is asked for; shapes (batch_size, window, ...)."""
         rng = np.random.default_rng([change.seed, step])
-        lengths = self.train["stop"] - self.train["start"]
-        spans = self.train[rng.choice(len(self.train), batch_size, p=lengths / lengths.sum())]
+        spans = self.train[rng.choice(len(self.train), batch_size, p=self.chances)]
         windows = []
         for piece, first, stop in spans.tolist():
             start = first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
@@ -213,8 +214,20 @@ def assemble_data(
             raise CorpusError(
                 f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
             )
+    chances = _chances(spans[0], store.styles, recipe.training.style_balance)
     heard = (representation.decode(rows[piece]) for piece in spans[0]["piece"][:MAX_PIECES_HEARD].tolist())
-    return TrainingData(representation, rows, controls, *spans, is_split, store.fingerprint, learn_habits(heard))
+    return TrainingData(
+        representation, rows, controls, *spans, chances, is_split, store.fingerprint, learn_habits(heard)
+    )
+
+
+def _chances(spans: np.ndarray, styles: np.ndarray, balance: float) -> np.ndarray:
+    """How likely each span is drawn: by its rows within a style; styles by their rows to the power of `balance`."""
+    lengths = (spans["stop"] - spans["start"]).astype(np.float64)
+    style_of_span = styles[spans["piece"]]
+    rows_of_style = np.bincount(style_of_span, lengths)
+    chances = lengths * rows_of_style[style_of_span] ** (balance - 1)
+    return chances / chances.sum()
 
 
 def _beginning(piece: Piece, share: float) -> Piece:
