@@ -1,0 +1,121 @@
+"""What is heard in a piece: hand-made cases, and real pieces whose mood everybody knows."""
+
+from pathlib import Path
+
+import pytest
+
+from melodyforge.errors import SettingsError
+from melodyforge.music.instruments import NAMES, instrument_name, instruments_named
+from melodyforge.music.keys import Key, key_named
+from melodyforge.music.load import load_piece
+from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
+from melodyforge.music.traits import read_traits
+from tests.music_samples import gridded_piece, performed_piece
+
+PIANO_MUSIC = Path(__file__).parents[1].parent / "shared" / "data" / "piano_midi"
+MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11, 12), (0, 2, 3, 5, 7, 8, 11, 12)
+
+
+def scale_piece(steps=MAJOR, duration=24, velocity=72, tempo_qpm=110.0, low=60):
+    notes = [(index * duration, duration, 0, low + steps[index % 8], velocity) for index in range(32)]
+    return Piece(make_notes(notes), tempos=(Tempo(0, tempo_qpm),), meters=(Meter(0, 3, 4),), style="scales")
+
+
+def test_a_plain_piece_is_read():
+    traits = read_traits(scale_piece())
+    assert traits.key == Key(0)
+    assert (traits.style, traits.meter, traits.tempo_qpm) == ("scales", "3/4", 110.0)
+    assert traits.density == pytest.approx(1.0)
+    assert traits.polyphony == pytest.approx(1.0)
+    assert traits.instruments == ((0, False),)
+
+
+def test_polyphony_counts_what_sounds_together():
+    chords = make_notes([(onset, 12, 0, pitch, 80) for onset in (0, 48) for pitch in (60, 64, 67)])
+    assert read_traits(Piece(chords)).polyphony == pytest.approx(3.0)  # silence between them does not count
+
+
+def test_only_instruments_that_play_are_heard():
+    piece = Piece(make_notes([(0, 24, 1, 60, 80)]), (Track(40), Track(73), Track(0, True)))
+    assert read_traits(piece).instruments == ((73, False),)
+    assert (0, True) in read_traits(gridded_piece()).instruments
+
+
+def test_performed_music_has_no_meter():
+    assert read_traits(performed_piece()).meter == ""
+
+
+@pytest.mark.parametrize(
+    ("piece", "mood"),
+    [
+        (scale_piece(MAJOR, duration=6, velocity=100), "happy"),
+        (scale_piece(MINOR, duration=6, velocity=100), "tense"),
+        (scale_piece(MINOR, duration=48, velocity=50), "sad"),
+        (scale_piece(MAJOR, duration=48, velocity=50), "calm"),
+    ],
+)
+def test_mode_speed_and_loudness_make_the_mood(piece, mood):
+    assert read_traits(piece).mood == mood
+
+
+def test_mood_does_not_hang_on_the_key():
+    assert read_traits(scale_piece(MINOR, low=60)).mood == read_traits(scale_piece(MINOR, low=61)).mood
+
+
+def test_silence_and_drums_alone_are_neutral():
+    silence = read_traits(Piece(make_notes([])))
+    assert (silence.key, silence.valence, silence.arousal, silence.polyphony) == (None, 0.0, 0.0, 0.0)
+    drums = Piece(make_notes([(0, 6, 0, 38, 90), (24, 6, 0, 42, 90)]), (Track(0, True),))
+    assert read_traits(drums).key is None
+
+
+@pytest.mark.skipif(not PIANO_MUSIC.is_dir(), reason="the shared development data is not here")
+@pytest.mark.parametrize(
+    ("file", "mood"),
+    [
+        ("beeth/mond_1.mid", "sad"),
+        ("beeth/mond_3.mid", "tense"),
+        ("beeth/appass_3.mid", "tense"),
+        ("beeth/waldstein_3.mid", "happy"),
+        ("chopin/chpn-p4.mid", "sad"),
+        ("chopin/chpn_op35_3.mid", "sad"),
+        ("debussy/DEB_CLAI.MID", "calm"),
+        ("mozart/mz_331_3.mid", "happy"),
+        ("schumann/scn15_7.mid", "calm"),
+    ],
+)
+def test_known_pieces_have_the_mood_everybody_knows(file, mood):
+    assert read_traits(load_piece(PIANO_MUSIC / file)).mood == mood
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("D minor", (2, True)),
+        ("dm", (2, True)),
+        ("Bb", (10, False)),
+        ("F# major", (6, False)),
+        ("E♭ minor", (3, True)),
+        ("minor", (None, True)),
+        ("MAJOR", (None, False)),
+    ],
+)
+def test_keys_are_read_as_people_write_them(text, key):
+    assert key_named(text) == key
+
+
+@pytest.mark.parametrize("text", ["", "H", "D minorish", "12", "Cbb"])
+def test_other_keys_are_refused(text):
+    with pytest.raises(SettingsError, match="--key must be"):
+        key_named(text)
+
+
+def test_instruments_are_found_by_name_family_and_part():
+    assert len(NAMES) == 128
+    assert instruments_named("Violin") == [(40, False)]
+    assert instruments_named("drums") == [(0, True)]
+    assert instruments_named("brass") == [(program, False) for program in range(56, 64)]
+    assert instruments_named("sax") == [(program, False) for program in range(64, 68)]
+    assert instrument_name(73) == "flute"
+    with pytest.raises(SettingsError, match="General MIDI names"):
+        instruments_named("kazoo")
