@@ -108,7 +108,7 @@ def test_training_further_is_gentle_unless_the_user_wants_otherwise() -> None:
     def rate(*flags: str) -> float:
         return script.chosen_recipe(script.parse_arguments([*flags])).training.learning_rate
 
-    assert rate("--from", "starter") < rate() / 2
+    assert rate("--from", "starter") < rate()
     assert rate("--from", "starter", "--learning-rate", "0.005") == 0.005
 
 

@@ -13,7 +13,7 @@ from melodyforge.training.data import TrainingData
 
 ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; early stopping shortens it
 ROWS_TO_TUNE = 1_200_000  # the same for a model that knows music already
-TUNING = {"learning_rate": 5e-4, "warmup": 0.1}  # gentle, so that what is known is not lost at once
+TUNING = {"learning_rate": 1e-3, "warmup": 0.1}  # gentle, so that what is known is not lost at once
 MIN_EPOCHS, MAX_EPOCHS = 4, 200
 MIN_STEPS_PER_EPOCH = 25  # a tiny folder's epoch is several passes, so that measuring stays cheap beside learning
 FEW_ROWS = 20_000
