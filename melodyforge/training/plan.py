@@ -13,7 +13,7 @@ from melodyforge.training.data import TrainingData
 
 ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; early stopping shortens it
 ROWS_TO_TUNE = 1_200_000  # the same for a model that knows music already
-TUNING = {"learning_rate": 1e-3, "warmup": 0.1}  # gentle, so that what is known is not lost at once
+TUNING = {"learning_rate": 1e-3, "warmup": 0.1}  # twice that ruins what is known when there are five files
 MIN_EPOCHS, MAX_EPOCHS = 4, 200
 MIN_STEPS_PER_EPOCH = 25  # a tiny folder's epoch is several passes, so that measuring stays cheap beside learning
 FEW_ROWS = 20_000
@@ -97,9 +97,12 @@ def describe_fit(vocabulary: Representation, pieces: Sequence[Piece], model_name
     changed = share_changed(vocabulary, pieces)
     if changed < LEAST_SHARE_TOLD:
         return []
-    lines = [f"{changed:.1%} of the notes are rounded to times that {model_name!r} knows."]
+    lines = [
+        f"{changed:.1%} of the notes are not learnt as they are: {model_name!r} rounds their times, or cannot tell so many "
+        "instruments apart."
+    ]
     if changed > MUCH_CHANGED:
-        lines.append("That is much; train without --from to have all of them as they are.")
+        lines.append("That is much: try training without --from, too.")
     return lines
 
 
