@@ -98,8 +98,8 @@ def describe_fit(vocabulary: Representation, pieces: Sequence[Piece], model_name
     if changed < LEAST_SHARE_TOLD:
         return []
     lines = [
-        f"{changed:.1%} of the notes are not learnt as they are: {model_name!r} rounds their times, or cannot tell so many "
-        "instruments apart."
+        f"{changed:.1%} of the notes are not learnt as they are: {model_name!r} rounds their times, or cannot tell "
+        "so many instruments apart."
     ]
     if changed > MUCH_CHANGED:
         lines.append("That is much: try training without --from, too.")
