@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from melodyforge.bundle import CONFIG_FILE, Model, list_models, load_model
+from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, load_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_wav
@@ -73,7 +73,7 @@ if not (names := list_models(MODELS)):
     st.stop()
 try:
     with st.sidebar:
-        folder = MODELS / st.selectbox("Model", names, key="model")
+        folder = find_model(st.selectbox("Model", names, key="model"), MODELS)
         model = _load(folder, (folder / CONFIG_FILE).stat().st_mtime_ns)
         settings = _ask_settings(default_settings(model))
     if settings:

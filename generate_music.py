@@ -47,7 +47,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
-    from melodyforge.bundle import find_model, load_model
+    from melodyforge.bundle import STARTER_NAME, find_model, load_model
     from melodyforge.compose import compose, default_settings, read_origin, reproduce
     from melodyforge.files import read_bytes
     from melodyforge.music.load import load_piece
@@ -55,6 +55,8 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
     name = arguments.model or (origin and origin.get("model"))
     model = load_model(find_model(name, MODELS_DIR))
+    if not name and model.name == STARTER_NAME:
+        print("No model of your own yet: the starter composes. `python train_model.py --from starter` makes one.")
     primer = load_piece(arguments.primer) if arguments.primer else None
     if origin:
         return [reproduce(model, origin, primer)]

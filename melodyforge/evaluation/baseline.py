@@ -17,8 +17,13 @@ def best_ngram(data: TrainingData) -> dict[str, float]:
     It is fitted to the training spans and measured on the held-out ones. As with networks, the ends of pieces
     count in the nats, not in the notes.
     """
-    sizes = [head.size for head in data.representation.heads]
-    models = fit_ngrams(islice(data.targets(data.train), MAX_PIECES), MAX_ORDER, sizes)
-    nats = nats_per_token(models, islice(data.targets(data.held_out), MAX_PIECES))
+    nats = ngram_nats(data)
     order = min(nats, key=lambda number: nats[number])
     return {"best_ngram_nats": nats[order], "best_ngram_order": order}
+
+
+def ngram_nats(data: TrainingData) -> dict[int, float]:
+    """Held-out nats a note of n-gram models, by their order."""
+    sizes = [head.size for head in data.representation.heads]
+    models = fit_ngrams(islice(data.targets(data.train), MAX_PIECES), MAX_ORDER, sizes)
+    return nats_per_token(models, islice(data.targets(data.held_out), MAX_PIECES))

@@ -1,0 +1,171 @@
+"""Judges a trained model: what held-out music costs it, and how its compositions stand beside real music.
+
+Knows models, data and compositions; writes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from melodyforge.bundle import Model
+from melodyforge.compose import Composition, compose, default_settings
+from melodyforge.corpus.split import split_pieces
+from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import CorpusError
+from melodyforge.evaluation.baseline import ngram_nats
+from melodyforge.evaluation.likelihood import held_out_nats
+from melodyforge.evaluation.obedience import Obedience, measure_obedience
+from melodyforge.evaluation.originality import Known, Originality, measure_originality
+from melodyforge.evaluation.statistics import describe_pieces, overlap_areas
+from melodyforge.evaluation.style_classifier import StyleClassifier
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.training.data import TrainingData, prepare_data
+
+MAX_ROWS = 60_000  # held-out notes measured
+MAX_REFERENCES = 200  # real pieces of each kind that statistics are taken of
+FEW_REFERENCES = 10  # held-out pieces; fewer say little about a style, so training pieces stand beside them
+MAX_KNOWN = 5_000  # training pieces that copies are looked for in
+SHORTEST_NOTES, LONGEST_NOTES = 60, 300  # of a composition
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found out about a model.
+
+    Attributes:
+        model: its name.
+        nats: of held-out music a note, by field.
+        nats_when_told: the same when the model is told style, key and so on of each piece; empty without controls.
+        nats_per_quarter: of held-out music.
+        ngram_nats: a note, of n-gram models by their order.
+        statistics: means of real training pieces, real held-out pieces and compositions.
+        overlap: overlap areas of real training pieces with held-out ones (the ceiling) and of compositions.
+        originality: what of real held-out pieces, and of compositions, stands in training pieces.
+        style_accuracy: share of held-out pieces whose style the n-gram classifier recognises; None with one style.
+        obedience: by control.
+        num_compositions: that statistics were taken of.
+        seconds: that it took.
+        samples: some of the compositions.
+    """
+
+    model: str
+    nats: dict[str, float]
+    nats_when_told: dict[str, float]
+    nats_per_quarter: float
+    ngram_nats: dict[int, float]
+    statistics: dict[str, dict[str, float]]
+    overlap: dict[str, dict[str, float]]
+    originality: dict[str, Originality]
+    style_accuracy: float | None
+    obedience: dict[str, Obedience]
+    num_compositions: int
+    seconds: float
+    samples: list[Composition] = field(default_factory=list)
+
+    @property
+    def best_ngram_nats(self) -> float:
+        """Of the order that is best."""
+        return min(self.ngram_nats.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For files; without the samples."""
+        return {name: value for name, value in asdict(self).items() if name != "samples"}
+
+
+def evaluate_model(
+    model: Model,
+    store: PieceStore,
+    num_compositions: int = 60,
+    num_wishes: int = 200,
+    on_progress: OnProgress | None = None,
+    is_new: bool = False,
+) -> Evaluation:
+    """Evaluates a model on the music that it was trained on, with the split of its training; or on other music.
+
+    Args:
+        model: a loaded model.
+        store: the music.
+        num_compositions: to take statistics of.
+        num_wishes: compositions for each control; 0 leaves obedience out.
+        on_progress: told what is being done.
+        is_new: whether the model has not been trained on the music; then the split only parts real from real.
+
+    Raises:
+        CorpusError: the music is not what the model was trained on, or there is too little of it.
+    """
+    tell = on_progress or (lambda text: None)
+    began = time.perf_counter()
+    if not is_new and model.config.get("data_fingerprint") != store.fingerprint:
+        raise CorpusError(
+            f"Expected the music that the model {model.name!r} was trained on. Received other music. "
+            "Name its folder with --midi-dir, or hold it against other music with --against."
+        )
+    data = prepare_data(store, model.recipe, model.representation)
+    train, held_out = _references(store, data, model)
+    tell("held-out music")
+    nats = held_out_nats(model, data, MAX_ROWS)
+    told = held_out_nats(model, data, MAX_ROWS, is_told=True) if model.representation.controls else {}
+    tell("n-gram models")
+    ngrams = ngram_nats(data)
+    tell("compositions")
+    compositions = _compositions(model, num_compositions, held_out)
+    composed = [one.piece for one in compositions]
+    tell("statistics")
+    reference = held_out if len(held_out) >= FEW_REFERENCES else train + held_out
+    known = Known(_heard(store[index], data) for index in data.train["piece"][:MAX_KNOWN].tolist())
+    classifier = StyleClassifier(store[index] for index in data.train["piece"].tolist())
+    return Evaluation(
+        model.name,
+        nats,
+        told,
+        sum(nats.values()) * sum(map(len, held_out)) * STEPS_PER_QUARTER / sum(piece.end for piece in held_out),
+        ngrams,
+        {name: describe_pieces(pieces) for name, pieces in _named(train, held_out, composed).items()},
+        {"training": overlap_areas(reference, train), "composed": overlap_areas(reference, composed)},
+        {"held out": measure_originality(held_out, known), "composed": measure_originality(composed, known)},
+        classifier.accuracy(held_out) if len(classifier.styles) > 1 else None,
+        measure_obedience(model, num_wishes, SHORTEST_NOTES * 2, classifier, tell) if num_wishes else {},
+        len(composed),
+        time.perf_counter() - began,
+        _samples(compositions),
+    )
+
+
+def _named(train: list[Piece], held_out: list[Piece], composed: list[Piece]) -> dict[str, list[Piece]]:
+    return {"training": train, "held out": held_out, "composed": composed}
+
+
+def _references(store: PieceStore, data: TrainingData, model: Model) -> tuple[list[Piece], list[Piece]]:
+    """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles."""
+    train, held_out = split_pieces(store, model.recipe.training.held_out, model.recipe.training.seed)
+    if not len(held_out):
+        held_out = train
+    rng = np.random.default_rng(0)
+    chosen = [rng.permutation(indices)[:MAX_REFERENCES] for indices in (train, held_out)]
+    train_pieces, held_out_pieces = ([_heard(store[index], data) for index in group.tolist()] for group in chosen)
+    return train_pieces, held_out_pieces
+
+
+def _heard(piece: Piece, data: TrainingData) -> Piece:
+    """The piece as the vocabulary says it, with its own style, tempo and meter."""
+    heard = data.representation.decode(data.representation.encode(piece))
+    return Piece(heard.notes, heard.tracks, piece.tempos, piece.meters, piece.is_performed, piece.name, piece.style)
+
+
+def _compositions(model: Model, number: int, held_out: list[Piece]) -> list[Composition]:
+    """As long as held-out pieces usually are."""
+    usual = int(np.median([len(piece) for piece in held_out]))
+    num_notes = min(LONGEST_NOTES, max(SHORTEST_NOTES, usual))
+    return compose(model, default_settings(model, num_pieces=number, num_notes=num_notes, seed=0))
+
+
+def _samples(compositions: list[Composition], number: int = 6) -> list[Composition]:
+    """The first ones, not the best ones."""
+    return compositions[:number]
