@@ -15,10 +15,8 @@ from melodyforge.settings import (
     DATASET_DIR,
     MIDI_DIR,
     MODELS_DIR,
-    NetworkSettings,
     Recipe,
-    TrainingSettings,
-    add_flags,
+    add_recipe_flags,
     check_model_name,
     load_recipe,
 )
@@ -56,8 +54,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="start from what this model knows, such as `starter`; best for up to a few hundred files",
     )
     parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
-    add_flags(parser, NetworkSettings, "units", "num_layers", "dropout")
-    add_flags(parser, TrainingSettings)
+    add_recipe_flags(parser)
     return parser.parse_args(argv)
 
 
@@ -68,12 +65,7 @@ def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
         from melodyforge.training.plan import for_tuning
 
         recipe = for_tuning(recipe)
-    given = vars(arguments)
-    network = {name: given[name] for name in ("units", "num_layers", "dropout")}
-    training = {name: given[name] for name in TrainingSettings.model_fields}
-    return recipe.model_copy(
-        update={"network": recipe.network.changed(**network), "training": recipe.training.changed(**training)}
-    )
+    return recipe.with_flags(vars(arguments))
 
 
 def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:

@@ -97,10 +97,14 @@ def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) 
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.target)
     Console().print(table)
-    content = {"machine": _machine(), "conditions": conditions, "figures": [asdict(figure) for figure in figures]}
+    write_results(name, {"conditions": conditions, "figures": [asdict(figure) for figure in figures]})
+
+
+def write_results(name: str, content: dict[str, Any]) -> None:
+    """Keeps figures in `benchmarks/results/`, with the machine that they were seen on."""
     RESULTS_DIR.mkdir(exist_ok=True)
     path = RESULTS_DIR / f"{name}.json"
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"machine": _machine()} | content, indent=2) + "\n", encoding="utf-8")
     print(f"Wrote {path}")
 
 

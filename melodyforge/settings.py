@@ -26,6 +26,7 @@ DATASET_DIR = HOME_DIR / "data" / "dataset"
 MODELS_DIR = HOME_DIR / "models"
 OUTPUT_DIR = HOME_DIR / "output"
 MAX_SEED = 2**32 - 1
+NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
 
@@ -70,6 +71,9 @@ class NetworkSettings(Section):
     units: int = Field(256, ge=8, le=4096, description="width of each LSTM layer")
     num_layers: int = Field(3, ge=1, le=12, description="number of LSTM layers")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of units silenced at random while training")
+    note_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of notes or events that the network does not hear while training"
+    )
     head_units: int = Field(0, ge=0, le=4096, description="width of the hidden layer before each output; 0: none")
 
 
@@ -154,6 +158,13 @@ class Recipe(Section):
     training: TrainingSettings = TrainingSettings()
     sampling: SamplingSettings = SamplingSettings()
 
+    def with_flags(self, given: dict[str, Any]) -> Self:
+        """The recipe with what `add_recipe_flags` read from the command line put in place."""
+        network = {name: given[name] for name in NETWORK_FLAGS}
+        training = {name: given[name] for name in TrainingSettings.model_fields}
+        changed = {"network": self.network.changed(**network), "training": self.training.changed(**training)}
+        return self.model_copy(update=changed)
+
 
 def list_recipes() -> list[str]:
     """Names of the recipes that come with the project."""
@@ -195,6 +206,12 @@ def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: s
             metavar=_metavar(setting.annotation),
             help=f"{setting.description}{default}".replace("%", "%%"),
         )
+
+
+def add_recipe_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags for what of a recipe can be changed on the command line."""
+    add_flags(parser, NetworkSettings, *NETWORK_FLAGS)
+    add_flags(parser, TrainingSettings)
 
 
 def check_model_name(name: str) -> str:

@@ -28,11 +28,9 @@ from melodyforge.errors import CorpusError  # noqa: E402
 from melodyforge.files import write_bytes  # noqa: E402
 from melodyforge.settings import (  # noqa: E402
     PROJECT_DIR,
-    NetworkSettings,
     Recipe,
     Section,
-    TrainingSettings,
-    add_flags,
+    add_recipe_flags,
     check_model_name,
     load_recipe,
 )
@@ -82,18 +80,15 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--midi-dir", type=Path, nargs="+", default=[], metavar="DIR", help="more music to learn from")
     parser.add_argument("--name", default="starter", help="the model's name (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
-    add_flags(parser, NetworkSettings, "units", "num_layers", "dropout")
-    add_flags(parser, TrainingSettings)
+    add_recipe_flags(parser)
     return parser.parse_args(argv)
 
 
 def chosen_recipe(plan: Plan, arguments: argparse.Namespace) -> Recipe:
     """The recipe `forge`, as the plan and the command line change it."""
-    recipe, given = load_recipe("forge"), vars(arguments)
-    network = {name: given.get(name) for name in NetworkSettings.model_fields}
-    training = plan.training | {name: given[name] for name in TrainingSettings.model_fields if given[name] is not None}
-    changed = {"network": recipe.network.changed(**network), "training": recipe.training.changed(**training)}
-    return recipe.model_copy(update=changed)
+    recipe = load_recipe("forge")
+    planned = recipe.model_copy(update={"training": recipe.training.changed(**plan.training)})
+    return planned.with_flags(vars(arguments))
 
 
 def gather(plan: Plan, midi_dirs: list[Path]) -> PieceStore:

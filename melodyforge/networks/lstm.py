@@ -31,6 +31,8 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     heard = representation.inputs
     hidden = _total([hear(feature, inputs[feature.name], settings.units, len(heard)) for feature in heard])
+    if settings.note_dropout:  # whole rows, so that pieces are hard to learn by heart
+        hidden = layers.Dropout(settings.note_dropout, noise_shape=(None, None, 1))(hidden)
     hidden = layers.Dropout(settings.dropout)(hidden)
     lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
