@@ -12,6 +12,7 @@ from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece, Track, make_notes
 
 REST = -1
+LOWEST_KEY, NUM_KEYS = 21, 88  # of a piano
 
 
 def piece_of_cells(cells: np.ndarray, steps_per_cell: int) -> Piece:
@@ -51,3 +52,26 @@ def store_pieces(folder: Path, pieces: Iterable[Piece]) -> PieceStore:
             writer.append(pack_piece(piece))
         writer.finish()
     return PieceStore(folder)
+
+
+def piece_of_roll(roll: np.ndarray, steps_per_frame: int) -> Piece:
+    """A piano roll as one track: each key's runs of frames become one note each.
+
+    Args:
+        roll: bool, shape (num_frames, 88); key 0 is pitch 21.
+        steps_per_frame: of the piece.
+    """
+    edges = np.diff(np.pad(roll.astype(np.int8), ((1, 1), (0, 0))), axis=0)
+    keys, starts = np.nonzero(edges.T == 1)
+    _, stops = np.nonzero(edges.T == -1)
+    spans = zip(starts.tolist(), stops.tolist(), keys.tolist(), strict=True)
+    scale = steps_per_frame
+    return Piece(make_notes([(on * scale, (off - on) * scale, 0, LOWEST_KEY + key, 80) for on, off, key in spans]))
+
+
+def roll_of_piece(piece: Piece, num_frames: int, steps_per_frame: int) -> np.ndarray:
+    """The inverse of `piece_of_roll`."""
+    roll = np.zeros((num_frames, NUM_KEYS), bool)
+    for onset, duration, _, pitch, _ in piece.notes.tolist():
+        roll[onset // steps_per_frame : (onset + duration) // steps_per_frame, pitch - LOWEST_KEY] = True
+    return roll
