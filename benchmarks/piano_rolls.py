@@ -28,7 +28,7 @@ from melodyforge.settings import Recipe, add_recipe_flags, load_recipe
 FOLDER = Path("../shared/data/poly_music_mat")
 PARTS = {"train": "traindata", "validation": "validdata", "test": "testdata"}  # here, and in the files
 STEPS_PER_FRAME = 6
-LONGEST_FRAMES = 256  # of a note; none is longer
+LONGEST_FRAMES = 512  # of a note; none is longer
 PUBLISHED = {  # nats a step on the test part, and how the keys are counted
     "JSB_Chorales": {"LSTM, independent keys": 8.45, "TCN, independent keys": 8.10, "RNN-NADE, chained keys": 5.56},
     "Nottingham": {"LSTM, independent keys": 3.29, "TCN, independent keys": 3.07, "RNN-NADE, chained keys": 2.31},
