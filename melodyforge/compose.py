@@ -23,6 +23,7 @@ from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings, Wishes
+from melodyforge.tokens.controls import FIRST_INSTRUMENT
 from melodyforge.tokens.representation import Context, Heading, heading_of
 
 if TYPE_CHECKING:
@@ -287,8 +288,11 @@ def _contexts(
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
     length = Length(settings.num_notes, settings.ending == "full")
     controls = np.repeat(asked[None], len(headings), axis=0)
-    if model.representation.controls and primer_rows is None:
-        controls[:, 0] = model.representation.controls.style_classes([heading.style for heading in headings])
+    known = model.representation.controls
+    if known and primer_rows is None:  # style and instruments belong together: what is not asked comes from one piece
+        controls[:, 0] = known.style_classes([heading.style for heading in headings])
+        if not settings.instruments:
+            controls[:, FIRST_INSTRUMENT:] = known.instruments_of(headings)
     return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows, controls)
 
 

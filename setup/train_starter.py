@@ -79,6 +79,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog="setup/train_starter.py", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--midi-dir", type=Path, nargs="+", default=[], metavar="DIR", help="more music to learn from")
     parser.add_argument("--name", default="starter", help="the model's name (default: %(default)s)")
+    parser.add_argument("--from", dest="start_from", metavar="MODEL", help="train this model further")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
     add_recipe_flags(parser)
     return parser.parse_args(argv)
@@ -145,6 +146,7 @@ def train(store: PieceStore, recipe: Recipe, model_dir: Path, arguments: argpars
     Raises:
         KeyboardInterrupt: it was interrupted; `--resume` goes on.
     """
+    from melodyforge.bundle import find_model
     from melodyforge.evaluation.baseline import best_ngram
     from melodyforge.evaluation.watch_training import ConsoleWatcher
     from melodyforge.training.train import resume_training, train_model
@@ -154,7 +156,8 @@ def train(store: PieceStore, recipe: Recipe, model_dir: Path, arguments: argpars
             changes = {name: getattr(arguments, name) for name in ("epochs", "minutes", "patience")}
             result = resume_training(store, model_dir, watcher, changes)
         else:
-            result = train_model(store, recipe, model_dir, watcher, baseline=best_ngram)
+            start_from = find_model(arguments.start_from) if arguments.start_from else None
+            result = train_model(store, recipe, model_dir, watcher, start_from, baseline=best_ngram)
     if result.is_interrupted:
         print("Saved. The same command with --resume goes on.")
         raise KeyboardInterrupt

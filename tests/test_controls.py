@@ -99,8 +99,9 @@ def test_window_and_context_tell_the_same_wishes(representation):
 def test_controls_are_dropped_at_random_and_often_all_of_them():
     rng = np.random.default_rng(0)
     kept = np.array([columns_kept(rng, 12) for _ in range(2000)])
-    assert 0.4 < (~kept.any(axis=1)).mean() < 0.6
-    assert 0.2 < kept[:, 0].mean() < 0.45
+    assert 0.2 < (~kept.any(axis=1)).mean() < 0.3
+    assert 0.2 < kept.all(axis=1).mean() < 0.3
+    assert 0.45 < kept[:, 0].mean() < 0.55
     assert (kept[:, FIRST_INSTRUMENT:].all(axis=1) == kept[:, FIRST_INSTRUMENT:].any(axis=1)).all()
     assert columns_kept(rng, 0).shape == (0,)
 

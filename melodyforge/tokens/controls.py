@@ -15,7 +15,7 @@ from melodyforge.music.instruments import instrument_name, instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.traits import MOODS, Traits
 from melodyforge.settings import Wishes
-from melodyforge.tokens.representation import Feature
+from melodyforge.tokens.representation import Feature, Heading
 from melodyforge.tokens.tracks import TrackClasses
 
 PREFIX = "control_"  # of the features' names
@@ -104,6 +104,15 @@ class Controls:
     def style_classes(self, styles: list[str]) -> list[int]:
         """The class of each style's name; any for unknown ones."""
         return [_one_based(self.styles, style) for style in styles]
+
+    def instruments_of(self, headings: list[Heading]) -> np.ndarray:
+        """The columns of the instruments that play under each heading; any where none is known."""
+        rows = np.zeros((len(headings), self.num_columns - FIRST_INSTRUMENT), np.int16)
+        for row, heading in zip(rows, headings, strict=True):
+            plays = [key[:2] in heading.instruments for key in self._tracks.keys]
+            if any(plays):
+                row[:] = np.where(plays, PRESENT, ABSENT)
+        return rows
 
     def of(self, traits: Traits) -> np.ndarray:
         """The controls of a piece, int16, shape (num_columns,)."""
@@ -208,12 +217,12 @@ def transposed(row: np.ndarray, semitones: int) -> np.ndarray:
 def columns_kept(rng: np.random.Generator, num_columns: int) -> np.ndarray:
     """Which controls a network is told of while training; bool, shape (num_columns,).
 
-    None at all in a third of the windows, so that it also learns to compose unasked; otherwise each with a chance that
-    is drawn first, so that few and many wishes both occur. Instruments are told of all together.
+    None at all in a quarter of the windows, so that it also learns to compose unasked; all in another quarter;
+    otherwise each in half of them. Instruments are told of all together.
     """
     if not num_columns:
         return np.zeros(0, bool)
-    chance = 0.0 if rng.random() < 1 / 3 else rng.random()
+    chance = rng.choice([0.0, 0.5, 0.5, 1.0])
     kept = rng.random(FIRST_INSTRUMENT + 1) < chance
     return np.concatenate([kept[:-1], np.full(num_columns - FIRST_INSTRUMENT, kept[-1])])
 

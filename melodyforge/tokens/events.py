@@ -27,6 +27,7 @@ from melodyforge.tokens.representation import (
     pack_headings,
     padded,
     some_headings,
+    unpack_headings,
 )
 
 FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
@@ -155,7 +156,7 @@ class EventsRepresentation(Representation):
     def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
         try:
-            headings = [Heading(*heading) for heading in state["headings"]]
+            headings = unpack_headings(state["headings"])
             return cls(list(state["tokens"]), bool(state["is_fixed"]), int(state["program"]), headings)
         except (KeyError, TypeError, ValueError) as error:
             raise VocabularyError(

@@ -34,6 +34,7 @@ from melodyforge.tokens.representation import (
     pack_headings,
     padded,
     some_headings,
+    unpack_headings,
 )
 from melodyforge.tokens.tracks import TrackClasses, track_keys
 
@@ -253,7 +254,7 @@ class NotesRepresentation(Representation):
                 Bins(state["velocities"]),
                 Bins(state["bar_lengths"]),
                 tracks,
-                [Heading(*heading) for heading in state["headings"]],
+                unpack_headings(state["headings"]),
                 Controls(**state["controls"], tracks=tracks),
             )
         except (KeyError, TypeError, ValueError) as error:

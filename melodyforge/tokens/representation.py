@@ -78,6 +78,7 @@ class Heading:
 
     Attributes:
         style, mood: of the piece that has this heading, "" when unknown.
+        instruments: that play in it, as (program, is_drum); () when unknown.
     """
 
     tempo_qpm: float = DEFAULT_TEMPO_QPM
@@ -86,6 +87,7 @@ class Heading:
     is_performed: bool = False
     style: str = ""
     mood: str = ""
+    instruments: tuple[tuple[int, bool], ...] = ()
 
     @property
     def meter(self) -> str:
@@ -233,8 +235,15 @@ class Representation(ABC):
 
 
 def pack_headings(headings: list[Heading]) -> list[list[Any]]:
-    """Headings as plain lists; `Heading(*row)` unpacks one."""
-    return [list(astuple(heading)) for heading in headings]
+    """Headings as plain lists."""
+    return [[*astuple(heading)[:-1], [list(one) for one in heading.instruments]] for heading in headings]
+
+
+def unpack_headings(rows: list[list[Any]]) -> list[Heading]:
+    """The inverse of `pack_headings`."""
+    return [
+        Heading(*row[:-1], instruments=tuple((int(one), bool(is_drum)) for one, is_drum in row[-1])) for row in rows
+    ]
 
 
 def some_headings(headings: list[Heading]) -> list[Heading]:
@@ -246,8 +255,16 @@ def heading_of(piece: Piece) -> Heading:
     """The heading under which most of the piece stands."""
     meter = piece.main_meter
     tempo_qpm = round(piece.tempo_qpm, 2)
-    mood = read_traits(piece).mood
-    return Heading(tempo_qpm, meter.numerator, meter.denominator, piece.is_performed, piece.style, mood)
+    traits = read_traits(piece)
+    return Heading(
+        tempo_qpm,
+        meter.numerator,
+        meter.denominator,
+        piece.is_performed,
+        piece.style,
+        traits.mood,
+        traits.instruments,
+    )
 
 
 def padded(values: np.ndarray, length: int, filler: int) -> np.ndarray:

@@ -30,6 +30,7 @@ from melodyforge.tokens.representation import Change, Representation
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
 MAX_PIECES_HEARD = 300  # enough to tell what is normal
+OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
 CONTROLS_FILE = "controls.npy"
 WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
 
@@ -74,6 +75,8 @@ class TrainingData:
         windows = []
         for piece, first, stop in spans.tolist():
             start = first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
+            if rng.random() < OPENING_SHARE:
+                start = first
             varied = change.draw(rng)
             kept = columns_kept(rng, self.controls.shape[1])
             windows.append(self._window(piece, start, stop, window, varied, self.controls[piece] * kept))
