@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -241,8 +241,10 @@ def pack_headings(headings: list[Heading]) -> list[list[Any]]:
 
 def unpack_headings(rows: list[list[Any]]) -> list[Heading]:
     """The inverse of `pack_headings`."""
+    names = [field.name for field in fields(Heading)]
+    headings = [Heading(**dict(zip(names, row, strict=True))) for row in rows]
     return [
-        Heading(*row[:-1], instruments=tuple((int(one), bool(is_drum)) for one, is_drum in row[-1])) for row in rows
+        replace(one, instruments=tuple((program, is_drum) for program, is_drum in one.instruments)) for one in headings
     ]
 
 
