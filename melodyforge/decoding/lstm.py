@@ -105,19 +105,20 @@ class _Output:
 
     def __call__(self, vector: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
         """Shape (num_pieces, head_units) -> (num_pieces, head.size)."""
-        size, pointers = self._head.size, self._head.pointers
-        every = np.arange(len(vector))
-        values = vector @ self._kernel + self._bias
-        logits = values[:, :size].copy()
+        size, values = self._head.size, vector @ self._kernel
+        values += self._bias
+        logits = np.zeros((len(vector), size + 1), np.float32)  # the last column takes what is suggested to be none
+        logits[:, :size] = values[:, :size]
         if self._head.relative_to:
             base = known[self._head.relative_to]
-            index = size + np.arange(size) - np.minimum(base, size - 1)[:, None] + size - 1
-            logits += np.where(base < size, 1, 0)[:, None] * np.take_along_axis(values, index, axis=1)
-        for source, name in enumerate(pointers):
-            suggested = np.flatnonzero(known[name] < size)
-            column = values.shape[1] - len(pointers) + source
-            logits[every[suggested], known[name][suggested]] += values[suggested, column]
-        return logits
+            is_known = base < size
+            nearest = np.where(is_known, base, 0)[:, None]
+            by_distance = np.take_along_axis(values, 2 * size - 1 + np.arange(size) - nearest, axis=1)
+            logits[:, :size] += by_distance * is_known[:, None]
+        every, first = np.arange(len(vector)), values.shape[1] - len(self._head.pointers)
+        for source, name in enumerate(self._head.pointers):
+            logits[every, known[name]] += values[:, first + source]
+        return logits[:, :size]
 
 
 class _Hearing:

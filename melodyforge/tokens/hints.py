@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from melodyforge.tokens.past import Past
 
 BARS_AGO = (1, 2, 4, 8)
+_BARS_AGO = np.array(BARS_AGO)[:, None]
 NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 
@@ -104,10 +105,7 @@ class Hints:
             "again_duration": self._again_duration,
             "scale": self._scale,
             "last_degree": self._degrees(self._past.track_pitch),
-        } | {
-            f"ago{bars}_shift": _classes(self._shifts, self._recall.shift_after(self._bars_before(self._onset, bars)))
-            for bars in BARS_AGO
-        }
+        } | _by_bars("shift", _classes(self._shifts, self._recall.shift_after(self._bars_before(self._onset))))
 
     def with_shift(self, shift: np.ndarray) -> dict[str, np.ndarray]:
         """Once the class of the shift is decided."""
@@ -119,9 +117,7 @@ class Hints:
         self._agrees = self._agrees & (self._again.track == track)
         self._line: LineContinuation = self._recall.line(track)
         self._own = np.take_along_axis(self._past.track_pitch, track[..., None], axis=-1)[..., 0]
-        self._ago = {
-            bars: self._recall.note_at(self._bars_before(onset.astype(np.int64), bars), track) for bars in BARS_AGO
-        }
+        pitches, self._ago_durations = self._recall.note_at(self._bars_before(onset.astype(np.int64)), track)
         return {
             "own_last": self._own,
             "own_degree": self._degrees(self._own),
@@ -131,7 +127,7 @@ class Hints:
             "line_length": self._line.length,
             "line_pitch": _or_none(self._line.pitch, NUM_PITCHES),
             "line_last_duration": _classes(self._durations, self._line.last_duration),
-        } | {f"ago{bars}_pitch": _or_none(pitch, NUM_PITCHES) for bars, (pitch, _) in self._ago.items()}
+        } | _by_bars("pitch", _or_none(pitches, NUM_PITCHES))
 
     def with_pitch(self, pitch: np.ndarray) -> dict[str, np.ndarray]:
         """Once the pitch is decided."""
@@ -144,11 +140,11 @@ class Hints:
             "new_interval": np.where(self._own < NUM_PITCHES, interval, NUM_INTERVALS - 1),
             "agreed_duration": np.where(agrees, self._again_duration, none),
             "line_duration": np.where(follows_line, _classes(self._durations, self._line.duration), none),
-        } | {f"ago{bars}_duration": _classes(self._durations, duration) for bars, (_, duration) in self._ago.items()}
+        } | _by_bars("duration", _classes(self._durations, self._ago_durations))
 
-    def _bars_before(self, onset: np.ndarray, bars: int) -> np.ndarray:
-        """The same place some bars before; negative where there is none."""
-        return np.where(self._bar_steps > 0, onset - bars * self._bar_steps, -1)
+    def _bars_before(self, onset: np.ndarray) -> np.ndarray:
+        """The same place some bars before, shape (len(BARS_AGO), num_moments); negative where there is none."""
+        return np.where(self._bar_steps > 0, onset - _BARS_AGO * self._bar_steps, -1)
 
     def _degrees(self, pitch: np.ndarray) -> np.ndarray:
         """Semitones above the scale's tonic, shape as `pitch`."""
@@ -163,6 +159,11 @@ class Hints:
         by_class = octaves.reshape(-1, 11, 12).any(axis=1)
         tonic = np.where(self._scale < NO_DEGREE, self._scale, 0)
         return np.take_along_axis(by_class, (np.arange(12) + tonic[:, None]) % 12, axis=1).astype(np.int32)
+
+
+def _by_bars(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of values, one for each of `BARS_AGO`, by the names of their features."""
+    return {f"ago{bars}_{name}": row for bars, row in zip(BARS_AGO, values, strict=True)}
 
 
 def _classes(bins: Bins, numbers: np.ndarray) -> np.ndarray:

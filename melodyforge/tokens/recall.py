@@ -69,11 +69,16 @@ class Recall(ABC):
 
     @abstractmethod
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pitch and duration of the lowest note that a track began at a step, or `NOTHING`."""
+        """Pitch and duration of the lowest note that a track began at a step, or `NOTHING`; shapes as `onset`.
+
+        Args:
+            onset: shape (..., num_moments).
+            track: shape (num_moments,).
+        """
 
     @abstractmethod
     def shift_after(self, step: np.ndarray) -> np.ndarray:
-        """Steps from a step to the next onset behind it, or `NOTHING`."""
+        """Steps from a step to the next onset behind it, or `NOTHING`; shape as `step`, (..., num_moments)."""
 
     @abstractmethod
     def scale(self) -> np.ndarray:
@@ -214,13 +219,21 @@ class GrowingRecall(Recall):
 
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See the base class."""
-        wanted = zip(self._pieces, onset.tolist(), track.tolist(), strict=True)
-        pitch, duration = np.array([piece.note_at(step, number) for piece, step, number in wanted]).T
-        return pitch, duration
+        pieces, tracks = self._pieces, track.tolist()
+        found = [
+            [piece.note_at(step, number) for piece, step, number in zip(pieces, steps, tracks, strict=True)]
+            for steps in np.atleast_2d(onset).tolist()
+        ]
+        pitch, duration = np.moveaxis(np.array(found), -1, 0)
+        return pitch.reshape(onset.shape), duration.reshape(onset.shape)
 
     def shift_after(self, step: np.ndarray) -> np.ndarray:
         """See the base class."""
-        return np.array([piece.shift_after(one) for piece, one in zip(self._pieces, step.tolist(), strict=True)])
+        found = [
+            [piece.shift_after(one) for piece, one in zip(self._pieces, steps, strict=True)]
+            for steps in np.atleast_2d(step).tolist()
+        ]
+        return np.array(found).reshape(step.shape)
 
     def scale(self) -> np.ndarray:
         """See the base class."""
@@ -359,7 +372,7 @@ def _matches(tokens: np.ndarray, rows: np.ndarray, first_token: np.ndarray) -> t
 def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Values at an index, `NOTHING` where there is no such index; int64."""
     if not len(values):
-        return np.full(len(index), NOTHING)
+        return np.full(index.shape, NOTHING)
     is_there = (index >= 0) & (index < len(values))
     return np.where(is_there, values[np.where(is_there, index, 0)].astype(np.int64), NOTHING)
 
