@@ -151,7 +151,7 @@ def compose(
     settings = settings or default_settings(model)
     rows = _primer_rows(model, settings, primer)
     asked = asked_controls(model, settings)
-    normal = Habits.from_dict(model.config.get("habits", {}))
+    habits = model.config.get("habits", {})
     done: dict[int, Composition] = {}
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
     for draw in range(MAX_DRAWS):
@@ -160,6 +160,7 @@ def compose(
             break
         takes = _draw_takes(model, settings, asked, rows, primer, waiting, draw, on_progress)
         for index, piece in zip(waiting, takes, strict=True):
+            normal = Habits.from_dict(habits.get(piece.style, habits.get("", {})))
             fault = find_fault(piece, normal) or _find_disobedience(model, piece, asked)
             if fault:
                 faults[index].append(fault)

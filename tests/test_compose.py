@@ -93,7 +93,7 @@ def test_streaming_ends_with_the_notes_that_composing_gives(model):
 
 def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatch):
     strict = Habits(loop_onsets=0.0, gap_quarters=9, note_quarters=99, polyphony=99)
-    monkeypatch.setitem(model.config, "habits", strict.to_dict())
+    monkeypatch.setitem(model.config, "habits", {"": strict.to_dict()})
     (composition,) = compose(model, default_settings(model, num_notes=40))
     assert sum("drawn again because it repeats itself" in notice for notice in composition.notices) == 3
     assert "kept although" in composition.notices[-1]

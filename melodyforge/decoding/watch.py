@@ -30,7 +30,7 @@ class Habits:
         polyphony: most notes that sound at once.
     """
 
-    loop_onsets: float = 48.0
+    loop_onsets: float = 24.0
     gap_quarters: float = 4.0
     note_quarters: float = 16.0
     polyphony: float = 6.0
@@ -76,6 +76,16 @@ def learn_habits(pieces: Iterable[Piece]) -> Habits:
             for name in usual
         }
     )
+
+
+def learn_habits_by_style(pieces: Iterable[Piece], max_pieces: int) -> dict[str, Habits]:
+    """The habits of each style, of at most so many of its pieces; under "" those of the first pieces of all."""
+    by_style: dict[str, list[Piece]] = {"": []}
+    for piece in pieces:
+        for style in {"", piece.style}:
+            if len(by_style.setdefault(style, [])) < max_pieces:
+                by_style[style].append(piece)
+    return {style: learn_habits(group) for style, group in by_style.items()}
 
 
 def find_fault(piece: Piece, normal: Habits) -> str | None:

@@ -119,6 +119,7 @@ class EventsRepresentation(Representation):
             (Tempo(0, heading.tempo_qpm),),
             (Meter(0, heading.numerator, heading.denominator),),
             heading.is_performed,
+            style=heading.style,
         )
 
     def window(

@@ -185,6 +185,7 @@ class NotesRepresentation(Representation):
             (Tempo(0, heading.tempo_qpm),),
             (Meter(0, heading.numerator, heading.denominator),),
             heading.is_performed,
+            style=heading.style,
         )
 
     def window(

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from melodyforge.corpus.ragged import Ragged, RaggedWriter
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
-from melodyforge.decoding.watch import Habits, learn_habits
+from melodyforge.decoding.watch import Habits, learn_habits_by_style
 from melodyforge.errors import CorpusError
 from melodyforge.files import output_errors
 from melodyforge.music.piece import Piece
@@ -29,9 +29,10 @@ from melodyforge.tokens.controls import columns_kept
 from melodyforge.tokens.representation import Change, Representation
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
-MAX_PIECES_HEARD = 300  # enough to tell what is normal
+MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
 OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
 CONTROLS_FILE = "controls.npy"
+MAX_PIECES = 5_000  # listened to in all, so that large folders take no longer
 WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
 
 # A stretch of one piece: rows `start` to `stop` - 1 are predicted; row len(rows) is the end of the piece.
@@ -50,7 +51,8 @@ class TrainingData:
         chances: of each training span to be drawn for a window, float64, shape (len(train),).
         is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
         fingerprint: of the pieces.
-        habits: how far the training pieces go, for compositions to be held against.
+        habits: how far the training pieces of each style go, under "" those of all, for compositions to be held
+            against.
     """
 
     representation: Representation
@@ -61,7 +63,7 @@ class TrainingData:
     chances: np.ndarray
     is_split_by_piece: bool
     fingerprint: str
-    habits: Habits
+    habits: dict[str, Habits]
 
     @property
     def num_train_rows(self) -> int:
@@ -218,10 +220,12 @@ def assemble_data(
                 f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
             )
     chances = _chances(spans[0], store.styles, recipe.training.style_balance)
-    heard = (representation.decode(rows[piece]) for piece in spans[0]["piece"][:MAX_PIECES_HEARD].tolist())
-    return TrainingData(
-        representation, rows, controls, *spans, chances, is_split, store.fingerprint, learn_habits(heard)
+    heard = (
+        replace(representation.decode(rows[piece]), style=store.style_names[store.styles[piece]])
+        for piece in spans[0]["piece"][:MAX_PIECES].tolist()
     )
+    habits = learn_habits_by_style(heard, MAX_PIECES_HEARD)
+    return TrainingData(representation, rows, controls, *spans, chances, is_split, store.fingerprint, habits)
 
 
 def _chances(spans: np.ndarray, styles: np.ndarray, balance: float) -> np.ndarray:

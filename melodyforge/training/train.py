@@ -346,7 +346,7 @@ class Training:
         config = {
             "plan": self.plan.to_dict(),
             "data_fingerprint": self.data.fingerprint,
-            "habits": self.data.habits.to_dict(),
+            "habits": {style: habits.to_dict() for style, habits in self.data.habits.items()},
             "keras": keras.__version__,
         }
         parts = ModelParts(
