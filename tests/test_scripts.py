@@ -20,7 +20,7 @@ from melodyforge.music.piece import Piece, make_notes
 from tests.music_samples import tune
 
 PROJECT_DIR = Path(__file__).parents[1]
-SCRIPTS = ("preprocess.py", "train_model.py", "generate_music.py")
+SCRIPTS = ("preprocess.py", "train_model.py", "generate_music.py", "evaluate_model.py")
 SMALL = ["--units", "32", "--num-layers", "1", "--window", "32", "--batch-size", "8"]
 
 
@@ -155,7 +155,9 @@ def test_help_names_the_flags(tmp_path, script):
         "preprocess.py": "--midi-dir --corpus --list-corpora --recipe --workers",
         "train_model.py": "--midi-dir --recipe --name --epochs --batch-size --minutes --from --resume --seed",
         "generate_music.py": "--model --num-notes --num-pieces --output --wav --musicxml --temperature --top-k --top-p "
-        "--seed --primer --primer-notes --reproduce",
+        "--seed --primer --primer-notes --reproduce --style --key --tempo --meter --mood --density --polyphony "
+        "--instruments --guidance",
+        "evaluate_model.py": "--model --midi-dir --against --output",
     }
     assert [flag for flag in promised[script].split() if flag not in printed] == []
 
@@ -198,6 +200,12 @@ def assert_refused(home, words, script, *arguments, **options):
         (["--output", "piece.mp3"], ".mid"),
         (["--output", "/dev/null/piece.mid"], "Expected to write"),
         (["--nonsense"], "--nonsense"),
+        (["--style", "opera"], "learnt: tunes"),
+        (["--key", "H minor"], "--key must be a key"),
+        (["--mood", "hungry"], "happy, tense, sad, calm"),
+        (["--instruments", "violin"], "flute"),
+        (["--instruments", "kazoo"], "General MIDI"),
+        (["--tempo", "4"], "`tempo`"),
     ],
 )
 def test_composing_refuses_nonsense_in_one_line(home, flags, words):
@@ -289,3 +297,30 @@ def test_training_ends_in_time(tmp_path):
                               9999, "--minutes", 0.1)  # fmt: skip
     assert status == 0
     assert "the time is over" in printed
+
+
+def test_an_evaluation_prints_a_verdict_and_writes_a_report(home):
+    status, printed, errors = call(home, "evaluate_model.py", "--compositions", 3, "--wishes", 2)
+    assert status == 0, errors
+    assert "nats a note" in printed
+    folder = home / "output" / "evaluation" / "forge"
+    assert {path.name for path in folder.iterdir()} == {"evaluation.json", "report.html"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--model", "none"], "Models there are: forge"),
+        (["--against", "nowhere"], "nowhere"),
+        (["--wishes", "many"], "--wishes"),
+    ],
+)
+def test_evaluating_refuses_nonsense_in_one_line(home, flags, words):
+    assert_refused(home, words, "evaluate_model.py", *flags)
+
+
+def test_other_music_than_that_of_the_training_is_refused(home, tmp_path):
+    put_tunes(tmp_path, 3)
+    status, _, errors = call(home, "evaluate_model.py", "--midi-dir", tmp_path / "data" / "midi_files")
+    assert (status, len(errors)) == (2, 1), errors
+    assert "--against" in errors[0]
