@@ -294,6 +294,8 @@ def _contexts(
         controls[:, 0] = known.style_classes([heading.style for heading in headings])
         if not settings.instruments:
             controls[:, FIRST_INSTRUMENT:] = known.instruments_of(headings)
+    if not asked.any():  # what comes with a heading needs no strengthening
+        settings = settings.changed(guidance=1.0)
     return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows, controls)
 
 
