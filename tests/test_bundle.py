@@ -10,6 +10,7 @@ import pytest
 
 from melodyforge.bundle import (
     CONFIG_FILE,
+    FORMAT,
     MODEL_FILES,
     VOCABULARY_FILE,
     WEIGHTS_FILE,
@@ -95,11 +96,13 @@ def test_a_missing_file_is_named(model_dir, name):
 def test_a_model_of_another_format_is_refused(model_dir):
     config = json.loads((model_dir / CONFIG_FILE).read_text()) | {"format": 99, "version": "7.0"}
     (model_dir / CONFIG_FILE).write_text(json.dumps(config))
-    with pytest.raises(ModelFolderError, match=r"format 1. Received 99.*7\.0"):
+    with pytest.raises(ModelFolderError, match=rf"format {FORMAT}. Received 99.*7\.0"):
         load_model(model_dir)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', '{"format": 1, "recipe": {"units": 3}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", f'{{"format": {FORMAT}}}', f'{{"format": {FORMAT}, "recipe": {{"units": 3}}}}']
+)
 def test_a_damaged_config_is_refused(model_dir, text):
     (model_dir / CONFIG_FILE).write_text(text)
     with pytest.raises(ModelFolderError):

@@ -17,7 +17,7 @@ from melodyforge.bundle import CONFIG_FILE, MODEL_FILES, VOCABULARY_FILE
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
-from tests.music_samples import tune
+from tests.music_samples import gridded_piece, tune
 
 PROJECT_DIR = Path(__file__).parents[1]
 SCRIPTS = ("preprocess.py", "train_model.py", "generate_music.py", "evaluate_model.py")
@@ -320,7 +320,8 @@ def test_evaluating_refuses_nonsense_in_one_line(home, flags, words):
 
 
 def test_other_music_than_that_of_the_training_is_refused(home, tmp_path):
-    put_tunes(tmp_path, 3)
-    status, _, errors = call(home, "evaluate_model.py", "--midi-dir", tmp_path / "data" / "midi_files")
+    for seed in range(3):
+        (tmp_path / f"{seed}.mid").write_bytes(write_midi(gridded_piece(seed)))
+    status, _, errors = call(home, "evaluate_model.py", "--midi-dir", tmp_path)
     assert (status, len(errors)) == (2, 1), errors
     assert "--against" in errors[0]
