@@ -153,6 +153,7 @@ def compose(
     asked = asked_controls(model, settings)
     habits = model.config.get("habits", {})
     done: dict[int, Composition] = {}
+    sound: dict[int, tuple[Piece, str]] = {}  # the first takes that only miss a wish, and how
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
     for draw in range(MAX_DRAWS):
         waiting = [index for index in faults if index not in done]
@@ -161,11 +162,17 @@ def compose(
         takes = _draw_takes(model, settings, asked, rows, primer, waiting, draw, on_progress)
         for index, piece in zip(waiting, takes, strict=True):
             normal = Habits.from_dict(habits.get(piece.style, habits.get("", {})))
-            fault = find_fault(piece, normal) or _find_disobedience(model, piece, asked)
-            if fault:
-                faults[index].append(fault)
-            if not fault or draw == MAX_DRAWS - 1:
-                done[index] = _finished(model, settings, piece, index, faults[index], bool(fault), primer)
+            fault = find_fault(piece, normal)
+            missed = None if fault else _find_disobedience(model, piece, asked)
+            if missed:
+                sound.setdefault(index, (piece, missed))
+            if not fault and not missed:
+                done[index] = _finished(model, settings, piece, index, faults[index], None, primer)
+            elif draw == MAX_DRAWS - 1:
+                kept, complaint = sound.get(index, (piece, fault or ""))
+                done[index] = _finished(model, settings, kept, index, faults[index], complaint, primer)
+            else:
+                faults[index].append(fault or missed or "")
     return [done[index] for index in range(settings.num_pieces)]
 
 
@@ -361,7 +368,7 @@ def _finished(
     piece: Piece,
     index: int,
     faults: list[str],
-    is_faulty: bool,
+    complaint: str | None,
     primer: Piece | None,
 ) -> Composition:
     origin = {
@@ -373,9 +380,9 @@ def _finished(
         "index": index,
         "primer": _fingerprint(primer) if primer is not None else None,
     }
-    notices = [f"drawn again because {fault}" for fault in faults[: len(faults) - is_faulty]]
-    if is_faulty:
-        notices.append(f"kept although {faults[-1]}; a higher temperature or more training may help")
+    notices = [f"drawn again because {fault}" for fault in faults]
+    if complaint:
+        notices.append(f"kept although {complaint}; a higher temperature or more training may help")
     text = TEXT_MARK + json.dumps(origin, separators=(",", ":"))
     return Composition(replace(piece, text=text, name=f"{model.name} {settings.seed}-{index + 1}"), notices, origin)
 
