@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import Growing, compose, default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_wav
 from melodyforge.music.roll import draw_roll
@@ -43,11 +43,11 @@ def _ask_settings(usual: ComposeSettings) -> ComposeSettings | None:
 def _make_take(model: Model, settings: ComposeSettings) -> dict[str, Any]:
     bar, rows_per_update = st.progress(0.0, "Composing ..."), settings.num_notes // 20 + 1
 
-    def move(number: int) -> None:
-        if number % rows_per_update == 0:
-            bar.progress(number / settings.num_notes, "Composing ...")
+    def move(growing: Growing) -> None:
+        if growing.num_rows % rows_per_update == 0:
+            bar.progress(growing.num_rows / settings.num_notes, "Composing ...")
 
-    composition = compose(model, settings, on_progress=move)[0]
+    composition = compose(model, settings, listener=move)[0]
     bar.progress(1.0, "Playing and drawing ...")
     piece, sound = composition.piece, render_wav(composition.piece)
     words = [f"{len(piece)} notes · random seed {settings.seed} · played by {sound.engine}"]

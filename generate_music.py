@@ -13,7 +13,7 @@ from melodyforge.cli import Parser, run
 from melodyforge.settings import MAX_SEED, MODELS_DIR, OUTPUT_DIR, ComposeSettings, add_flags
 
 if TYPE_CHECKING:
-    from melodyforge.compose import Composition
+    from melodyforge.composition import Composition
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -48,7 +48,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
     from melodyforge.bundle import STARTER_NAME, find_model, load_model
-    from melodyforge.compose import compose, default_settings, read_origin, reproduce
+    from melodyforge.compose import compose, default_settings, reproduce
+    from melodyforge.composition import read_origin
     from melodyforge.files import read_bytes
     from melodyforge.music.load import load_piece
 

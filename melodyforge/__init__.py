@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its notices help no musician
 
 _HOME_OF = {  # loaded when first asked for, so that scripts answer at once
-    "Composition": "melodyforge.compose",
+    "Composition": "melodyforge.composition",
     "default_settings": "melodyforge.compose",
     "generate_music": "melodyforge.compose",
     "load": "melodyforge.compose",

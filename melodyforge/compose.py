@@ -2,111 +2,49 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge import __version__
 from melodyforge.bundle import Model, find_model, load_model
+from melodyforge.composition import TEXT_MARK, Composition
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
-from melodyforge.files import write_bytes
-from melodyforge.music.midi import read_midi, write_midi
-from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.traits import read_traits
-from melodyforge.settings import ComposeSettings, Wishes
+from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.controls import FIRST_INSTRUMENT
 from melodyforge.tokens.representation import Context, Heading, heading_of
 
-if TYPE_CHECKING:
-    from melodyforge.music.audio import Sound
-
 MAX_DRAWS = 4  # takes before a degenerate one is kept after all
-TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
 
 
 @dataclass(frozen=True)
-class Composition:
-    """A composed piece.
+class Growing:
+    """Takes while they are composed.
 
     Attributes:
-        piece: the music; its text tells how to make it again.
-        notices: what the user should be told.
-        origin: model, settings and place in the batch, as written into the MIDI file.
+        num_rows: composed so far, the primer not counted.
+        draw: 0 at first, more when takes are drawn again.
+        indices: which of the pieces these are.
+        piece: gives the music so far of the take at a place in `indices`.
     """
 
-    piece: Piece
-    notices: list[str] = field(default_factory=list)
-    origin: dict[str, Any] = field(default_factory=dict)
+    num_rows: int
+    draw: int
+    indices: list[int]
+    piece: Callable[[int], Piece]
 
-    def to_midi(self) -> bytes:
-        """A standard MIDI file."""
-        return write_midi(self.piece)
 
-    def to_sound(self) -> Sound:
-        """Sound, by FluidSynth or the built-in tone generator, and what there is to say about it."""
-        from melodyforge.music.audio import render_wav
-
-        return render_wav(self.piece)
-
-    def to_musicxml(self) -> bytes:
-        """A readable score."""
-        from melodyforge.music.scores import write_musicxml
-
-        return write_musicxml(self.piece)
-
-    def to_png(self) -> bytes:
-        """A piano roll."""
-        from melodyforge.music.roll import draw_roll
-
-        return draw_roll(self.piece)
-
-    def save(self, path: str | Path) -> list[str]:
-        """Writes the music in the form that the name asks for: .mid, .wav, .musicxml or .png.
-
-        Returns:
-            What the user should be told, such as how to get better sound.
-
-        Raises:
-            SettingsError: another ending.
-            OutputError: it cannot be written there.
-        """
-        path = Path(path)
-        notices: list[str] = []
-
-        def sound() -> bytes:
-            rendered = self.to_sound()
-            notices.extend(rendered.notices)
-            return rendered.wav
-
-        forms: dict[str, Callable[[], bytes]] = {
-            ".mid": self.to_midi,
-            ".midi": self.to_midi,
-            ".wav": sound,
-            ".musicxml": self.to_musicxml,
-            ".png": self.to_png,
-        }
-        if path.suffix.lower() not in forms:
-            raise SettingsError(f"The output must end in {', '.join(forms)}. Received {path.name!r}.")
-        write_bytes(path, forms[path.suffix.lower()]())
-        return notices
-
-    def _repr_html_(self) -> str:
-        """Shows piano roll and player in a notebook."""
-        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_sound().wav))
-        return (
-            f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
-            f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
-        )
+Listener = Callable[[Growing], bool | None]  # is told after every row; True ends the composing with what is there
 
 
 def load(name: str | None = None) -> Model:
@@ -131,7 +69,7 @@ def compose(
     model: Model,
     settings: ComposeSettings | None = None,
     primer: Piece | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    listener: Listener | None = None,
 ) -> list[Composition]:
     """Composes `settings.num_pieces` pieces side by side.
 
@@ -139,7 +77,7 @@ def compose(
         model: a loaded model.
         settings: how; the model's own sampling defaults when left out.
         primer: music to go on from.
-        on_progress: told the number of rows composed so far, of `settings.num_notes`.
+        listener: is told after every row, and may end the composing.
 
     Returns:
         The pieces; takes that ran into a loop or fell silent have been drawn again.
@@ -149,9 +87,7 @@ def compose(
             asked for.
     """
     settings = settings or default_settings(model)
-    rows = _primer_rows(model, settings, primer)
-    asked = asked_controls(model, settings)
-    habits = model.config.get("habits", {})
+    task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
     done: dict[int, Composition] = {}
     sound: dict[int, tuple[Piece, str]] = {}  # the first takes that only miss a wish, and how
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
@@ -159,18 +95,17 @@ def compose(
         waiting = [index for index in faults if index not in done]
         if not waiting:
             break
-        takes = _draw_takes(model, settings, asked, rows, primer, waiting, draw, on_progress)
+        takes, ended_at = _draw_takes(task, waiting, draw, listener)
         for index, piece in zip(waiting, takes, strict=True):
-            normal = Habits.from_dict(habits.get(piece.style, habits.get("", {})))
-            fault = find_fault(piece, normal)
-            missed = None if fault else _find_disobedience(model, piece, asked)
+            fault = task.find_fault(piece)
+            missed = None if fault else task.find_disobedience(piece)
             if missed:
                 sound.setdefault(index, (piece, missed))
-            if not fault and not missed:
-                done[index] = _finished(model, settings, piece, index, faults[index], None, primer)
+            if ended_at or not (fault or missed):
+                done[index] = _finished(task, piece, index, faults[index], None, ended_at)
             elif draw == MAX_DRAWS - 1:
                 kept, complaint = sound.get(index, (piece, fault or ""))
-                done[index] = _finished(model, settings, kept, index, faults[index], complaint, primer)
+                done[index] = _finished(task, kept, index, faults[index], complaint)
             else:
                 faults[index].append(fault or missed or "")
     return [done[index] for index in range(settings.num_pieces)]
@@ -182,9 +117,9 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
     Raises:
         SettingsError: the primer holds nothing that the model can go on from.
     """
-    rows = _primer_rows(model, settings, primer)
-    headings = _headings(model, settings, primer, [0], 0)
-    for context in _contexts(model, settings, asked_controls(model, settings), headings, rows, [0], 0):
+    task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
+    headings = _headings(task, [0], 0)
+    for context in _contexts(task, headings, [0], 0):
         yield model.representation.decode(context.rows(0), headings[0])
 
 
@@ -215,25 +150,6 @@ def default_settings(model: Model, **values: Any) -> ComposeSettings:
     return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**values)
 
 
-def read_origin(midi: bytes) -> dict[str, Any]:
-    """How a composed MIDI file was made.
-
-    Raises:
-        MusicReadError: it is no MIDI file.
-        SettingsError: it was not composed by Melody Forge.
-    """
-    text = read_midi(midi)[0].text
-    try:
-        origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
-    except ValueError:
-        origin = None
-    if not isinstance(origin, dict) or not {"model_hash", "settings", "index"} <= origin.keys():
-        raise SettingsError(
-            "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
-        )
-    return origin
-
-
 def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None) -> Composition:
     """Composes again what a MIDI file says that it is.
 
@@ -247,7 +163,34 @@ def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None)
         )
     if origin.get("primer") and (primer is None or _fingerprint(primer) != origin["primer"]):
         raise SettingsError("The file was composed from a primer. Give the same one with --primer.")
-    return compose(model, ComposeSettings.check(origin["settings"]), primer)[origin["index"]]
+    ended_at = origin.get("ended_at")
+    settings = ComposeSettings.check(origin["settings"])
+    return compose(model, settings, primer, lambda growing: [growing.draw, growing.num_rows] == ended_at)[
+        origin["index"]
+    ]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be composed, with what."""
+
+    model: Model
+    settings: ComposeSettings
+    primer: Piece | None
+    primer_rows: np.ndarray | None
+    asked: np.ndarray
+
+    def find_fault(self, piece: Piece) -> str | None:
+        """What is degenerate about a take, measured by music of its style."""
+        habits = self.model.config.get("habits", {})
+        return find_fault(piece, Habits.from_dict(habits.get(piece.style, habits.get("", {}))))
+
+    def find_disobedience(self, piece: Piece) -> str | None:
+        """In which point a take is not what was asked for."""
+        controls = self.model.representation.controls
+        if controls is None or not self.asked.any() or not len(piece):
+            return None
+        return controls.broken(read_traits(piece), self.asked)
 
 
 def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) -> np.ndarray | None:
@@ -263,57 +206,68 @@ def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) 
 
 
 def _draw_takes(
-    model: Model,
-    settings: ComposeSettings,
-    asked: np.ndarray,
-    primer_rows: np.ndarray | None,
-    primer: Piece | None,
-    indices: list[int],
-    draw: int,
-    on_progress: Callable[[int], None] | None,
-) -> list[Piece]:
-    """One take of each piece, side by side."""
-    headings = _headings(model, settings, primer, indices, draw)
-    contexts = _contexts(model, settings, asked, headings, primer_rows, indices, draw)
+    task: _Task, indices: list[int], draw: int, listener: Listener | None
+) -> tuple[list[Piece], list[int] | None]:
+    """One take of each piece, side by side; and draw and row at which the listener ended them, if it did."""
+    representation, headings, ended_at = task.model.representation, _headings(task, indices, draw), None
+    last_steps = _last_steps(task, headings)
     with threadpool_limits(1):  # products this small wait for other threads longer than they compute
-        for number, context in enumerate(contexts, start=1):  # noqa: B007  the last one holds all rows
-            if on_progress:
-                on_progress(number)
-    return [
-        _closed(model.representation.decode(context.rows(place), heading)) for place, heading in enumerate(headings)
-    ]
+        for num_rows, context in enumerate(_contexts(task, headings, indices, draw), start=1):
+
+            def piece(place: int, context: Context = context) -> Piece:
+                return representation.decode(context.rows(place), headings[place])
+
+            if listener and listener(Growing(num_rows, draw, indices, piece)):
+                ended_at = [draw, num_rows]
+                break
+    return [_closed(_until(piece(place), last_steps, place)) for place in range(len(indices))], ended_at
 
 
-def _contexts(
-    model: Model,
-    settings: ComposeSettings,
-    asked: np.ndarray,
-    headings: list[Heading],
-    primer_rows: np.ndarray | None,
-    indices: list[int],
-    draw: int,
-) -> Iterator[Context]:
+def _contexts(task: _Task, headings: list[Heading], indices: list[int], draw: int) -> Iterator[Context]:
+    settings, known, primer_rows = task.settings, task.model.representation.controls, task.primer_rows
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
-    length = Length(settings.num_notes, settings.ending == "full")
-    controls = np.repeat(asked[None], len(headings), axis=0)
-    known = model.representation.controls
+    last_steps = _last_steps(task, headings)
+    num_rows = settings.num_notes if last_steps is None else MAX_NOTES
+    length = Length(num_rows, settings.ending == "full", last_steps)
+    controls = np.repeat(task.asked[None], len(headings), axis=0)
     if known and primer_rows is None:  # style and instruments belong together: what is not asked comes from one piece
         controls[:, 0] = known.style_classes([heading.style for heading in headings])
         if not settings.instruments:
             controls[:, FIRST_INSTRUMENT:] = known.instruments_of(headings)
-    if not asked.any():  # what comes with a heading needs no strengthening
+    if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
-    return generate(model.network, model.representation, headings, settings, length, rngs, primer_rows, controls)
+    network, representation = task.model.network, task.model.representation
+    return generate(network, representation, headings, settings, length, rngs, primer_rows, controls)
 
 
-def _headings(
-    model: Model, settings: ComposeSettings, primer: Piece | None, indices: list[int], draw: int
-) -> list[Heading]:
+def _last_steps(task: _Task, headings: list[Heading]) -> np.ndarray | None:
+    """The step at which each piece is to end, the primer not counted; None where only notes are counted."""
+    settings = task.settings
+    limits: list[list[float]] = []
+    if settings.num_bars:
+        limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
+    if settings.num_seconds:
+        limits.append([settings.num_seconds * one.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
+    if not limits:
+        return None
+    begins = int(task.primer.notes["onset"][: settings.primer_notes].max()) if task.primer is not None else 0
+    return begins + np.min(limits, axis=0)
+
+
+def _until(piece: Piece, last_steps: np.ndarray | None, place: int) -> Piece:
+    """The piece without notes that begin at its last step or later."""
+    if last_steps is None:
+        return piece
+    return piece.with_notes(piece.notes[piece.notes["onset"] < last_steps[place]])
+
+
+def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
     """The primer's tempo and meter, or those of a training piece drawn from the ones that suit the wishes best."""
-    if primer is not None:
-        suitable = [heading_of(primer)]
+    settings = task.settings
+    if task.primer is not None:
+        suitable = [heading_of(task.primer)]
     else:
-        known = model.representation.headings
+        known = task.model.representation.headings
         fits = [_fit(heading, settings) for heading in known]
         suitable = [heading for heading, fit in zip(known, fits, strict=True) if fit == max(fits)]
     draws = [np.random.default_rng([settings.seed, index, draw, 0]).integers(len(suitable)) for index in indices]
@@ -340,14 +294,6 @@ def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
     return replace(heading, **changes)
 
 
-def _find_disobedience(model: Model, piece: Piece, asked: np.ndarray) -> str | None:
-    """In which point a take is not what was asked for."""
-    controls = model.representation.controls
-    if controls is None or not asked.any() or not len(piece):
-        return None
-    return controls.broken(read_traits(piece), asked)
-
-
 def _closed(piece: Piece) -> Piece:
     """A soft close: what sounds last rings to the end of its bar."""
     if not len(piece):
@@ -363,14 +309,9 @@ def _closed(piece: Piece) -> Piece:
 
 
 def _finished(
-    model: Model,
-    settings: ComposeSettings,
-    piece: Piece,
-    index: int,
-    faults: list[str],
-    complaint: str | None,
-    primer: Piece | None,
+    task: _Task, piece: Piece, index: int, faults: list[str], complaint: str | None, ended_at: list[int] | None = None
 ) -> Composition:
+    model, settings = task.model, task.settings
     origin = {
         "version": __version__,
         "recipe": model.recipe.name,
@@ -378,7 +319,8 @@ def _finished(
         "model_hash": model.hash,
         "settings": settings.model_dump(),
         "index": index,
-        "primer": _fingerprint(primer) if primer is not None else None,
+        "primer": _fingerprint(task.primer) if task.primer is not None else None,
+        "ended_at": ended_at,
     }
     notices = [f"drawn again because {fault}" for fault in faults]
     if complaint:

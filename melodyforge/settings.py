@@ -25,6 +25,7 @@ MIDI_DIR = HOME_DIR / "data" / "midi_files"
 DATASET_DIR = HOME_DIR / "data" / "dataset"
 MODELS_DIR = HOME_DIR / "models"
 OUTPUT_DIR = HOME_DIR / "output"
+MAX_NOTES = 100_000  # in one composition
 MAX_SEED = 2**32 - 1
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
@@ -139,7 +140,9 @@ class Wishes(Section):
 class ComposeSettings(SamplingSettings, Wishes):
     """All that decides a composition, next to the model and the primer."""
 
-    num_notes: int = Field(500, ge=1, le=100_000, description="number of notes to compose at most")
+    num_notes: int = Field(500, ge=1, le=MAX_NOTES, description="number of notes to compose at most")
+    num_bars: int | None = Field(None, ge=1, le=10_000, description="number of bars, instead of notes")
+    num_seconds: float | None = Field(None, ge=1, le=7200, description="number of seconds, instead of notes")
     num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed; the same seed gives the same music")
     ending: Literal["full", "natural"] = Field(

@@ -7,7 +7,8 @@ import pytest
 
 import melodyforge
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings, read_origin, reproduce, stream
+from melodyforge.compose import compose, default_settings, reproduce, stream
+from melodyforge.composition import read_origin
 from melodyforge.decoding.watch import Habits
 from melodyforge.errors import OutputError, SettingsError
 from melodyforge.music.midi import read_midi, write_midi
@@ -101,8 +102,41 @@ def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatc
 
 def test_progress_is_told_for_every_note(model):
     seen = []
-    compose(model, default_settings(model, num_notes=20), on_progress=seen.append)
-    assert seen[:19] == list(range(1, 20))
+    compose(model, default_settings(model, num_notes=20), listener=lambda growing: seen.append(growing.num_rows))
+    assert seen[:17] == list(range(1, 18))
+
+
+def test_a_listener_ends_composing_and_what_is_there_is_kept(model):
+    (composition,) = compose(
+        model, default_settings(model, num_notes=50), listener=lambda growing: growing.num_rows == 12
+    )
+    assert len(composition.piece) == 12
+    assert composition.notices == []
+    data = composition.to_midi()
+    assert reproduce(model, read_origin(data)).to_midi() == data
+
+
+def test_the_growing_music_can_be_heard_at_any_time(model):
+    heard = []
+    compose(
+        model,
+        default_settings(model, num_notes=20, num_pieces=2),
+        listener=lambda growing: heard.append(growing.piece(1)) if growing.draw == 0 else None,
+    )
+    assert [len(piece) for piece in heard[:17]] == list(range(1, 18))
+
+
+@pytest.mark.parametrize("primer", [None, tune(num_bars=2)])
+def test_length_is_counted_in_bars(model, primer):
+    piece = compose(model, default_settings(model, num_bars=6, seed=3), primer)[0].piece
+    begins = 0 if primer is None else int(primer.notes["onset"].max())
+    last = int(piece.notes["onset"].max())
+    assert begins + 5 * 96 <= last < begins + 6 * 96
+
+
+def test_length_is_counted_in_seconds(model):
+    piece = compose(model, default_settings(model, num_seconds=20, tempo=60, seed=3))[0].piece
+    assert 18 <= int(piece.notes["onset"].max()) / 24 < 20
 
 
 @pytest.mark.parametrize("suffix", [".mid", ".wav", ".png", ".musicxml"])

@@ -19,7 +19,7 @@ LEVELS = (
     ("music",),
     ("tokens",),
     ("corpus", "decoding", "networks"),
-    ("bundle",),
+    ("bundle", "composition"),
     ("training", "compose"),
     ("evaluation",),
 )

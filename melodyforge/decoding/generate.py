@@ -28,17 +28,25 @@ class Length:
     Attributes:
         num_rows: at most.
         is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
+        num_steps: after which each piece is over, shape (num_pieces,); None: rows alone count.
     """
 
     num_rows: int
     is_full: bool = False
+    num_steps: np.ndarray | None = None
 
-    def ending_bias(self, row_index: int) -> np.float32:
-        """What is added to the logit of the end at a row."""
-        begins = self.num_rows * (1 - ENDING_SHARE)
-        if row_index < begins:
-            return IMPOSSIBLE if self.is_full else np.float32(0)
-        return np.float32(ENDING_LOGIT * (row_index - begins) / max(1.0, self.num_rows - begins))
+    def ending_bias(self, row_index: int, clock: np.ndarray) -> np.ndarray:
+        """What is added to the logit of the end at a row, when each piece has come to the step `clock`."""
+        share = row_index / self.num_rows
+        if self.num_steps is not None:
+            share = np.maximum(share, clock / self.num_steps)
+        lateness = (share - 1 + ENDING_SHARE) / ENDING_SHARE
+        early = IMPOSSIBLE if self.is_full else 0
+        return np.where(lateness < 0, early, ENDING_LOGIT * lateness).astype(np.float32)
+
+    def is_over(self, clock: np.ndarray) -> np.ndarray | bool:
+        """Which pieces have come to their last step."""
+        return False if self.num_steps is None else clock >= self.num_steps
 
 
 def generate(
@@ -79,7 +87,7 @@ def generate(
             logits = network.logits(state, head, context.told(head))
             illegal = context.illegal(head)
             if head is representation.heads[0]:
-                logits[:, representation.end_class] += length.ending_bias(row_index)
+                logits[:, representation.end_class] += length.ending_bias(row_index, context.clock)
             if illegal is not None:
                 logits[illegal] = IMPOSSIBLE
             context.choose(head, sample(logits, settings, uniforms))
@@ -87,6 +95,8 @@ def generate(
                 return
         context.commit()
         yield context
+        if np.all(context.has_ended | length.is_over(context.clock)):
+            return
 
 
 def _listen(network: DecodingNetwork, representation: Representation, context: Context, state, primer: np.ndarray):

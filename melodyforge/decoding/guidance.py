@@ -26,16 +26,17 @@ class GuidedNetwork(DecodingNetwork):
 
     def advance(self, state: Any, inputs: dict[str, np.ndarray]) -> Any:
         """See the base class."""
-        unasked = {
-            name: np.zeros_like(values) if name.startswith(PREFIX) else values for name, values in inputs.items()
-        }
-        return self._network.advance(state, _joined(inputs, unasked))
+        return self._network.advance(state, _joined(inputs))
 
     def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
         """See the base class."""
-        asked, unasked = np.split(self._network.logits(state, head, _joined(told, told)), 2)
+        asked, unasked = np.split(self._network.logits(state, head, _joined(told)), 2)
         return unasked + self._guidance * (asked - unasked)
 
 
-def _joined(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([values, second[name]]) for name, values in first.items()}
+def _joined(told: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What pieces are told, then the same without the wishes."""
+    return {
+        name: np.concatenate([values, np.zeros_like(values) if name.startswith(PREFIX) else values])
+        for name, values in told.items()
+    }

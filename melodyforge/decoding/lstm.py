@@ -13,6 +13,7 @@ import numpy as np
 
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.errors import ModelFolderError
+from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature, Head, Representation
 
 Weights = Mapping[str, list[np.ndarray]]  # layer name -> its arrays, as Keras orders them
@@ -46,8 +47,8 @@ class LstmNetwork(DecodingNetwork):
             ModelFolderError: weights and vocabulary do not fit together; both sizes are named.
         """
         heads = representation.heads
-        self._inputs = _Hearing(weights, representation.inputs)
-        self._told = {head.name: _Hearing(weights, head.told) for head in heads if head.told}
+        self._inputs = _Hearing(weights, representation.inputs, "heard")
+        self._told = {head.name: _Hearing(weights, head.told, "told") for head in heads if head.told}
         self._layers: list[tuple[np.ndarray, np.ndarray]] = []
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(_gates(*weights[f"lstm_{len(self._layers)}"]))
@@ -76,7 +77,7 @@ class LstmNetwork(DecodingNetwork):
             cells.append(cell)
         if self._hidden is not None:
             kernel, bias = self._hidden
-            vector = vector @ kernel + bias
+            vector = _product(vector, kernel) + bias
         return LstmState(outputs, cells, vector, known=inputs)
 
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
@@ -91,13 +92,15 @@ class LstmNetwork(DecodingNetwork):
 
 
 class _Output:
-    """The logits of a head: of classes, of distances from a known class, and of what is suggested, in one product."""
+    """The logits of a head: of classes, distances from a known one, degrees, and what is suggested, in one product."""
 
     def __init__(self, weights: Weights, head: Head) -> None:
         self._head = head
         parts = [_checked(weights, f"output_{head.name}", 1, head.size)]
         if head.relative_to:
             parts.append(_checked(weights, f"relative_{head.name}", 1, 2 * head.size - 1))
+        for tonic in head.degrees_of:
+            parts.append(_checked(weights, f"degrees_{head.name}_{tonic}", 1, NUM_PITCH_CLASSES))
         if head.pointers:
             parts.append(_checked(weights, f"pointers_{head.name}", 1, len(head.pointers)))
         self._kernel = np.concatenate([kernel for kernel, _ in parts], axis=1)
@@ -105,7 +108,8 @@ class _Output:
 
     def __call__(self, vector: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
         """Shape (num_pieces, head_units) -> (num_pieces, head.size)."""
-        size, values = self._head.size, vector @ self._kernel
+        size, values = self._head.size, _product(vector, self._kernel)
+        first = size  # column of what comes next
         values += self._bias
         logits = np.zeros((len(vector), size + 1), np.float32)  # the last column takes what is suggested to be none
         logits[:, :size] = values[:, :size]
@@ -115,7 +119,13 @@ class _Output:
             nearest = np.where(is_known, base, 0)[:, None]
             by_distance = np.take_along_axis(values, 2 * size - 1 + np.arange(size) - nearest, axis=1)
             logits[:, :size] += by_distance * is_known[:, None]
-        every, first = np.arange(len(vector)), values.shape[1] - len(self._head.pointers)
+            first += 2 * size - 1
+        for tonic in self._head.degrees_of:
+            base = known[tonic][:, None]
+            degrees = (np.arange(size) - base + 1) % NUM_PITCH_CLASSES
+            logits[:, :size] += np.take_along_axis(values, first + degrees, axis=1) * (base > 0)
+            first += NUM_PITCH_CLASSES
+        every = np.arange(len(vector))
         for source, name in enumerate(self._head.pointers):
             logits[every, known[name]] += values[:, first + source]
         return logits[:, :size]
@@ -124,10 +134,10 @@ class _Output:
 class _Hearing:
     """Sums what several features say: one table for all classes, one kernel for each vector of levels."""
 
-    def __init__(self, weights: Weights, features: tuple[Feature, ...]) -> None:
+    def __init__(self, weights: Weights, features: tuple[Feature, ...], role: str) -> None:
         self._classes = [feature for feature in features if feature.kind == "class"]
         self._levels = [
-            (feature.name, _checked(weights, f"feature_{feature.name}", 0, feature.num_rows)[0])
+            (feature.name, _checked(weights, f"{role}_{feature.name}", 0, feature.num_rows)[0])
             for feature in features
             if feature.kind == "levels"
         ]
@@ -135,7 +145,7 @@ class _Hearing:
         first_rows: list[int] = []
         num_rows = 0
         for feature in self._classes:
-            tables.append(_checked(weights, f"feature_{feature.name}", 0, feature.num_rows)[0])
+            tables.append(_checked(weights, f"{role}_{feature.name}", 0, feature.num_rows)[0])
             first_rows += range(num_rows, num_rows + feature.num_rows, feature.size)
             num_rows += feature.num_rows
         self._table = np.concatenate(tables)
@@ -170,7 +180,7 @@ def _lstm_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One step of one layer; every array is (num_pieces, units). Returns the new output and the new cell."""
     units = cell.shape[1]
-    gates = np.concatenate([vector, output], axis=1) @ kernel
+    gates = _product(np.concatenate([vector, output], axis=1), kernel)
     gates += bias
     np.tanh(gates, out=gates)
     sigmoids = gates[:, : 3 * units]
@@ -179,6 +189,11 @@ def _lstm_step(
     cell = sigmoids[:, units : 2 * units] * cell
     cell += sigmoids[:, :units] * gates[:, 3 * units :]
     return sigmoids[:, 2 * units :] * np.tanh(cell), cell
+
+
+def _product(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """`rows @ kernel`; BLAS multiplies two or three rows by a large matrix faster one after the other."""
+    return rows @ kernel if len(rows) not in (2, 3) else np.stack([row @ kernel for row in rows])
 
 
 def _checked(weights: Weights, layer: str, axis: int, expected: int) -> list[np.ndarray]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from melodyforge.bundle import Model
-from melodyforge.compose import Composition, compose, default_settings
+from melodyforge.compose import compose, default_settings
+from melodyforge.composition import Composition
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.compose import Composition
+from melodyforge.composition import Composition
 from melodyforge.evaluation.evaluate import Evaluation
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
+from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
 
 
@@ -14,16 +15,25 @@ def feature_input(feature: Feature) -> keras.KerasTensor:
     return keras.Input((None, width) if width else (None,), dtype="int32", name=feature.name)
 
 
-def hear(feature: Feature, tensor: keras.KerasTensor, units: int, num_heard: int) -> keras.KerasTensor:
-    """A feature as vectors, shape (batch, window, units), to be summed with those of `num_heard` features in all."""
+def hear(
+    features: tuple[Feature, ...], tensors: dict[str, keras.KerasTensor], units: int, num_heard: int, role: str
+) -> list[keras.KerasTensor]:
+    """Features as vectors, shape (batch, window, units), to be summed with those of `num_heard` features in all.
+
+    Layers are named by role and feature.
+    """
+    return [_hear(one, tensors[one.name], units, num_heard, f"{role}_{one.name}") for one in features]
+
+
+def _hear(feature: Feature, tensor: keras.KerasTensor, units: int, num_heard: int, name: str) -> keras.KerasTensor:
     if feature.kind == "levels":
-        return layers.Dense(units, use_bias=False, name=f"feature_{feature.name}")(Levels()(tensor))
+        return layers.Dense(units, use_bias=False, name=name)(Levels()(tensor))
     spread = (units * num_heard * max(1, feature.slots)) ** -0.5
     table = layers.Embedding(
         feature.num_rows,
         units,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
-        name=f"feature_{feature.name}",
+        name=name,
     )
     if not feature.slots:
         return table(tensor)
@@ -87,6 +97,24 @@ class Distances(layers.Layer):
     def compute_output_shape(self, by_distance_shape, base_shape):
         """One logit a class."""
         return (*base_shape, (by_distance_shape[-1] + 1) // 2)
+
+
+class Degrees(layers.Layer):
+    """Logits of the degrees above a tonic, as logits of pitches; 0 where there is no tonic."""
+
+    def __init__(self, num_pitches: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.num_pitches = num_pitches
+
+    def call(self, by_degree, tonic):
+        """Shapes (..., 12) and (...), 0 for none and 1 to 12 for C to B -> (..., num_pitches)."""
+        is_known = ops.cast(tonic > 0, by_degree.dtype)[..., None]
+        degrees = (ops.arange(self.num_pitches, dtype="int32") - tonic[..., None] + 1) % NUM_PITCH_CLASSES
+        return is_known * ops.take_along_axis(by_degree, degrees, axis=-1)
+
+    def compute_output_shape(self, by_degree_shape, tonic_shape):
+        """One logit a pitch."""
+        return (*tonic_shape, self.num_pitches)
 
 
 class NegativeLogLikelihood(layers.Layer):

@@ -10,8 +10,9 @@ from functools import partial
 import keras
 from keras import layers
 
+from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.networks.fast_lstm import FastLSTM
-from melodyforge.networks.layers import Distances, Suggestions, feature_input, hear
+from melodyforge.networks.layers import Degrees, Distances, Suggestions, feature_input, hear
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Head, Representation
 
@@ -30,7 +31,7 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     """
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     heard = representation.inputs
-    hidden = _total([hear(feature, inputs[feature.name], settings.units, len(heard)) for feature in heard])
+    hidden = _total(hear(heard, inputs, settings.units, len(heard), "heard"))
     if settings.note_dropout:  # whole rows, so that pieces are hard to learn by heart
         hidden = layers.Dropout(settings.note_dropout, noise_shape=(None, None, 1))(hidden)
     hidden = layers.Dropout(settings.dropout)(hidden)
@@ -41,7 +42,7 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     outputs, told = {}, []
     num_told = sum(len(head.told) for head in representation.heads)
     for head in representation.heads:
-        told += [hear(feature, inputs[feature.name], settings.head_units, num_told) for feature in head.told]
+        told += hear(head.told, inputs, settings.head_units, num_told, "told")
         vector = hidden
         if settings.head_units:
             vector = layers.Dense(settings.head_units, name=f"hidden_{head.name}")(hidden)
@@ -52,11 +53,14 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
 
 
 def _logits(head: Head, vector: keras.KerasTensor, told: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
-    """Logits for each class by itself, by its distance from a known one, and for those that are suggested."""
+    """Logits for each class by itself, by its distance from a known one, by degree, and for what is suggested."""
     parts = [layers.Dense(head.size, dtype="float32", name=f"output_{head.name}")(vector)]
     if head.relative_to:
         by_distance = _silent(2 * head.size - 1, f"relative_{head.name}")(vector)
         parts.append(Distances(dtype="float32")(by_distance, told[head.relative_to]))
+    for tonic in head.degrees_of:
+        by_degree = _silent(NUM_PITCH_CLASSES, f"degrees_{head.name}_{tonic}")(vector)
+        parts.append(Degrees(head.size, dtype="float32")(by_degree, told[tonic]))
     logits = _total(parts)
     if head.pointers:
         trust = _silent(len(head.pointers), f"pointers_{head.name}")(vector)

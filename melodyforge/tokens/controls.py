@@ -187,6 +187,10 @@ class Controls:
         single = {name: rows[..., column].astype(np.int32) for column, name in enumerate(names[:-1])}
         return single | {names[-1]: rows[..., FIRST_INSTRUMENT:].astype(np.int32)}
 
+    def tonic(self, rows: np.ndarray) -> np.ndarray:
+        """1 to 12 for C to B, 0 for any; shape (...)."""
+        return rows[..., 1].astype(np.int64)
+
     def forbidden_tracks(self, rows: np.ndarray) -> np.ndarray:
         """Which track classes may not play, bool, shape (..., num_tracks)."""
         return rows[..., FIRST_INSTRUMENT:] == ABSENT

@@ -76,6 +76,7 @@ class EventsRepresentation(Representation):
     def __init__(self, tokens: list[str], is_fixed: bool, program: int, headings: list[Heading]) -> None:
         self.tokens, self.is_fixed, self.program, self.headings = tokens, is_fixed, program, headings
         self._id_of = {token: index for index, token in enumerate(tokens)}
+        self.steps_of = np.array([0, *(parse_event(token)[1] for token in tokens[1:])])  # the end takes no time
         self._moved: dict[int, np.ndarray] = {}
         self.end_class = 0
         self.nothing = len(tokens)  # the class before the first event
@@ -202,6 +203,8 @@ class EventsContext(Context):
         self.num_pieces = num_pieces
         self._end_class = representation.end_class
         self._last = np.full(num_pieces, representation.nothing)
+        self._steps_of = representation.steps_of
+        self._clock = np.zeros(num_pieces, np.int64)
         self._committed: list[np.ndarray] = []
         self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
 
@@ -227,11 +230,17 @@ class EventsContext(Context):
     def commit(self) -> None:
         """See the base class."""
         self._committed.append(self._last)
+        self._clock = self._clock + self._steps_of[self._last]
 
     @property
     def has_ended(self) -> np.ndarray:
         """See the base class."""
         return self._num_rows >= 0
+
+    @property
+    def clock(self) -> np.ndarray:
+        """See the base class."""
+        return self._clock
 
     def rows(self, piece_index: int) -> np.ndarray:
         """See the base class."""

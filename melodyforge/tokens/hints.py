@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.music.piece import NUM_PITCHES
+from melodyforge.tokens.controls import PREFIX
 from melodyforge.tokens.recall import MATCH_LENGTHS, Continuation, LineContinuation, Recall
 from melodyforge.tokens.representation import Feature
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 BARS_AGO = (1, 2, 4, 8)
 _BARS_AGO = np.array(BARS_AGO)[:, None]
 NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
+NO_TONIC = 0  # 1 to 12: C to B
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 
 # What is suggested to each head; names of features.
 SHIFT_POINTERS = ("again_shift", *(f"ago{bars}_shift" for bars in BARS_AGO))
 TRACK_POINTERS = ("agreed_track",)
 PITCH_POINTERS = ("agreed_pitch", "line_pitch", *(f"ago{bars}_pitch" for bars in BARS_AGO))
+TONICS = ("scale_tonic", f"{PREFIX}tonic")
 DURATION_POINTERS = ("agreed_duration", "line_duration", *(f"ago{bars}_duration" for bars in BARS_AGO))
 
 
@@ -53,7 +57,9 @@ class HintFeatures:
         self.with_track = (
             Feature("own_last", NUM_PITCHES + 1),
             Feature("own_degree", NO_DEGREE + 1),
-            Feature("new_scale", NO_DEGREE + 1),
+            Feature("scale_tonic", 1 + NUM_PITCH_CLASSES),
+            Feature(f"{PREFIX}scale_degree", 1 + NUM_PITCH_CLASSES),
+            Feature(f"{PREFIX}own_degree", 1 + NUM_PITCH_CLASSES),
             Feature("sounding_degree", 2, slots=12),
             Feature("agreed_pitch", NUM_PITCHES + 1),
             Feature("line_length", num_lengths),
@@ -74,7 +80,14 @@ class Hints:
     """The features of some moments, each before a row; ask in the order of the methods. Shapes (num_moments, ...)."""
 
     def __init__(
-        self, recall: Recall, past: Past, shifts: Bins, durations: Bins, onset: np.ndarray, bar_steps: np.ndarray
+        self,
+        recall: Recall,
+        past: Past,
+        shifts: Bins,
+        durations: Bins,
+        onset: np.ndarray,
+        bar_steps: np.ndarray,
+        asked_tonic: np.ndarray,
     ) -> None:
         """Takes in what is known.
 
@@ -85,9 +98,11 @@ class Hints:
             durations: the vocabulary's.
             onset: of the newest row.
             bar_steps: length of the bar, 0 where there are none.
+            asked_tonic: 1 to 12, or `NO_TONIC`.
         """
         self._recall, self._past, self._shifts, self._durations = recall, past, shifts, durations
         self._onset, self._bar_steps = onset.astype(np.int64), bar_steps.astype(np.int64)
+        self._asked_tonic = asked_tonic
         self._scale = recall.scale()
         self._again: Continuation = recall.continuation()
         self._agrees = self._again.shift >= 0
@@ -121,7 +136,9 @@ class Hints:
         return {
             "own_last": self._own,
             "own_degree": self._degrees(self._own),
-            "new_scale": self._scale,
+            "scale_tonic": np.where(self._scale < NO_DEGREE, self._scale + 1, NO_TONIC),
+            f"{PREFIX}scale_degree": self._asked_degrees(self._scale, NO_DEGREE),
+            f"{PREFIX}own_degree": self._asked_degrees(self._own, NUM_PITCHES),
             "sounding_degree": self._sounding_degrees(onset),
             "agreed_pitch": np.where(self._agrees, self._again.pitch, NUM_PITCHES),
             "line_length": self._line.length,
@@ -150,6 +167,11 @@ class Hints:
         """Semitones above the scale's tonic, shape as `pitch`."""
         scale = self._scale if pitch.ndim == 1 else self._scale[:, None]
         return np.where((pitch < NUM_PITCHES) & (scale < NO_DEGREE), (pitch - scale) % 12, NO_DEGREE)
+
+    def _asked_degrees(self, pitch: np.ndarray, no_pitch: int) -> np.ndarray:
+        """Semitones above the tonic that is asked for, one-based; 0 where none is, or no pitch is known."""
+        is_known = (self._asked_tonic != NO_TONIC) & (pitch < no_pitch)
+        return np.where(is_known, (pitch - self._asked_tonic + 1) % NUM_PITCH_CLASSES + 1, 0)
 
     def _sounding_degrees(self, onset: np.ndarray) -> np.ndarray:
         """Which degrees of the scale, or of C without one, sound at a step: 0 or 1, shape (num_moments, 12)."""

@@ -112,9 +112,9 @@ class NotesRepresentation(Representation):
         )
         known_with_pitch = (Feature("new_pitch", NUM_PITCHES), *hinted.with_pitch)
         self.heads = (
-            Head("shift", len(shifts) + 1, pointers=hints.SHIFT_POINTERS),
+            Head("shift", len(shifts) + 1, controls.features, hints.SHIFT_POINTERS),
             Head("track", num_tracks, known_with_shift, hints.TRACK_POINTERS),
-            Head("pitch", NUM_PITCHES, known_with_track, hints.PITCH_POINTERS, relative_to="own_last"),
+            Head("pitch", NUM_PITCHES, known_with_track, hints.PITCH_POINTERS, "own_last", hints.TONICS),
             Head("duration", len(durations), known_with_pitch, hints.DURATION_POINTERS),
             Head("velocity", len(velocities), (Feature("new_duration", len(durations)),)),
         )
@@ -218,7 +218,8 @@ class NotesRepresentation(Representation):
         features |= past.last_pitches("new_") | past.at(after["onset"], "new_")
         features |= {f"new_{name}": chosen[name] for name in ("shift", "track", "pitch", "duration")}
         features["own_pitch"] = past.own_pitch(chosen["track"])
-        asked = self._hints(WindowRecall(seen, self.tracks.is_drum, here), past, before)
+        recall = WindowRecall(seen, self.tracks.is_drum, here)
+        asked = self._hints(recall, past, before, self.controls.tonic(told))
         features |= asked.inputs() | asked.with_shift(chosen["shift"])
         features |= self.controls.as_features(told)
         features |= asked.with_track(chosen["track"], after["onset"]) | asked.with_pitch(chosen["pitch"])
@@ -315,9 +316,9 @@ class NotesRepresentation(Representation):
             "phrase_bar": rows["bar"] % NUM_PHRASE_BARS,
         }
 
-    def _hints(self, recall: Recall, past: Past, newest: np.ndarray) -> Hints:
+    def _hints(self, recall: Recall, past: Past, newest: np.ndarray, asked_tonic: np.ndarray) -> Hints:
         """What is suggested after each of the `newest` rows."""
-        return Hints(recall, past, self.shifts, self.durations, newest["onset"], newest["bar_steps"])
+        return Hints(recall, past, self.shifts, self.durations, newest["onset"], newest["bar_steps"], asked_tonic)
 
     def _past_of_each(self, rows: np.ndarray) -> Past:
         """The past that each row has, and that of the row after the last; leading dimension len(rows) + 1."""
@@ -357,7 +358,8 @@ class NotesContext(Context):
         self._last_classes = {name: np.full(shape, nothing) for name, nothing in representation._nothing.items()}
         self._next = self._last.copy()
         self._recall = GrowingRecall(self.num_pieces, representation.tracks.is_drum)
-        self._hints = representation._hints(self._recall, self._past, self._last)
+        self._asked_tonic = representation.controls.tonic(controls)
+        self._hints = representation._hints(self._recall, self._past, self._last, self._asked_tonic)
         self._chosen: dict[str, np.ndarray] = {}
         self._committed: list[np.ndarray] = []
         self._num_rows = np.full(shape, -1)  # -1 while the piece goes on
@@ -372,7 +374,7 @@ class NotesContext(Context):
     def told(self, head: Head) -> dict[str, np.ndarray]:
         """See the base class."""
         if head.name == "shift":
-            return {}
+            return self._controls
         if head.name == "track":
             place = self._of._place(self._next)
             return {
@@ -441,13 +443,18 @@ class NotesContext(Context):
         self._committed.append(row)
         self._recall.append(row["onset"] - self._last["onset"], row)
         self._last, self._last_classes = row, self._chosen
-        self._hints = self._of._hints(self._recall, self._past, self._last)
+        self._hints = self._of._hints(self._recall, self._past, self._last, self._asked_tonic)
         self._chosen = {}
 
     @property
     def has_ended(self) -> np.ndarray:
         """See the base class."""
         return self._num_rows >= 0
+
+    @property
+    def clock(self) -> np.ndarray:
+        """See the base class."""
+        return self._last["onset"]
 
     def rows(self, piece_index: int) -> np.ndarray:
         """See the base class."""

@@ -24,6 +24,7 @@ NOTHING = -1
 _MULTIPLIER = 0x9E3779B97F4A7C15  # odd, so that products modulo 2**64 lose nothing
 _MASK = 2**64 - 1
 _LONGEST = MATCH_LENGTHS[-1]
+_POWERS = [pow(_MULTIPLIER, length, 2**64) for length in MATCH_LENGTHS]
 
 
 class Continuation(NamedTuple):
@@ -300,7 +301,7 @@ class _Stretches:
 
     def __init__(self) -> None:
         self.rows: list[int] = []
-        self._codes: list[int] = []  # of the newest 1, 2, 3, ... tokens
+        self._codes = [0]  # of all tokens up to each
         self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]
         self._found: list[int] = []
 
@@ -310,14 +311,16 @@ class _Stretches:
         self.rows.append(row)
         if not has_token:
             return
-        self._codes = [token, *((token + _MULTIPLIER * code) & _MASK for code in self._codes[: _LONGEST - 1])]
-        self._found = []
-        for latest, length in zip(self._latest, MATCH_LENGTHS, strict=True):
-            if length > len(self._codes):
+        codes, found = self._codes, []
+        whole = (token + _MULTIPLIER * codes[-1]) & _MASK
+        codes.append(whole)
+        for latest, length, power in zip(self._latest, MATCH_LENGTHS, _POWERS, strict=True):
+            if length >= len(codes):
                 break
-            code = self._codes[length - 1]
-            self._found.append(latest.get(code, NOTHING))
+            code = (whole - power * codes[-1 - length]) & _MASK  # of the newest `length` tokens
+            found.append(latest.get(code, NOTHING))
             latest[code] = place
+        self._found = found
 
     def longest(self, oldest_row: int) -> tuple[int, int]:
         """The latest place where the longest stretch equal to the newest one ended, and the class of its length.

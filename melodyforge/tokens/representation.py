@@ -63,6 +63,8 @@ class Head:
         pointers: names of features told by then, each of which suggests a class; `size` or more suggests none.
         relative_to: name of a feature told by then that holds a class to count from, `size` or more for none;
             "" when distances mean nothing.
+        degrees_of: names of features told by then that hold a tonic, 0 for none and 1 to 12 for C to B: classes are
+            pitches, and those of one degree above the tonic share a logit.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Head:
     told: tuple[Feature, ...] = ()
     pointers: tuple[str, ...] = ()
     relative_to: str = ""
+    degrees_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,11 @@ class Context(ABC):
     @abstractmethod
     def has_ended(self) -> np.ndarray:
         """Which pieces have come to their end, bool, shape (num_pieces,)."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> np.ndarray:
+        """The step to which each piece has come, shape (num_pieces,)."""
 
     @abstractmethod
     def rows(self, piece_index: int) -> np.ndarray:
@@ -230,8 +238,8 @@ class Representation(ABC):
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """All that a network is told: the inputs, then what heads are told."""
-        return self.inputs + tuple(feature for head in self.heads for feature in head.told)
+        """All that a network is told, each once: the inputs, then what heads are told."""
+        return tuple(dict.fromkeys(self.inputs + tuple(feature for head in self.heads for feature in head.told)))
 
 
 def pack_headings(headings: list[Heading]) -> list[list[Any]]:

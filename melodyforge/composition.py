@@ -1,0 +1,114 @@
+"""A composed piece, in every form that it can be kept in, and how it was made. Knows no model."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from melodyforge.errors import SettingsError
+from melodyforge.files import write_bytes
+from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music.piece import Piece
+
+if TYPE_CHECKING:
+    from melodyforge.music.audio import Sound
+
+TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A composed piece.
+
+    Attributes:
+        piece: the music; its text tells how to make it again.
+        notices: what the user should be told.
+        origin: model, settings and place in the batch, as written into the MIDI file.
+    """
+
+    piece: Piece
+    notices: list[str] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def to_midi(self) -> bytes:
+        """A standard MIDI file."""
+        return write_midi(self.piece)
+
+    def to_sound(self) -> Sound:
+        """Sound, by FluidSynth or the built-in tone generator, and what there is to say about it."""
+        from melodyforge.music.audio import render_wav
+
+        return render_wav(self.piece)
+
+    def to_musicxml(self) -> bytes:
+        """A readable score."""
+        from melodyforge.music.scores import write_musicxml
+
+        return write_musicxml(self.piece)
+
+    def to_png(self) -> bytes:
+        """A piano roll."""
+        from melodyforge.music.roll import draw_roll
+
+        return draw_roll(self.piece)
+
+    def save(self, path: str | Path) -> list[str]:
+        """Writes the music in the form that the name asks for: .mid, .wav, .musicxml or .png.
+
+        Returns:
+            What the user should be told, such as how to get better sound.
+
+        Raises:
+            SettingsError: another ending.
+            OutputError: it cannot be written there.
+        """
+        path = Path(path)
+        notices: list[str] = []
+
+        def sound() -> bytes:
+            rendered = self.to_sound()
+            notices.extend(rendered.notices)
+            return rendered.wav
+
+        forms: dict[str, Callable[[], bytes]] = {
+            ".mid": self.to_midi,
+            ".midi": self.to_midi,
+            ".wav": sound,
+            ".musicxml": self.to_musicxml,
+            ".png": self.to_png,
+        }
+        if path.suffix.lower() not in forms:
+            raise SettingsError(f"The output must end in {', '.join(forms)}. Received {path.name!r}.")
+        write_bytes(path, forms[path.suffix.lower()]())
+        return notices
+
+    def _repr_html_(self) -> str:
+        """Shows piano roll and player in a notebook."""
+        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_sound().wav))
+        return (
+            f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
+            f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
+        )
+
+
+def read_origin(midi: bytes) -> dict[str, Any]:
+    """How a composed MIDI file was made.
+
+    Raises:
+        MusicReadError: it is no MIDI file.
+        SettingsError: it was not composed by Melody Forge.
+    """
+    text = read_midi(midi)[0].text
+    try:
+        origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
+    except ValueError:
+        origin = None
+    if not isinstance(origin, dict) or not {"model_hash", "settings", "index"} <= origin.keys():
+        raise SettingsError(
+            "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
+        )
+    return origin
