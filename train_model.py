@@ -94,13 +94,13 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
         store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
     print(f"{len(store):,} pieces with {store.num_notes:,} notes. Starting Keras ...", flush=True)
 
-    from melodyforge.bundle import find_model
+    from melodyforge.bundle import find_model, progress_path
     from melodyforge.evaluation.baseline import best_ngram
     from melodyforge.evaluation.watch_training import ConsoleWatcher
     from melodyforge.training.train import resume_training, train_model
 
     model_dir = MODELS_DIR / name
-    with ConsoleWatcher(name) as watcher:
+    with ConsoleWatcher(name, progress_file=progress_path(model_dir)) as watcher:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
             return resume_training(store, model_dir, watcher, changes)

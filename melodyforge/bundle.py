@@ -113,6 +113,11 @@ def _model_folders(models_dir: Path) -> dict[str, Path]:
     return {config.parent.name: config.parent for config in configs if not config.parent.name.startswith(".")}
 
 
+def progress_path(folder: Path) -> Path:
+    """Where it is written down how far the training of a model has come."""
+    return folder.parent / ".training" / f"{folder.name}.progress.json"
+
+
 def save_model(folder: Path, parts: ModelParts) -> None:
     """Writes a model folder as a whole; the one that stood there before is replaced only once all is written.
 

@@ -17,6 +17,7 @@ from melodyforge.composition import TEXT_MARK, Composition
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
+from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
@@ -96,7 +97,8 @@ def compose(
         if not waiting:
             break
         takes, ended_at = _draw_takes(task, waiting, draw, listener)
-        for index, piece in zip(waiting, takes, strict=True):
+        for index, take in zip(waiting, takes, strict=True):
+            piece = task.in_asked_key(take)
             fault = task.find_fault(piece)
             missed = None if fault else task.find_disobedience(piece)
             if missed:
@@ -185,6 +187,23 @@ class _Task:
         habits = self.model.config.get("habits", {})
         return find_fault(piece, Habits.from_dict(habits.get(piece.style, habits.get("", {}))))
 
+    def in_asked_key(self, piece: Piece) -> Piece:
+        """The piece, moved as little as possible to the tonic that was asked for, unless its mode is wrong anyway.
+
+        A primer is never moved.
+        """
+        wished, key = self.settings.key, read_traits(piece).key if len(piece) else None
+        if wished is None or key is None or self.primer is not None:
+            return piece
+        tonic, is_minor = key_named(wished)
+        if tonic is None or is_minor not in (None, key.is_minor):
+            return piece
+        semitones = (tonic - key.tonic + NUM_PITCH_CLASSES // 2 - 1) % NUM_PITCH_CLASSES - NUM_PITCH_CLASSES // 2 + 1
+        try:
+            return piece.transposed(semitones)
+        except ValueError:  # a note would leave the range of pitches; the take will be drawn again
+            return piece
+
     def find_disobedience(self, piece: Piece) -> str | None:
         """In which point a take is not what was asked for."""
         controls = self.model.representation.controls
@@ -270,8 +289,16 @@ def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
         known = task.model.representation.headings
         fits = [_fit(heading, settings) for heading in known]
         suitable = [heading for heading, fit in zip(known, fits, strict=True) if fit == max(fits)]
-    draws = [np.random.default_rng([settings.seed, index, draw, 0]).integers(len(suitable)) for index in indices]
-    return [_as_asked(suitable[number], settings) for number in draws]
+    rngs = [np.random.default_rng([settings.seed, index, draw, 0]) for index in indices]
+    return [_as_asked(_drawn(suitable, rng), settings) for rng in rngs]
+
+
+def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
+    """One of the headings; each style is as likely as any other, however many pieces it has."""
+    styles = sorted({heading.style for heading in headings})
+    style = styles[rng.integers(len(styles))]
+    of_style = [heading for heading in headings if heading.style == style]
+    return of_style[rng.integers(len(of_style))]
 
 
 def _fit(heading: Heading, wishes: Wishes) -> tuple[bool, bool, bool]:

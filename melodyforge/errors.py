@@ -32,3 +32,15 @@ class ModelFolderError(MelodyForgeError):
 
 class OutputError(MelodyForgeError, OSError):
     """A result cannot be written where it was asked for."""
+
+
+class TakeError(MelodyForgeError, LookupError):
+    """A take of the studio is not there, or cannot be changed so."""
+
+
+class BusyError(MelodyForgeError):
+    """Too many people want something at once."""
+
+
+class TaskError(MelodyForgeError):
+    """Long work cannot be started or stopped as asked."""

@@ -186,3 +186,17 @@ def test_one_style_only_can_be_learnt():
     pieces = [Piece(make_notes([(0, 24, 0, 60, 80)]), (Track(),), (Tempo(0, 90.0),), style="one")]
     controls: Controls = NotesRepresentation.fit(RepresentationSettings(), pieces).controls
     assert controls.available()["style"] == ["one"]
+
+
+@pytest.mark.parametrize("key", ["C major", "F# major", "Bb", "A major"])
+def test_music_comes_in_the_key_that_was_asked_for(tiny_model, key):
+    (composition,) = generate_music(tiny_model, num_notes=120, key=key, seed=4)
+    name = read_traits(composition.piece).key.name
+    assert name == (key if " " in key else f"{key} major")
+    assert not [notice for notice in composition.notices if "kept although its key" in notice]
+
+
+def test_a_primer_is_not_moved_into_the_key(tiny_model):
+    primer = tune(0, 4)
+    (composition,) = generate_music(tiny_model, primer, num_notes=20, key="F# major")
+    assert composition.piece.notes["pitch"][: len(primer)].tolist() == primer.notes["pitch"].tolist()

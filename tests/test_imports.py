@@ -21,7 +21,7 @@ LEVELS = (
     ("corpus", "decoding", "networks"),
     ("bundle", "composition"),
     ("training", "compose"),
-    ("evaluation",),
+    ("evaluation", "workshop"),
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 TRAINING_LIBRARIES = {"keras", "tensorflow", "jax", "torch"}

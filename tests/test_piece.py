@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melodyforge.music.piece import Meter, Piece, Tempo, make_notes
+from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 
 NOTES = make_notes([(0, 24, 0, 60, 80), (960, 24, 0, 62, 80)])
 
@@ -39,3 +39,11 @@ def test_bars_follow_the_meter_map():
 @pytest.mark.parametrize(("meter", "steps"), [((4, 4), 96), ((6, 8), 72), ((3, 2), 144), ((1, 64), 1)])
 def test_length_of_a_bar(meter, steps):
     assert Meter(0, *meter).bar_steps == steps
+
+
+def test_transposing_leaves_drums_where_they_are():
+    notes = make_notes([(0, 24, 0, 60, 80), (0, 24, 1, 36, 80)])
+    piece = Piece(notes, (Track(), Track(0, True)))
+    assert piece.transposed(-5).notes["pitch"].tolist() == [55, 36]
+    with pytest.raises(ValueError, match="0 to 127"):
+        piece.transposed(70)

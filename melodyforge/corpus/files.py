@@ -14,6 +14,7 @@ from pathlib import Path
 from melodyforge.music.load import SCORE_SUFFIXES
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
+MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
 IGNORED_FOLDERS = frozenset({"__MACOSX"})  # holds no music, only what the Finder remembers
 
 
@@ -58,7 +59,7 @@ def _walk(root: Path) -> Iterator[MusicFile]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name not in IGNORED_FOLDERS]
         for file_name in file_names:
             path = Path(folder, file_name)
-            if file_name.startswith(".") or path.suffix.lower() not in MIDI_SUFFIXES | SCORE_SUFFIXES:
+            if file_name.startswith(".") or path.suffix.lower() not in MUSIC_SUFFIXES:
                 continue
             if path.is_file():
                 yield _describe(path, root)

@@ -5,6 +5,7 @@ Knows trainings and compositions. Does not know how a network is trained.
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +13,13 @@ from typing import Any, Self
 
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, default_settings
+from melodyforge.files import write_bytes
 from melodyforge.settings import OUTPUT_DIR
 from melodyforge.training.plan import Plan
 from melodyforge.training.train import Progress, Watcher
 
 SAMPLE_NOTES = 150
+SECONDS_BETWEEN_WRITES = 1.0  # of where the training stands
 SECONDS_BETWEEN_LINES = 20.0  # where there is no terminal to draw a bar on
 STEPS_TO_TIME = 5  # after which the speed is known well enough to estimate the minutes
 
@@ -27,12 +30,17 @@ class ConsoleWatcher(Watcher):
     Args:
         name: of the model; samples are named after it.
         samples_dir: where samples go.
+        progress_file: where it is written down, as JSON, how far the training has come; nowhere when None.
     """
 
-    def __init__(self, name: str, samples_dir: Path = OUTPUT_DIR / "samples") -> None:
+    def __init__(
+        self, name: str, samples_dir: Path = OUTPUT_DIR / "samples", progress_file: Path | None = None
+    ) -> None:
         from rich.console import Console
 
-        self._name, self._samples_dir = name, samples_dir
+        self._name, self._samples_dir, self._progress_file = name, samples_dir, progress_file
+        self._facts: dict[str, Any] = {}
+        self._written = 0.0
         self._console = Console(highlight=False, soft_wrap=True)
         self._bar: Any = None
         self._task: Any = None
@@ -51,6 +59,7 @@ class ConsoleWatcher(Watcher):
 
     def planned(self, lines: list[str]) -> None:
         """Prints the plan."""
+        self._write(plan=lines)
         for line in lines:
             self._console.print(line)
         self._console.print("Compiling the network, up to half a minute ...")
@@ -65,6 +74,16 @@ class ConsoleWatcher(Watcher):
                 f"About {minutes_left:.0f} minutes at {rows_per_second:,.0f} notes/s, less if it learns fast."
             )
         epoch = -(-progress.step // plan.steps_per_epoch)
+        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
+            self._write(
+                share=progress.learning_share(plan),
+                epoch=epoch,
+                epochs=plan.epochs,
+                minutes_left=minutes_left,
+                rows_per_second=rows_per_second,
+                history=progress.history,
+                baseline=progress.baseline,
+            )
         text = (
             f"epoch {epoch}/{plan.epochs}  loss {nats:.3f}{self._held_out}  "
             f"{rows_per_second:,.0f} notes/s  {minutes_left:.1f} min left"
@@ -81,10 +100,17 @@ class ConsoleWatcher(Watcher):
         path = self._samples_dir / f"{self._name}-epoch-{row['epoch']:03d}.mid"
         model = load_model(latest_model)
         compose(model, default_settings(model, num_notes=SAMPLE_NOTES))[0].save(path)
+        self._write(sample=str(path), history=[*self._facts.get("history", [])[: row["epoch"] - 1], row])
         self._console.print(
             f"epoch {row['epoch']}: loss {row['train_nats']:.3f}, held-out {row['held_out_nats']:.3f} nats a note"
             f"{' (best so far)' if is_best else ''}; sample {path}"
         )
+
+    def _write(self, **facts: Any) -> None:
+        self._facts |= facts
+        self._written = time.monotonic()
+        if self._progress_file:
+            write_bytes(self._progress_file, json.dumps(self._facts).encode())
 
     def _move_bar(self, progress: Progress, plan: Plan, text: str) -> None:
         if self._bar is None:

@@ -22,6 +22,7 @@ from pathlib import Path
 import midi2audio
 import numpy as np
 
+from melodyforge.errors import OutputError
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece
 from melodyforge.music.tones import SAMPLE_RATE_HZ, render_tones
@@ -31,6 +32,7 @@ PEAK = 0.89  # share of full height that the loudest sample gets: 1 dB of room
 FULL_HEIGHT = 2**15 - 1  # of 16-bit samples
 BLOCK_SAMPLES = 2**15  # scaled at a time
 WAV_HEADER_BYTES = 44
+FORMS = {"ogg": "oga"}  # FluidSynth's name for a form, where it is not the file's ending
 SILENT_PEAK = 1  # FluidSynth's dither: what it writes when nothing sounds
 
 SOUNDFONT_VARIABLE = "SOUNDFONT"
@@ -77,6 +79,11 @@ class FluidSynth(midi2audio.FluidSynth):
     Windows FluidSynth takes them for files, and plays aloud instead of writing.
     """
 
+    def __init__(self, sound_font: str, sample_rate: int, form: str = "") -> None:
+        """`form` is one of those that `fluidsynth -T help` lists; "" for what the file's name says."""
+        super().__init__(sound_font, sample_rate)
+        self._form = ["-T", form] if form else []
+
     def midi_to_audio(self, midi_file: str, audio_file: str, max_seconds: float | None = None) -> None:
         """Plays a MIDI file into an audio file; whether that worked shows in the audio file only.
 
@@ -84,7 +91,17 @@ class FluidSynth(midi2audio.FluidSynth):
             subprocess.TimeoutExpired: FluidSynth was stopped after `max_seconds`.
             OSError: it cannot be started.
         """
-        command = ["fluidsynth", "-ni", "-F", audio_file, "-r", str(self.sample_rate), self.sound_font, midi_file]
+        command = [
+            "fluidsynth",
+            "-ni",
+            "-F",
+            audio_file,
+            *self._form,
+            "-r",
+            str(self.sample_rate),
+            self.sound_font,
+            midi_file,
+        ]
         quiet = subprocess.DEVNULL
         subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=max_seconds, check=False)
 
@@ -111,6 +128,21 @@ def render_wav(piece: Piece) -> Sound:
     except _NoSoundError as reason:
         notices.append(f"{reason}, so simple tones stand in. {HOW_TO_INSTALL}")
     return Sound(_encode_wav(render_tones(piece)), "built-in tones", notices)
+
+
+def render_ogg(piece: Piece) -> bytes:
+    """Plays a piece into an Ogg Vorbis file, a tenth as large as a WAV.
+
+    Raises:
+        OutputError: there is no FluidSynth here that writes such files.
+    """
+    try:
+        data = _run_fluidsynth(_shorten(piece, []), "ogg", [])
+    except _NoSoundError as reason:
+        raise OutputError(f"{reason}, which OGG files need. Take the WAV, or: {HOW_TO_INSTALL}") from None
+    if not data.startswith(b"OggS"):
+        raise OutputError("FluidSynth was built here without OGG files. Take the WAV.")
+    return data
 
 
 def find_soundfont(notices: list[str]) -> Path | None:
@@ -169,6 +201,18 @@ def _play_with_fluidsynth(piece: Piece, notices: list[str]) -> np.ndarray:
     Raises:
         _NoSoundError: it cannot, or what it gave is no sound.
     """
+    samples = _read_wav(_run_fluidsynth(piece, "wav", notices))
+    if samples is None or not _is_audible(samples):
+        raise _NoSoundError("FluidSynth made no sound with its SoundFont")
+    return samples
+
+
+def _run_fluidsynth(piece: Piece, suffix: str, notices: list[str]) -> bytes:
+    """The sound file that FluidSynth makes of a piece; empty when it makes none.
+
+    Raises:
+        _NoSoundError: it cannot be run.
+    """
     soundfont = find_soundfont(notices)
     if not shutil.which("fluidsynth"):
         raise _NoSoundError("FluidSynth is not installed")
@@ -176,33 +220,30 @@ def _play_with_fluidsynth(piece: Piece, notices: list[str]) -> np.ndarray:
         raise _NoSoundError(f"No SoundFont was found (set {SOUNDFONT_VARIABLE} to a .sf2 file)")
     max_seconds = 60 + piece.seconds / 4  # FluidSynth plays about 50 times faster than a listener hears
     with tempfile.TemporaryDirectory(prefix="melodyforge-", ignore_cleanup_errors=True) as folder:
-        midi_file, wav_file = Path(folder, "piece.mid"), Path(folder, "piece.wav")
+        midi_file, sound_file = Path(folder, "piece.mid"), Path(folder, f"piece.{suffix}")
         midi_file.write_bytes(write_midi(piece))
-        synth = FluidSynth(str(soundfont.absolute()), SAMPLE_RATE_HZ)
+        synth = FluidSynth(str(soundfont.absolute()), SAMPLE_RATE_HZ, FORMS.get(suffix, ""))
         try:
-            synth.midi_to_audio(str(midi_file), str(wav_file), max_seconds)
+            synth.midi_to_audio(str(midi_file), str(sound_file), max_seconds)
         except subprocess.TimeoutExpired:
             raise _NoSoundError(f"FluidSynth took longer than {max_seconds:.0f} seconds") from None
         except OSError as error:
             raise _NoSoundError(f"FluidSynth cannot be started ({error})") from None
-        samples = _read_wav(wav_file)
-    if samples is None or not _is_audible(samples):
-        raise _NoSoundError(f"FluidSynth made no sound with {soundfont}")
-    return samples
+        return sound_file.read_bytes() if sound_file.is_file() else b""
 
 
-def _read_wav(path: Path) -> np.ndarray | None:
-    """The samples of a 16-bit WAV, shape (num_samples, num_channels), or None when there is no such file.
+def _read_wav(data: bytes) -> np.ndarray | None:
+    """The samples of a 16-bit WAV, shape (num_samples, num_channels), or None when it is none.
 
     A FluidSynth without libsndfile writes bare samples under the name of a WAV, which is none.
     """
     try:
-        with wave.open(str(path)) as file:
+        with wave.open(io.BytesIO(data)) as file:
             if file.getsampwidth() != 2:
                 return None
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
             return samples.reshape(-1, file.getnchannels())
-    except (OSError, EOFError, wave.Error):
+    except (EOFError, wave.Error):
         return None
 
 

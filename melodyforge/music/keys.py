@@ -130,3 +130,6 @@ def spell(pitch: int, fifths: int) -> tuple[str, int]:
     lowest = fifths + SPELLING_RANGE[0]
     position = lowest + (pitch * 7 - lowest) % NUM_PITCH_CLASSES
     return LETTERS[(position + 1) % 7], (position + 1) // 7
+
+
+TONIC_NAMES = tuple(Key(tonic).name.split()[0] for tonic in range(NUM_PITCH_CLASSES))

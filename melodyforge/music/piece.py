@@ -152,6 +152,38 @@ class Piece:
         bar = bars_passed[index] + since // lengths[index]
         return bar.astype(np.int32), (since % lengths[index]).astype(np.int32), lengths[index].astype(np.int32)
 
+    def excerpt(self, first_bar: int, last_bar: int) -> Piece:
+        """The notes that begin in some bars, from step 0 on, under the tempo and the meter that hold there.
+
+        Args:
+            first_bar: the first of them, from 0.
+            last_bar: the bar behind them.
+        """
+        bars, _, _ = self.bars_at(self.notes["onset"])
+        notes = self.notes[(bars >= first_bar) & (bars < last_bar)].copy()
+        steps = np.arange(self.end + 1)
+        bar_of_step, _, _ = self.bars_at(steps)
+        start = int(np.searchsorted(bar_of_step, first_bar))
+        notes["onset"] -= start
+        tempo = [one for one in self.tempos if one.onset <= start][-1]
+        meter = [one for one in self.meters if one.onset <= start][-1]
+        return replace(self, notes=notes, tempos=(replace(tempo, onset=0),), meters=(replace(meter, onset=0),), text="")
+
+    def transposed(self, semitones: int) -> Piece:
+        """The piece moved up, drums left where they are.
+
+        Raises:
+            ValueError: a note would leave the range of pitches.
+        """
+        is_drum = np.array([track.is_drum for track in self.tracks], bool)
+        notes = self.notes.copy()
+        pitched = ~is_drum[notes["track"]]
+        pitches = notes["pitch"][pitched].astype(np.int16) + semitones
+        if len(pitches) and not 0 <= pitches.min() <= pitches.max() < NUM_PITCHES:
+            raise ValueError(f"Pitches must lie in 0 to {NUM_PITCHES - 1}. Moved by {semitones} they do not.")
+        notes["pitch"][pitched] = pitches
+        return self.with_notes(notes)
+
     def with_notes(self, notes: np.ndarray) -> Piece:
         """The same piece with other notes, put in order."""
         return replace(self, notes=sort_notes(notes))

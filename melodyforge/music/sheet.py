@@ -1,0 +1,52 @@
+"""Sheet music as pictures: a piece engraved by Verovio, page by page. Knows scores and SVG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from melodyforge.errors import OutputError
+from melodyforge.music.piece import Piece
+from melodyforge.music.scores import write_musicxml
+
+OPTIONS = {
+    "pageWidth": 1600,  # tenths of a millimetre, at 40 % of full size
+    "pageHeight": 2000,
+    "scale": 40,
+    "adjustPageHeight": True,
+    "breaks": "auto",
+    "footer": "none",
+    "svgViewBox": True,
+}
+MAX_NOTES = 20_000  # minutes of engraving
+
+
+class Sheet:
+    """Engraved pages."""
+
+    def __init__(self, toolkit: Any) -> None:
+        self._toolkit = toolkit
+        self.num_pages = int(toolkit.getPageCount())
+
+    def page(self, number: int) -> str:
+        """A page, counted from 1, as SVG."""
+        return str(self._toolkit.renderToSVG(number))
+
+
+def engrave(piece: Piece) -> Sheet:
+    """Engraves a piece.
+
+    Raises:
+        OutputError: Verovio is not installed, or the piece is too long or empty.
+    """
+    if not 0 < len(piece) <= MAX_NOTES:
+        raise OutputError(f"Sheet music needs 1 to {MAX_NOTES:,} notes. Received {len(piece):,}.")
+    try:
+        import verovio
+    except ImportError:
+        raise OutputError("Sheet music needs the package verovio. Run `pip install verovio`.") from None
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions(OPTIONS)
+    if not toolkit.loadData(write_musicxml(piece).decode()):
+        raise OutputError("Verovio could not engrave this piece. Its MusicXML may open in a notation program.")
+    return Sheet(toolkit)

@@ -1,0 +1,105 @@
+"""Looks after model folders: renames, deletes, exports and imports them. Loads nothing that a stranger's file says.
+
+An import is unpacked beside the others, loaded under the rules of `bundle`, and put in place only when it composes.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from melodyforge.bundle import MODEL_FILES, STARTER_NAME, find_model, load_model
+from melodyforge.errors import ModelFolderError
+from melodyforge.files import output_errors
+from melodyforge.settings import MODELS_DIR, check_model_name
+
+MAX_BYTES = 1_000_000_000  # of an unpacked model
+
+
+def export_model(name: str, models_dir: Path = MODELS_DIR) -> bytes:
+    """The files of a model in one zip, in a folder of its name."""
+    folder, buffer = find_model(name, models_dir), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in MODEL_FILES:
+            archive.write(folder / file, f"{name}/{file}")
+    return buffer.getvalue()
+
+
+def import_model(data: bytes, name: str, models_dir: Path = MODELS_DIR) -> Path:
+    """Unpacks a zipped model under a name.
+
+    Raises:
+        SettingsError: no model can have this name.
+        ModelFolderError: there is one of this name, it is no zip, or it holds no usable model.
+        OutputError: it cannot be written.
+    """
+    target = _free_folder(name, models_dir)
+    with output_errors(target):
+        models_dir.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=models_dir, prefix=f".{name}.import."))
+        try:
+            _unpack(data, new)
+            load_model(new)
+            new.chmod(0o755)
+            new.rename(target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    return target
+
+
+def rename_model(name: str, new_name: str, models_dir: Path = MODELS_DIR) -> None:
+    """Gives a model another name.
+
+    Raises:
+        SettingsError: no model can have this name.
+        ModelFolderError: there is one of this name, or the model is the starter.
+    """
+    folder = _own_folder(name, models_dir)
+    target = _free_folder(new_name, models_dir)
+    with output_errors(target):
+        folder.rename(target)
+
+
+def delete_model(name: str, models_dir: Path = MODELS_DIR) -> None:
+    """Removes a model for good.
+
+    Raises:
+        ModelFolderError: the model is the starter.
+    """
+    folder = _own_folder(name, models_dir)
+    with output_errors(folder):
+        shutil.rmtree(folder)
+
+
+def _own_folder(name: str, models_dir: Path) -> Path:
+    if name == STARTER_NAME:
+        raise ModelFolderError(f"The model must be one of your own. Received {name!r}, which ships with the project.")
+    return find_model(name, models_dir)
+
+
+def _free_folder(name: str, models_dir: Path) -> Path:
+    target = models_dir / check_model_name(name)
+    if target.exists() or name == STARTER_NAME:
+        raise ModelFolderError(f"The name must be new. There is a model {name!r} already. Choose another name.")
+    return target
+
+
+def _unpack(data: bytes, folder: Path) -> None:
+    """Takes the files of a model out of a zip, by their names alone; paths in the zip mean nothing."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = {Path(entry.filename).name: entry for entry in archive.infolist() if not entry.is_dir()}
+            missing = [name for name in MODEL_FILES if name not in entries]
+            if missing:
+                raise ModelFolderError(
+                    f"A zipped model must hold {', '.join(MODEL_FILES)}. Missing: {', '.join(missing)}."
+                )
+            if sum(entries[name].file_size for name in MODEL_FILES) > MAX_BYTES:
+                raise ModelFolderError(f"A model must be smaller than {MAX_BYTES // 10**6} MB. This one is larger.")
+            for name in MODEL_FILES:
+                (folder / name).write_bytes(archive.read(entries[name]))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelFolderError(f"Expected a zipped model. Received: {error}. Export it again.") from None

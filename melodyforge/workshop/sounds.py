@@ -1,0 +1,40 @@
+"""Keeps the sound of the music heard last, up to a number of bytes, so that it is rendered once. For many threads."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+
+from melodyforge.music.audio import Sound, render_wav
+from melodyforge.music.piece import Piece
+
+MAX_BYTES = 96_000_000  # about nine minutes
+
+
+class Sounds:
+    """Sound by the music that it plays."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[str, Sound] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, piece: Piece) -> Sound:
+        """The sound of a piece, rendered if it is not kept."""
+        name = _name(piece)
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+        sound = render_wav(piece)
+        with self._lock:
+            self._kept[name] = sound
+            while len(self._kept) > 1 and sum(len(one.wav) for one in self._kept.values()) > self._max_bytes:
+                self._kept.popitem(last=False)
+        return sound
+
+
+def _name(piece: Piece) -> str:
+    told = repr((piece.tracks, piece.tempos)).encode()
+    return hashlib.sha256(piece.notes.tobytes() + told).hexdigest()

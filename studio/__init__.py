@@ -1,0 +1,1 @@
+"""The pages of the web app: widgets only; `melodyforge` does the work."""

@@ -1,0 +1,157 @@
+"""Data: what the folder of music holds, what became of every file; hear, relabel and remove pieces."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import streamlit as st
+
+from melodyforge.corpus.report import CorpusReport, Fate
+from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import MelodyForgeError
+from melodyforge.settings import DATASET_DIR, MIDI_DIR
+from melodyforge.workshop.music_folder import Summary, open_dataset, relabel_file, remove_file, summarise
+from melodyforge.workshop.tasks import start_task
+from studio import shared
+from studio.player import player
+from studio.train_page import READ, watch_reading
+
+MAX_BARS_SHOWN = 12  # in a plot
+BAR_COLOUR = "#0072b2"
+ABOUT_FATES = {
+    Fate.USED: "as it is",
+    Fate.REPAIRED: "something was mended",
+    Fate.DUPLICATE: "the same music as another file",
+    Fate.SKIPPED: "no music that can be read",
+}
+
+
+def show() -> None:
+    """The page."""
+    watch_reading()
+    found = open_dataset()
+    if found is None:
+        st.info("No music has been read yet. Add some on the page **Train**.", icon=":material/folder_open:")
+        return
+    store, report = found
+    if st.button("Read the folder again", key="read_again", icon=":material/refresh:", help="After files have changed"):
+        _read_again()
+    summary = _summary(store.fingerprint, str(store.folder))
+    _figures(summary, report)
+    _plots(summary)
+    files, pieces = st.tabs(["Files", "Listen"], key="data_tab", on_change="rerun")
+    if files.open:
+        with files:
+            _files(report)
+    if pieces.open:
+        with pieces:
+            _listen(store)
+
+
+@st.cache_data(max_entries=4, show_spinner="Looking at the music ...")
+def _summary(fingerprint: str, folder: str) -> Summary:
+    store = open_dataset(DATASET_DIR)
+    if store is None:
+        raise RuntimeError(f"the dataset {folder} vanished")
+    return summarise(store[0])
+
+
+def _figures(summary: Summary, report: CorpusReport) -> None:
+    fates = report.count_fates()
+    with st.container(horizontal=True):
+        st.metric("Pieces", f"{summary.num_pieces:,}", border=True)
+        st.metric("Notes", f"{summary.num_notes:,}", border=True)
+        for fate, about in ABOUT_FATES.items():
+            st.metric(fate.value.capitalize(), f"{fates[fate]:,}", border=True, help=f"Files: {about}.")
+
+
+def _plots(summary: Summary) -> None:
+    columns = st.columns(3)
+    plots = {
+        "Styles": summary.styles,
+        "Keys": summary.keys,
+        "Tempo, quarter notes a minute": _tempi(summary.tempos_qpm),
+        "Instruments": summary.instruments,
+        "Meters": summary.meters,
+        "Moods": summary.moods,
+    }
+    for number, (title, counts) in enumerate(plots.items()):
+        if not any(counts):
+            continue
+        with columns[number % 3]:
+            st.caption(title)
+            shown = pd.DataFrame(_most(counts, by_name=title.startswith("Tempo")), columns=["name", "pieces"])
+            height = 60 + 17 * len(shown)
+            axes = {"x": "name", "y": "pieces", "x_label": "", "y_label": ""}
+            st.bar_chart(shown, **axes, horizontal=True, height=height, sort=False, color=BAR_COLOUR)
+
+
+def _most(counts: Counter[str], by_name: bool) -> list[tuple[str, int]]:
+    """The commonest, in falling order or by the number that their names begin with."""
+    rows = counts.most_common(MAX_BARS_SHOWN)
+    return sorted(rows, key=lambda row: int(row[0].split()[0])) if by_name else rows
+
+
+def _tempi(tempos_qpm: list[float]) -> Counter[str]:
+    return Counter(f"{int(tempo // 20 * 20)} to {int(tempo // 20 * 20 + 19)}" for tempo in tempos_qpm)
+
+
+def _files(report: CorpusReport) -> None:
+    fate = st.segmented_control(
+        "Show",
+        ["all", *(fate.value for fate in Fate)],
+        default="all",
+        required=True,
+        key="fate",
+        label_visibility="collapsed",
+    )
+    rows = [file for file in report.files if fate in ("all", file.fate.value)]
+    table = pd.DataFrame(
+        {
+            "file": [file.name for file in rows],
+            "what became of it": [file.fate.value for file in rows],
+            "why": [file.explain() for file in rows],
+            "notes": [file.num_notes for file in rows],
+        }
+    )
+    st.dataframe(table, hide_index=True, width="stretch", key="file_table")
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "File", [file.name for file in report.files], key="file", index=None, placeholder="choose a file"
+        )
+        style = st.text_input("New style", key="new_style", width=180, help="The subfolder that it moves to")
+        if st.button("Relabel", key="relabel", icon=":material/label:", disabled=not name):
+            _change(lambda: relabel_file(name, style))
+        if st.button("Remove", key="remove_file", icon=":material/delete:", disabled=not name, help="Deletes the file"):
+            _change(lambda: remove_file(name))
+
+
+def _change(act) -> None:
+    try:
+        act()
+    except MelodyForgeError as error:
+        st.error(str(error))
+        return
+    _read_again()
+
+
+def _read_again() -> None:
+    try:
+        start_task(READ, ["preprocess.py", "--midi-dir", str(MIDI_DIR)])
+    except MelodyForgeError as error:
+        st.error(str(error))
+    st.rerun()
+
+
+def _listen(store: PieceStore) -> None:
+    names = store.names
+    number = st.selectbox(
+        "Piece", range(len(names)), format_func=lambda index: names[index] or f"piece {index + 1}", key="piece"
+    )
+    if number is None:
+        return
+    piece = store[number]
+    with st.spinner("Playing it into a sound file ..."):
+        wav = shared.sounds().of(piece).wav
+    player([piece], [wav], identity=f"data-{store.fingerprint}-{number}", key="data_player")

@@ -1,0 +1,145 @@
+"""The panel on which music is asked for. What the chosen model has not learnt is not offered."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import streamlit as st
+
+from melodyforge.bundle import Model
+from melodyforge.compose import default_settings
+from melodyforge.errors import MelodyForgeError
+from melodyforge.music.keys import TONIC_NAMES
+from melodyforge.music.piece import Piece
+from melodyforge.settings import MAX_SEED, ComposeSettings
+from studio import shared
+from studio.primer import primer
+from studio.shared import HELP
+
+MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
+MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
+MAX_TAKES = 8
+BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
+ANY = "any"
+Wanted = tuple[Model, ComposeSettings, Piece | None]
+
+
+def panel() -> Wanted | None:
+    """All widgets; gives what is wanted when Compose has just been pressed."""
+    names = shared.model_names()
+    if not names:
+        st.info("There is no model yet. The page **Train** makes one from your music.", icon=":material/school:")
+        return None
+    try:
+        return _asked(shared.model(_choice("Model", names, "model", help="What composes: a trained network.")))
+    except MelodyForgeError as error:
+        st.error(str(error))
+        return None
+
+
+def _asked(model: Model) -> Wanted | None:
+    values = _length(default_settings(model))
+    controls = model.representation.controls
+    if controls:
+        values |= _style_and_key(controls.available())
+    start = primer()
+    with st.expander("Tempo, mood and instruments" if controls else "Tempo", icon=":material/tune:"):
+        values["tempo"] = st.number_input(
+            "Tempo", 10.0, 400.0, None, 1.0, "%g", placeholder=ANY, key="tempo", help=HELP["tempo"], bind=BOUND
+        )
+        if controls:
+            values |= _character(controls.available())
+    with st.expander("More", icon=":material/casino:"):
+        values |= _sampling(default_settings(model), bool(controls))
+    pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
+    if not pressed:
+        return None
+    if values["seed"] is None:
+        values["seed"] = secrets.randbelow(MAX_SEED)
+    return model, default_settings(model, **values), start
+
+
+def _length(usual: ComposeSettings) -> dict[str, Any]:
+    unit = st.segmented_control(
+        "Length in", ["notes", "bars", "seconds"], default="notes", required=True, key="unit", bind=BOUND
+    )
+    if unit == "bars":
+        return {"num_bars": st.slider("Bars", 1, MAX_BARS, 32, key="bars", help=HELP["num_bars"], bind=BOUND)}
+    if unit == "seconds":
+        longest = MAX_MINUTES * 60
+        return {
+            "num_seconds": st.slider("Seconds", 5, longest, 90, key="seconds", help=HELP["num_seconds"], bind=BOUND)
+        }
+    return {
+        "num_notes": st.slider("Notes", 1, MAX_NOTES, usual.num_notes, key="notes", help=HELP["num_notes"], bind=BOUND)
+    }
+
+
+def _style_and_key(known: dict[str, list[str]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if known["style"]:
+        values["style"] = _choice_or_any("Style", known["style"], "style")
+    left, right = st.columns(2)
+    with left:
+        tonic = _choice_or_any("Key", list(TONIC_NAMES), "tonic", "The note that the music comes to rest on.")
+    with right:
+        mode = _choice_or_any("Mode", ["major", "minor"], "mode", "Major sounds bright, minor dark.")
+    if tonic or mode:
+        values["key"] = " ".join(filter(None, [tonic, mode]))
+    return values
+
+
+def _character(known: dict[str, list[str]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if known["meter"]:
+        values["meter"] = _choice_or_any("Meter", known["meter"], "meter", "Beats in a bar, such as 3/4 for a waltz.")
+    for name in ("mood", "density", "polyphony"):
+        values[name] = st.pills(name.capitalize(), known[name], key=name, help=HELP[name], bind=BOUND)
+    values["instruments"] = (
+        st.multiselect(
+            "Instruments",
+            known["instruments"],
+            key="instruments",
+            placeholder=ANY,
+            help=HELP["instruments"],
+            bind=BOUND,
+        )
+        or None
+    )
+    return values
+
+
+def _sampling(usual: ComposeSettings, has_wishes: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    values["temperature"] = st.slider(
+        "Temperature",
+        0.0,
+        MAX_TEMPERATURE,
+        usual.temperature,
+        0.05,
+        key="temperature",
+        bind=BOUND,
+        help=f"How daring: {HELP['temperature']}",
+    )
+    values["top_p"] = st.slider("Top p", 0.05, 1.0, usual.top_p, 0.01, key="top_p", help=HELP["top_p"], bind=BOUND)
+    values["top_k"] = st.number_input("Top k", 0, 500, usual.top_k, key="top_k", help=HELP["top_k"], bind=BOUND)
+    if has_wishes:
+        values["guidance"] = st.slider(
+            "Guidance", 0.0, 6.0, usual.guidance, 0.25, key="guidance", help=HELP["guidance"], bind=BOUND
+        )
+    values["num_pieces"] = st.number_input("Takes", 1, MAX_TAKES, 1, key="takes", help=HELP["num_pieces"], bind=BOUND)
+    values["seed"] = st.number_input(
+        "Random seed", 0, MAX_SEED, None, placeholder="a new one each time", key="seed", help=HELP["seed"], bind=BOUND
+    )
+    return values
+
+
+def _choice(label: str, options: list[str], key: str, help: str) -> str:
+    return st.selectbox(label, options, key=key, help=help, bind=BOUND)
+
+
+def _choice_or_any(label: str, options: list[str], key: str, help: str | None = None) -> str | None:
+    if st.session_state.get(key) not in [None, *options]:
+        del st.session_state[key]  # another model's
+    return st.selectbox(label, options, index=None, placeholder=ANY, key=key, help=help or HELP.get(key), bind=BOUND)

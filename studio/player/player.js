@@ -1,0 +1,442 @@
+// A player: piano rolls drawn on canvas, one playhead in step with the sound. Plain JavaScript, nothing loaded.
+//
+// Streamlit calls the default export whenever its data change; what must live on (position, zoom, loop) is kept with
+// the element. Several takes are drawn below one another and share the playhead; one of them sounds.
+
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
+const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 12, DRAG_PIXELS = 5, MAX_ZOOM = 64;
+const ROLL_HEIGHT = { 1: 340, 2: 230 };
+const CLOSE_SECONDS = 0.03;
+const BLACK = new Set([1, 3, 6, 8, 10]);
+
+export default function (component) {
+  const { parentElement, data } = component;
+  const root = parentElement.querySelector(".player");
+  const player = (root.player ??= new Player(root));
+  player.component = component;
+  player.show(data);
+  return () => player.close();
+}
+
+class Player {
+  constructor(root) {
+    this.root = root;
+    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.zoom = 1;
+    this.left = 0; // seconds at the left edge
+    this.position = 0;
+    this.loop = null; // [from, to] in seconds
+    this.sounding = 0; // number of the take that is heard
+    this.takes = [];
+    this.views = [];
+    this.identity = null;
+    this.listen();
+  }
+
+  get take() { return this.takes[this.sounding]; }
+  get audio() { return this.views[this.sounding]?.audio; }
+  get seconds() { return Math.max(1, ...this.takes.map((take) => take.seconds)); }
+  get visibleSeconds() { return this.seconds / this.zoom; }
+  get isPlaying() { return !!this.audio && !this.audio.paused; }
+
+  show(data) {
+    const isOther = data.identity !== this.identity;
+    if (isOther) {
+      this.pause();
+      Object.assign(this, { identity: data.identity, zoom: 1, left: 0, position: 0, loop: null, sounding: 0 });
+    }
+    this.takes = data.takes;
+    this.isGrowing = data.is_growing;
+    if (this.views.length !== this.takes.length) this.makeViews();
+    this.takes.forEach((take, number) => {
+      const { audio } = this.views[number];
+      if ((audio.dataset.url ?? "") === (take.audio ?? "")) return;
+      audio.dataset.url = take.audio ?? "";
+      if (take.audio) audio.src = take.audio;
+      else audio.removeAttribute("src");
+    });
+    this.showLegend();
+    this.showChoice();
+    this.change();
+  }
+
+  makeViews() {
+    this.pause();
+    const rolls = this.find("rolls");
+    rolls.replaceChildren();
+    this.views = this.takes.map((_, number) => {
+      const canvas = document.createElement("canvas");
+      canvas.className = "roll";
+      canvas.setAttribute("role", "img");
+      const audio = document.createElement("audio");
+      audio.preload = "auto";
+      audio.addEventListener("ended", () => this.ended(number));
+      audio.addEventListener("loadedmetadata", () => this.showState());
+      rolls.append(canvas, audio);
+      this.listenTo(canvas);
+      this.watcher.observe(canvas);
+      return { canvas, audio, layer: document.createElement("canvas"), isStale: true };
+    });
+  }
+
+  // ---- what the listener does ------------------------------------------------------------------------------------
+
+  listen() {
+    const on = (name, act) => this.find(name).addEventListener("click", act);
+    on("play", () => this.toggle());
+    on("start", () => this.seek(this.loop ? this.loop[0] : 0));
+    on("loop", () => this.toggleLoop());
+    on("in", () => this.zoomBy(2));
+    on("out", () => this.zoomBy(0.5));
+    this.root.addEventListener("keydown", (event) => this.press(event));
+    this.watcher = new ResizeObserver(() => this.change());
+    this.theme = matchMedia("(prefers-color-scheme: dark)");
+    this.themeChanged = () => this.change();
+    this.theme.addEventListener("change", this.themeChanged);
+  }
+
+  press(event) {
+    if (event.target.tagName === "BUTTON" && event.key === " ") return; // presses the button itself
+    const acts = {
+      " ": () => this.toggle(),
+      ArrowLeft: () => this.seek(this.barBefore(this.position)),
+      ArrowRight: () => this.seek(this.barAfter(this.position)),
+      Home: () => this.seek(0),
+      End: () => this.seek(this.take.seconds),
+      "+": () => this.zoomBy(2),
+      "=": () => this.zoomBy(2),
+      "-": () => this.zoomBy(0.5),
+      l: () => this.toggleLoop(),
+      Escape: () => this.setLoop(null),
+    };
+    const act = event.ctrlKey || event.metaKey || event.altKey ? null : acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  listenTo(canvas) {
+    let from = null, last = null;
+    const secondsAt = (event) => this.secondsAt(canvas, event.offsetX);
+    canvas.addEventListener("pointerdown", (event) => {
+      from = { x: event.offsetX, seconds: secondsAt(event) };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!from || Math.abs(event.offsetX - from.x) < DRAG_PIXELS) return;
+      last = secondsAt(event);
+      this.setLoop([Math.min(from.seconds, last), Math.max(from.seconds, last)]);
+    });
+    canvas.addEventListener("pointerup", () => {
+      if (!from) return;
+      this.seek(last === null ? from.seconds : this.loop[0]);
+      from = last = null;
+    });
+    canvas.addEventListener("pointercancel", () => { from = last = null; });
+    canvas.addEventListener("wheel", (event) => {
+      if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.25 : 0.8, secondsAt(event));
+      else if (event.deltaX && this.zoom > 1) this.scrollTo(this.left + (event.deltaX / canvas.clientWidth) * this.visibleSeconds);
+      else return;
+      event.preventDefault();
+    }, { passive: false });
+  }
+
+  toggle() { this.isPlaying ? this.pause() : this.play(); }
+
+  play() {
+    if (!this.take?.audio) return;
+    const end = Math.min(this.take.seconds, this.audio.duration || Infinity);
+    if (this.position >= end - CLOSE_SECONDS) this.position = this.loop ? this.loop[0] : 0;
+    this.audio.currentTime = this.position;
+    this.audio.play().then(() => this.run(), () => this.showState());
+    this.showState();
+  }
+
+  pause() {
+    this.views.forEach((view) => view.audio.pause());
+    if (this.views.length) this.showState();
+  }
+
+  ended(number) {
+    if (number !== this.sounding) return;
+    this.position = this.loop ? this.loop[0] : 0;
+    if (this.loop) this.play();
+    else this.change();
+  }
+
+  seek(seconds) {
+    this.position = Math.min(Math.max(0, seconds), this.seconds);
+    if (this.audio && this.take.audio) this.audio.currentTime = this.position;
+    this.keepInSight();
+    this.draw();
+  }
+
+  choose(number) {
+    const wasPlaying = this.isPlaying;
+    this.pause();
+    this.sounding = number;
+    this.showChoice();
+    if (wasPlaying) this.play();
+    this.draw();
+  }
+
+  toggleLoop() {
+    if (this.loop) return this.setLoop(null);
+    const from = this.barBefore(this.position + CLOSE_SECONDS);
+    let to = from;
+    for (let bar = 0; bar < 4; bar++) to = this.barAfter(to);
+    this.setLoop([from, Math.max(to, from + 0.5)]);
+  }
+
+  setLoop(loop) {
+    this.loop = loop && loop[1] - loop[0] > 0.05 ? loop : null;
+    this.find("loop").setAttribute("aria-pressed", String(!!this.loop));
+    this.draw();
+  }
+
+  zoomBy(factor, around = this.position) {
+    const share = (around - this.left) / this.visibleSeconds;
+    this.zoom = Math.min(MAX_ZOOM, Math.max(1, this.zoom * factor));
+    this.scrollTo(around - Math.min(1, Math.max(0, share)) * this.visibleSeconds);
+  }
+
+  scrollTo(seconds) {
+    this.left = Math.min(Math.max(0, seconds), this.seconds - this.visibleSeconds);
+    this.change();
+  }
+
+  keepInSight() {
+    const share = (this.position - this.left) / this.visibleSeconds;
+    if (this.zoom > 1 && (share < 0 || share > 0.92)) this.scrollTo(this.position - 0.1 * this.visibleSeconds);
+  }
+
+  barBefore(seconds) { return this.take.bars.filter((bar) => bar < seconds - CLOSE_SECONDS).at(-1) ?? 0; }
+  barAfter(seconds) { return this.take.bars.find((bar) => bar > seconds + CLOSE_SECONDS) ?? this.take.seconds; }
+
+  // ---- words and buttons -----------------------------------------------------------------------------------------
+
+  showState() {
+    const play = this.find("play"), canPlay = !!this.take?.audio;
+    play.disabled = !canPlay;
+    play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
+    this.find("time").textContent = `${clock(this.position)} / ${clock(this.seconds)}`;
+    this.root.dataset.position = this.position.toFixed(3);
+    this.root.dataset.state = this.isPlaying ? "playing" : this.isGrowing ? "growing" : canPlay ? "ready" : "silent";
+  }
+
+  showChoice() {
+    const choice = this.find("choice");
+    if (this.takes.length < 2) return choice.replaceChildren();
+    choice.replaceChildren(...this.takes.map((take, number) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `${"AB"[number]}: ${take.name}`;
+      button.setAttribute("aria-pressed", String(number === this.sounding));
+      button.addEventListener("click", () => this.choose(number));
+      return button;
+    }));
+  }
+
+  showLegend() {
+    const names = [...new Set(this.takes.flatMap((take) => take.tracks.map((track) => track.name)))];
+    this.colours = new Map(names.map((name, number) => [name, COLOURS[number % COLOURS.length]]));
+    this.find("legend").replaceChildren(...names.map((name) => {
+      const item = document.createElement("span");
+      const swatch = document.createElement("i");
+      swatch.style.background = this.colours.get(name);
+      item.append(swatch, name);
+      return item;
+    }));
+  }
+
+  // ---- drawing ---------------------------------------------------------------------------------------------------
+
+  change() {
+    this.views.forEach((view) => { view.isStale = true; });
+    if (this.isGrowing) this.position = 0;
+    this.draw();
+  }
+
+  draw() {
+    this.showState();
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.paint());
+  }
+
+  run() {
+    cancelAnimationFrame(this.frame);
+    const step = () => {
+      if (!this.isPlaying) return this.draw();
+      this.position = this.audio.currentTime;
+      if (this.loop && this.position >= this.loop[1]) this.audio.currentTime = this.position = this.loop[0];
+      this.keepInSight();
+      this.showState();
+      this.paint();
+      this.frames = (this.frames ?? 0) + 1; // for tests of smoothness
+      this.frame = requestAnimationFrame(step);
+    };
+    step();
+  }
+
+  paint() {
+    this.views.forEach((view, number) => {
+      if (view.isStale) this.paintMusic(view, this.takes[number], number);
+      this.paintPlayhead(view);
+    });
+  }
+
+  secondsAt(canvas, x) {
+    const share = (x - KEYS) / (canvas.clientWidth - KEYS);
+    return Math.min(this.seconds, Math.max(0, this.left + share * this.visibleSeconds));
+  }
+
+  xAt(width, seconds) { return KEYS + ((seconds - this.left) / this.visibleSeconds) * (width - KEYS); }
+
+  paintMusic(view, take, number) {
+    const style = getComputedStyle(this.root);
+    const ink = style.color, ground = style.getPropertyValue("--ground"), band = style.getPropertyValue("--band");
+    const accent = style.getPropertyValue("--accent");
+    const width = view.canvas.clientWidth;
+    const space = new Space(take, ROLL_HEIGHT[this.takes.length] ?? 180);
+    const scale = devicePixelRatio || 1;
+    view.canvas.style.height = `${space.height}px`;
+    for (const canvas of [view.canvas, view.layer]) {
+      canvas.width = Math.max(1, Math.round(width * scale));
+      canvas.height = Math.round(space.height * scale);
+    }
+    view.canvas.setAttribute("aria-label", `Piano roll of ${take.name}: ${take.notes.length} notes`);
+    const pen = view.layer.getContext("2d");
+    pen.scale(scale, scale);
+    pen.fillStyle = ground;
+    pen.fillRect(0, 0, width, space.height);
+    space.paintRows(pen, width, band, ink);
+    this.paintBars(pen, take, width, space.height, ink);
+    pen.save();
+    pen.beginPath();
+    pen.rect(KEYS, RULER, width - KEYS, space.height - RULER);
+    pen.clip();
+    const right = this.left + this.visibleSeconds;
+    for (const [start, length, pitch, velocity, track] of take.notes) {
+      if (start > right || start + length < this.left) continue;
+      const x = this.xAt(width, start), w = Math.max(1.5, this.xAt(width, start + length) - x - 0.5);
+      const [y, h] = space.row(pitch, take.tracks[track].is_drum);
+      pen.globalAlpha = 0.35 + 0.65 * (velocity / 127);
+      pen.fillStyle = this.colours.get(take.tracks[track].name);
+      pen.fillRect(x, y, take.tracks[track].is_drum ? Math.min(w, 5) : w, h);
+    }
+    pen.restore();
+    view.isStale = false;
+    view.accent = accent;
+    view.ink = ink;
+    view.height = space.height;
+    view.isHeard = number === this.sounding;
+  }
+
+  paintBars(pen, take, width, height, ink) {
+    pen.font = "11px system-ui, sans-serif";
+    pen.fillStyle = pen.strokeStyle = ink;
+    let lastLabel = -Infinity;
+    take.bars.forEach((seconds, bar) => {
+      const x = Math.round(this.xAt(width, seconds)) + 0.5;
+      if (x < KEYS || x > width) return;
+      const gap = (this.xAt(width, take.bars[bar + 1] ?? take.seconds) - x);
+      if (gap < 6 && bar % 8) return;
+      pen.globalAlpha = bar % 4 ? 0.12 : 0.28;
+      pen.beginPath();
+      pen.moveTo(x, RULER);
+      pen.lineTo(x, height);
+      pen.stroke();
+      if (x - lastLabel < 34) return;
+      pen.globalAlpha = 0.75;
+      pen.fillText(take.is_free ? clock(seconds) : String(bar + 1), x + 3, 14);
+      lastLabel = x;
+    });
+    pen.globalAlpha = 1;
+  }
+
+  paintPlayhead(view) {
+    const pen = view.canvas.getContext("2d"), scale = devicePixelRatio || 1, width = view.canvas.clientWidth;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.drawImage(view.layer, 0, 0);
+    pen.scale(scale, scale);
+    if (this.loop) {
+      const [from, to] = this.loop.map((seconds) => Math.min(width, Math.max(KEYS, this.xAt(width, seconds))));
+      pen.globalAlpha = 0.16;
+      pen.fillStyle = view.accent;
+      pen.fillRect(from, 0, to - from, view.height);
+      pen.globalAlpha = 1;
+    }
+    const x = this.xAt(width, this.position);
+    if (this.isGrowing || x < KEYS - 1 || x > width) return;
+    pen.fillStyle = view.accent;
+    pen.fillRect(x - 1, 0, 2, view.height);
+    pen.beginPath();
+    pen.moveTo(x - 6, 0);
+    pen.lineTo(x + 6, 0);
+    pen.lineTo(x, 8);
+    pen.fill();
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    this.pause();
+    this.watcher.disconnect();
+    this.theme.removeEventListener("change", this.themeChanged);
+    delete this.root.player;
+  }
+}
+
+// Where pitches lie: pitched notes above, a row for each drum below.
+class Space {
+  constructor(take, aim) {
+    const isDrum = (note) => take.tracks[note[4]].is_drum;
+    const pitches = take.notes.filter((note) => !isDrum(note)).map((note) => note[2]);
+    this.drums = [...new Set(take.notes.filter(isDrum).map((note) => note[2]))].sort((a, b) => b - a);
+    const hasPitches = pitches.length > 0 || !this.drums.length;
+    let low = pitches.reduce((a, b) => Math.min(a, b), 127), high = pitches.reduce((a, b) => Math.max(a, b), 0);
+    if (!pitches.length) [low, high] = [55, 77];
+    const missing = Math.max(0, 23 - (high - low));
+    this.low = Math.max(0, low - 1 - Math.ceil(missing / 2));
+    this.high = Math.min(127, high + 1 + Math.floor(missing / 2));
+    const count = hasPitches ? this.high - this.low + 1 : 0;
+    const drumRow = hasPitches ? DRUM_ROW : 16;
+    this.drumRow = drumRow;
+    const forPitches = aim - RULER - this.drums.length * drumRow;
+    this.semitone = Math.min(MAX_SEMITONE, Math.max(MIN_SEMITONE, Math.floor(forPitches / Math.max(1, count))));
+    this.drumTop = RULER + count * this.semitone + (hasPitches && this.drums.length ? 6 : 0);
+    this.hasPitches = hasPitches;
+    this.height = this.drumTop + this.drums.length * drumRow + 4;
+  }
+
+  row(pitch, isDrum) {
+    if (isDrum) return [this.drumTop + this.drums.indexOf(pitch) * this.drumRow + 1, this.drumRow - 2];
+    return [RULER + (this.high - pitch) * this.semitone, Math.max(2, this.semitone - 1)];
+  }
+
+  paintRows(pen, width, band, ink) {
+    pen.font = "10px system-ui, sans-serif";
+    for (let pitch = this.low; this.hasPitches && pitch <= this.high; pitch++) {
+      const [y] = this.row(pitch, false);
+      pen.globalAlpha = 0.7;
+      pen.fillStyle = band;
+      if (BLACK.has(pitch % 12)) pen.fillRect(KEYS, y, width - KEYS, this.semitone);
+      if (pitch % 12) continue;
+      pen.fillStyle = ink;
+      pen.globalAlpha = 0.18;
+      pen.fillRect(KEYS, y + this.semitone - 1, width - KEYS, 1);
+      pen.globalAlpha = 0.75;
+      pen.fillText(`C${pitch / 12 - 1}`, 8, y + this.semitone - 1);
+    }
+    pen.globalAlpha = 1;
+    pen.fillStyle = band;
+    this.drums.forEach((drum, row) => {
+      const y = this.drumTop + row * this.drumRow;
+      if (row % 2 === 0) pen.fillRect(KEYS, y, width - KEYS, this.drumRow);
+    });
+  }
+}
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,88 @@
+"""What music may start from: a file, a passage of the music learnt from, a few notes played here, or nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import MelodyForgeError
+from melodyforge.music.load import load_piece
+from melodyforge.music.piece import Piece
+from melodyforge.music.recording import piece_of_recording
+from melodyforge.settings import DATASET_DIR
+from studio.keyboard import keyboard
+
+NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
+ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]
+MAX_PIECES = 2000  # offered; a longer list helps nobody
+
+
+def primer() -> Piece | None:
+    """The widgets, and the music chosen with them."""
+    with st.expander("Start from", icon=":material/start:"):
+        store = _dataset()
+        ways = [NOTHING, FILE, *([PASSAGE] if store else []), PLAY]
+        way = st.segmented_control(
+            "Start from", ways, default=NOTHING, required=True, key="primer_way", label_visibility="collapsed"
+        )
+        try:
+            chosen = _chosen(way, store)
+        except MelodyForgeError as error:
+            st.error(str(error))
+            return None
+        if chosen is not None:
+            st.caption(f"The music goes on from these {len(chosen):,} notes.")
+        return chosen
+
+
+def _chosen(way: str, store: PieceStore | None) -> Piece | None:
+    if way == FILE:
+        return _from_file()
+    if way == PASSAGE and store:
+        return _from_dataset(store)
+    return _from_keyboard() if way == PLAY else None
+
+
+def _from_file() -> Piece | None:
+    upload = st.file_uploader("MIDI, MusicXML or ABC", ENDINGS, key="primer_file")
+    if upload is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"primer{Path(upload.name).suffix.lower()}")
+        path.write_bytes(upload.getvalue())
+        piece = load_piece(path)
+    return _beginning(piece, "file")
+
+
+def _from_dataset(store: PieceStore) -> Piece:
+    numbers = range(min(len(store), MAX_PIECES))
+    number = st.selectbox(
+        "Piece", numbers, format_func=lambda index: store[index].name or f"piece {index + 1}", key="primer_piece"
+    )
+    return _beginning(store[number], "passage")
+
+
+def _from_keyboard() -> Piece | None:
+    return piece_of_recording(keyboard(key="primer_keys"))
+
+
+def _beginning(piece: Piece, key: str) -> Piece:
+    """A stretch of bars of a piece, as the user chooses it."""
+    bars, _, _ = piece.bars_at(piece.notes["onset"])
+    num_bars = int(bars.max()) + 1
+    if num_bars == 1:
+        return piece
+    first, last = st.slider(
+        "Bars", 1, num_bars, (1, min(8, num_bars)), key=f"primer_bars_{key}", help="The passage to go on from."
+    )
+    return piece.excerpt(first - 1, last)
+
+
+def _dataset() -> PieceStore | None:
+    try:
+        return PieceStore(DATASET_DIR) if DATASET_DIR.is_dir() else None
+    except MelodyForgeError:
+        return None

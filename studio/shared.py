@@ -1,0 +1,114 @@
+"""What all visitors share: loaded models, the queue, the history, rendered sound. Made once, on first use."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, load_model
+from melodyforge.composition import Composition
+from melodyforge.errors import MelodyForgeError
+from melodyforge.music.piece import Piece
+from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
+from melodyforge.workshop.jobs import Job, JobQueue
+from melodyforge.workshop.sounds import Sounds
+from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
+
+PAGES: dict[str, StreamlitPage] = {}  # by name; filled by app.py
+HELP = {name: setting.description for name, setting in ComposeSettings.model_fields.items()}
+
+
+def models_dir() -> Path:
+    """Where the models lie."""
+    return Path(os.environ.get("MELODY_FORGE_MODELS") or MODELS_DIR)
+
+
+@st.cache_resource(show_spinner=False)
+def queue() -> JobQueue:
+    """Composes for everybody."""
+    return JobQueue()
+
+
+@st.cache_resource(show_spinner=False)
+def takes() -> Takes:
+    """The history."""
+    return Takes(Path(os.environ.get("MELODY_FORGE_TAKES") or TAKES_FILE))
+
+
+@st.cache_resource(show_spinner=False)
+def sounds() -> Sounds:
+    """Rendered sound."""
+    return Sounds()
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> dict[str, Job]:
+    return {}
+
+
+def model_names() -> list[str]:
+    """The models that can be chosen, the newest first, the starter among them."""
+    folders = [find_model(name, models_dir()) for name in list_models(models_dir())]
+    folders.sort(key=lambda folder: (folder / CONFIG_FILE).stat().st_mtime, reverse=True)
+    return [folder.name for folder in folders]
+
+
+def model(name: str) -> Model:
+    """A loaded model."""
+    folder = find_model(name, models_dir())
+    return _load(folder, (folder / CONFIG_FILE).stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+def _load(folder: Path, changed_ns: int) -> Model:  # cached until it was changed, such as by training anew
+    return load_model(folder)
+
+
+def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: Piece | None) -> Job:
+    """Has music composed; its takes go into the owner's history even when the page is closed meanwhile.
+
+    Raises:
+        BusyError: too many wait already.
+    """
+    history = takes()
+
+    def keep(composition: Composition) -> int:
+        return history.add(owner, composition, primer)
+
+    job = Job(wanted_model, settings, primer, keep)
+    queue().submit(job)
+    if previous := _jobs().get(owner):
+        previous.stop()
+    _jobs()[owner] = job
+    return job
+
+
+def job_of(owner: str) -> Job | None:
+    """What was asked for last, also after the page was loaded again."""
+    return _jobs().get(owner)
+
+
+def branch(owner: str, take: Take, primer: Piece | None = None) -> None:
+    """Composes anew as a take was composed, or on from a part of it, and shows that.
+
+    Args:
+        owner: whose take it is.
+        take: that is branched from.
+        primer: what is kept of it; None for other music from the same settings, and from the same primer.
+    """
+    settings = ComposeSettings.check(take.origin["settings"])
+    settings = settings.changed(seed=secrets.randbelow(MAX_SEED), num_pieces=1)
+    start = take.primer if primer is None else primer
+    if primer is not None:
+        settings = ComposeSettings.check(settings.model_dump() | {"primer_notes": None})
+    try:
+        submit(owner, model(take.origin["model"]), settings, start)
+    except MelodyForgeError as error:
+        st.error(str(error))
+        return
+    st.session_state.pop("shown", None)
+    st.switch_page(PAGES["compose"])

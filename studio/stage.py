@@ -1,0 +1,138 @@
+"""The stage: a take heard and seen, its files, its sheet music, and how to go on from it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import streamlit as st
+
+from melodyforge.composition import Composition
+from melodyforge.errors import MelodyForgeError
+from melodyforge.music.audio import render_ogg
+from melodyforge.music.sheet import Sheet, engrave
+from melodyforge.workshop.takes import Take
+from studio import shared
+from studio.player import player
+from studio.words import day, plain
+
+KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
+
+
+def show_takes(owner: str, take_ids: list[int]) -> None:
+    """The takes of one composing; one of them is on the stage."""
+    number = 0
+    if len(take_ids) > 1:
+        number = st.segmented_control(
+            "Take",
+            range(len(take_ids)),
+            format_func=lambda index: f"Take {index + 1}",
+            default=0,
+            required=True,
+            key="take_chosen",
+        )
+    try:
+        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]))
+    except MelodyForgeError as error:
+        st.warning(str(error))
+
+
+def show_take(owner: str, take: Take) -> None:
+    """One take with all that belongs to it."""
+    piece, settings = take.piece, take.origin["settings"]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"#### {plain(take.name)}", width="content")
+        rating(owner, take)
+    with st.spinner("Playing it into a sound file ..."):
+        sound = shared.sounds().of(piece)
+    player([piece], [sound.wav], identity=f"take-{take.id}", key="take")
+    facts = [f"{len(piece):,} notes", f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
+    facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
+    st.caption("  \n".join(map(plain, [" · ".join(facts), *take.notices, *sound.notices])))
+    keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
+    if keep.open:
+        with keep:
+            _downloads(take, sound.wav)
+    if go_on.open:
+        with go_on:
+            _branches(owner, take)
+    if sheet.open:
+        with sheet:
+            _sheet(take)
+
+
+def rating(owner: str, take: Take) -> None:
+    """Stars to give."""
+    key = f"rating_{take.id}"
+
+    def rate() -> None:
+        chosen = st.session_state[key]
+        shared.takes().rate(owner, take.id, 0 if chosen is None else chosen + 1)
+
+    st.feedback("stars", key=key, default=take.rating - 1 if take.rating else None, on_change=rate, width="content")
+
+
+def compare(takes: list[Take]) -> None:
+    """Two takes below one another, with the same playhead."""
+    pieces = [take.piece for take in takes]
+    with st.spinner("Playing them into sound files ..."):
+        wavs = [shared.sounds().of(piece).wav for piece in pieces]
+    identity = "-".join(str(take.id) for take in takes)
+    player(pieces, wavs, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
+
+
+def _downloads(take: Take, wav: bytes) -> None:
+    composition, name = Composition(take.piece), take.file_name
+    settings = json.dumps(take.origin, indent=1)
+    musicxml = "application/vnd.recordare.musicxml+xml"
+    files = [
+        ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
+        ("WAV", wav, f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
+        ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),
+        ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
+        ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),
+        ("Settings", settings, f"{name}.json", "application/json", "Model, wishes and random seed"),
+    ]
+    with st.container(horizontal=True):
+        for label, data, file_name, mime, about in files:
+            st.download_button(label, data, file_name, mime, key=f"get_{label.lower()}", on_click="ignore", help=about)
+    st.caption(f"Composed on {day(take.created_at)} at {time.strftime('%H:%M', time.localtime(take.created_at))}")
+
+
+def _branches(owner: str, take: Take) -> None:
+    """Composing further from a take: other music in the same manner, or another ending."""
+    piece = take.piece
+    bars, _, _ = piece.bars_at(piece.notes["onset"])
+    num_bars = int(bars.max()) + 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if st.button("Same settings, new seed", key="same_settings", icon=":material/casino:"):
+            shared.branch(owner, take)
+        bar = st.number_input(
+            "from bar",
+            2,
+            max(2, num_bars),
+            min(9, max(2, num_bars)),
+            key=f"branch_bar_{take.id}",
+            width=110,
+            help="What stands before it is kept; from there on the music is new.",
+        )
+        if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=num_bars < 2):
+            shared.branch(owner, take, piece.excerpt(0, bar - 1))
+
+
+def _sheet(take: Take) -> None:
+    try:
+        sheet = _engraved(take.midi, take.name)
+    except MelodyForgeError as error:
+        st.info(str(error))
+        return
+    page = 1
+    if sheet.num_pages > 1:
+        page = st.number_input(f"Page, of {sheet.num_pages}", 1, sheet.num_pages, key=f"page_{take.id}", width=140)
+    with st.container(border=True):
+        st.image(sheet.page(page), width="stretch")
+
+
+@st.cache_resource(max_entries=8, show_spinner="Engraving ...")
+def _engraved(midi: bytes, name: str) -> Sheet:
+    return engrave(Take(0, 0.0, name, 0, [], midi).piece)

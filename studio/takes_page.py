@@ -1,0 +1,124 @@
+"""Takes: everything composed so far; hear again, rate, rename, compare, branch, take along."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from melodyforge.errors import MelodyForgeError
+from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
+from studio import shared
+from studio.stage import compare, rating, show_take
+from studio.visitor import visitor
+from studio.words import day, plain
+
+TAKES_A_PAGE = 20
+NOTHING_YET = "Nothing here yet. What you compose is kept on this page, until you delete it."
+
+
+def show() -> None:
+    """The page."""
+    owner = visitor()
+    takes = shared.takes().of(owner)
+    if not takes:
+        st.info(NOTHING_YET, icon=":material/library_music:")
+        return
+    chosen = [take for take in takes if st.session_state.get(_key(take))]
+    _actions(owner, chosen)
+    _stage(owner, takes, chosen)
+    for take in _filtered(takes):
+        _row(owner, take)
+
+
+def _key(take: Take) -> str:
+    return f"chosen_{take.id}"
+
+
+def _actions(owner: str, chosen: list[Take]) -> None:
+    ids = [take.id for take in chosen]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(chosen)} chosen**", width="content")
+        if st.button("Compare", key="compare_chosen", icon=":material/compare:", disabled=len(chosen) != 2):
+            st.session_state.stage = ("compare", ids)
+        st.download_button(
+            "Export as zip",
+            lambda: shared.takes().zip(owner, ids),
+            "takes.zip",
+            "application/zip",
+            key="export_chosen",
+            icon=":material/folder_zip:",
+            disabled=not chosen,
+            on_click="ignore",
+        )
+        with st.popover("Delete", icon=":material/delete:", disabled=not chosen):
+            st.write(f"{len(chosen)} {'take' if len(chosen) == 1 else 'takes'} will be gone for good.")
+            if st.button("Delete for good", type="primary", key="delete_chosen"):
+                for take_id in ids:
+                    shared.takes().delete(owner, take_id)
+                st.rerun()
+
+
+def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
+    kind, ids = st.session_state.get("stage", ("", []))
+    on_stage = [take for take in takes if take.id in ids]
+    if not on_stage:
+        return
+    with st.container(border=True):
+        if kind == "compare" and len(on_stage) == 2:
+            compare(on_stage)
+        else:
+            show_take(owner, on_stage[0])
+
+
+def _filtered(takes: list[Take]) -> list[Take]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input("Find", key="find", placeholder="name", label_visibility="collapsed", width=240)
+        stars = st.segmented_control(
+            "At least",
+            [0, 3, 4, 5],
+            format_func=lambda number: f"{number} ★ or more" if 0 < number < 5 else ("5 ★" if number else "all"),
+            default=0,
+            required=True,
+            key="at_least",
+            label_visibility="collapsed",
+        )
+    kept = [take for take in takes if words.lower() in take.name.lower() and take.rating >= stars]
+    num_pages = -(-len(kept) // TAKES_A_PAGE)
+    page = st.pagination(num_pages, key="takes_page") if num_pages > 1 and hasattr(st, "pagination") else 1
+    return kept[(page - 1) * TAKES_A_PAGE : page * TAKES_A_PAGE]
+
+
+def _row(owner: str, take: Take) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.checkbox(f"Choose {take.name}", key=_key(take), label_visibility="collapsed", width="content")
+        if st.button("Open", key=f"open_{take.id}", icon=":material/play_arrow:"):
+            st.session_state.stage = ("take", [take.id])
+            st.rerun()
+        st.markdown(f"**{plain(take.name)}**  \n:small[{plain(_facts(take))}]")
+        rating_of_row(owner, take)
+        with st.popover("Rename", icon=":material/edit:"):
+            name = st.text_input("Name", take.name, max_chars=MAX_NAME_LENGTH, key=f"name_{take.id}")
+            if st.button("Rename", key=f"rename_{take.id}", type="primary"):
+                _rename(owner, take, name)
+
+
+def rating_of_row(owner: str, take: Take) -> None:
+    """Stars, unless the stage above shows those of the same take."""
+    kind, ids = st.session_state.get("stage", ("", []))
+    if kind == "take" and take.id in ids:
+        st.markdown("★" * take.rating, width="content")
+    else:
+        rating(owner, take)
+
+
+def _rename(owner: str, take: Take, name: str) -> None:
+    try:
+        shared.takes().rename(owner, take.id, name)
+        st.rerun()
+    except MelodyForgeError as error:
+        st.error(str(error))
+
+
+def _facts(take: Take) -> str:
+    settings = take.origin["settings"]
+    wishes = [str(settings[name]) for name in ("key", "meter", "mood", "density") if settings.get(name)]
+    return " · ".join([f"by {take.origin['model']}", *wishes, f"random seed {settings['seed']}", day(take.created_at)])

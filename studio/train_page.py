@@ -1,0 +1,350 @@
+"""Train: bring music, choose how, start; watch the curve fall and hear what the network makes of it so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from melodyforge.bundle import STARTER_NAME
+from melodyforge.corpus.builtin import list_corpora
+from melodyforge.errors import MelodyForgeError
+from melodyforge.music.load import load_piece
+from melodyforge.settings import MIDI_DIR, TrainingSettings, list_recipes, load_recipe
+from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
+from melodyforge.workshop.music_folder import add_files
+from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
+from melodyforge.workshop.trainings import Training, list_trainings, start_training
+from studio import shared
+from studio.player import player
+from studio.words import plain
+
+SECONDS_BETWEEN_LOOKS = 1.0
+FETCH, READ = "fetch-music", "read-music"  # names of tasks
+UPLOADS = ["mid", "midi", "kar", "rmi", "musicxml", "mxl", "xml", "abc", "krn", "zip"]
+USUAL_MINUTES = 10
+SCRATCH = "from the beginning"
+ABOUT_START = (
+    "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
+    "alone; good from a hundred files on."
+)
+ABOUT_RECIPE = "Which kind of network, and how it sees music. `forge` suits nearly everything."
+
+
+def show() -> None:
+    """The page."""
+    music, training, models = st.tabs(["1 · Music", "2 · Training", "Models"], key="train_tab", on_change="rerun")
+    if music.open:
+        with music:
+            _music()
+    if training.open:
+        with training:
+            _new_training()
+            _trainings()
+    if models.open:
+        with models:
+            _models()
+
+
+# ---- music ----------------------------------------------------------------------------------------------------------
+
+
+def _music() -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("##### Your files")
+        _upload()
+    with right:
+        st.markdown("##### Or music that comes with Melody Forge")
+        _corpora()
+    _task(FETCH, "Fetching")
+    watch_reading()
+    files = sum(1 for path in MIDI_DIR.rglob("*") if path.is_file() and not path.name.startswith("."))
+    st.caption(f"{files:,} files in {MIDI_DIR}. The page Data says what became of each.")
+
+
+def _upload() -> None:
+    with st.form("upload", border=True, clear_on_submit=True):
+        files = st.file_uploader("MIDI, MusicXML, ABC, or zips of them", UPLOADS, True, key="music_files")
+        style = st.text_input(
+            "Style", key="music_style", placeholder="none", help="A name for this kind of music, to ask for later."
+        )
+        if st.form_submit_button("Add", icon=":material/upload:", key="add_music"):
+            try:
+                names = add_files([(file.name, file.getvalue()) for file in files or []], style)
+                st.success(f"{len(names)} files added.")
+                _read_music()
+            except MelodyForgeError as error:
+                st.error(str(error))
+
+
+def _corpora() -> None:
+    corpora = {corpus.name: corpus for corpus in list_corpora()}
+    chosen = st.multiselect(
+        "Corpora",
+        corpora,
+        format_func=lambda name: f"{corpora[name].title} ({corpora[name].num_pieces:,} pieces)",
+        key="corpora",
+        label_visibility="collapsed",
+        placeholder="choose",
+    )
+    for name in chosen:
+        st.caption(f"{corpora[name].title}: {corpora[name].licence}")
+    if st.button("Fetch", key="fetch", icon=":material/download:", disabled=not chosen):
+        _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", *chosen])
+
+
+def watch_reading() -> None:
+    """Shows how the folder of music is being read, if it is."""
+    _task(READ, "Reading")
+
+
+def _read_music() -> None:
+    _start(READ, ["preprocess.py", "--midi-dir", str(MIDI_DIR)])
+
+
+def _start(name: str, command: list[str]) -> None:
+    try:
+        start_task(name, command)
+    except MelodyForgeError as error:
+        st.error(str(error))
+
+
+def _task(name: str, title: str) -> None:
+    task = find_task(name)
+    if task is None:
+        return
+    if task.is_running:
+        _watch_task(name, title)
+    elif task.error:
+        st.error(f"{title}: {plain(task.error)}")
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _watch_task(name: str, title: str) -> None:
+    task = find_task(name)
+    if task is None or not task.is_running:
+        st.rerun()
+    with st.status(f"{title} ...", expanded=True):
+        st.code(_last_line(task), language=None)
+        if st.button("Stop", key=f"stop_{name}"):
+            task.stop()
+
+
+def _last_line(task: Task) -> str:
+    lines = [line for line in task.log.replace("\r", "\n").splitlines() if line.strip()]
+    return lines[-1] if lines else "starting"
+
+
+# ---- training -------------------------------------------------------------------------------------------------------
+
+
+def _new_training() -> None:
+    with st.container(border=True):
+        first, second, third = st.columns([2, 2, 1])
+        name = first.text_input("Name of the new model", "my-music", key="new_name")
+        starts = [name for name in shared.model_names() if name == STARTER_NAME] + [
+            name for name in shared.model_names() if name != STARTER_NAME
+        ]
+        start = second.selectbox("Start from", [*starts, SCRATCH], key="start_from", help=ABOUT_START)
+        minutes = third.number_input(
+            "Minutes",
+            0.1,
+            10_000.0,
+            float(USUAL_MINUTES),
+            1.0,
+            "%g",
+            key="minutes",
+            help="At most; it ends sooner when done.",
+        )
+        recipe, flags = "forge", {"minutes": minutes}
+        with st.expander("Recipe and settings", icon=":material/tune:"):
+            if start == SCRATCH:
+                recipe = st.selectbox(
+                    "Recipe",
+                    list_recipes(),
+                    list_recipes().index("forge"),
+                    key="recipe",
+                    help=ABOUT_RECIPE,
+                    format_func=lambda one: f"{one}: {load_recipe(one).title}",
+                )
+            flags |= _settings()
+        if st.button("Start training", key="start_training", type="primary", icon=":material/play_arrow:"):
+            try:
+                start_training(name, recipe, None if start == SCRATCH else start, flags)
+                st.rerun()
+            except MelodyForgeError as error:
+                st.error(str(error))
+
+
+def _settings() -> dict[str, float | None]:
+    """The settings that are worth changing; None where the recipe decides."""
+    chosen: dict[str, float | None] = {}
+    columns = st.columns(3)
+    for number, name in enumerate(("epochs", "batch_size", "window", "learning_rate", "transpose", "seed")):
+        setting = TrainingSettings.model_fields[name]
+        label, about = name.replace("_", " ").capitalize(), setting.description
+        is_whole = name != "learning_rate"
+        chosen[name] = columns[number % 3].number_input(
+            label,
+            value=None,
+            placeholder="chosen for you",
+            key=f"flag_{name}",
+            help=about,
+            step=1 if is_whole else 0.0005,
+            format=None if is_whole else "%g",
+        )
+    return chosen
+
+
+def _trainings() -> None:
+    trainings = list_trainings()
+    if any(training.task.is_running for training in trainings):
+        _watch_trainings()
+    else:
+        for training in trainings:
+            _training(training)
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _watch_trainings() -> None:
+    trainings = list_trainings()
+    if not any(training.task.is_running for training in trainings):
+        st.rerun()
+    for training in trainings:
+        _training(training)
+
+
+def _training(training: Training) -> None:
+    name, task, facts = training.name, training.task, training.facts
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"##### {plain(name)} · {_state(training)}", width="content")
+            _buttons(training)
+        if task.is_running:
+            words = _last_line(task)
+            if "minutes_left" in facts:
+                words = f"Epoch {facts['epoch']} · about {facts['minutes_left']:.0f} minutes left"
+            st.progress(min(1.0, facts.get("share", 0.0)), words)
+        if task.error:
+            st.error(plain(task.error))
+        if training.verdict:
+            st.info(training.verdict, icon=":material/hearing:")
+        if training.history:
+            curve, sample = st.columns(2)
+            with curve:
+                _curve(training)
+            with sample:
+                _sample(training)
+
+
+def _state(training: Training) -> str:
+    if training.task.is_running:
+        return "training"
+    if training.task.is_interrupted:
+        return "stopped"
+    return "failed" if training.task.error else "done"
+
+
+def _buttons(training: Training) -> None:
+    name, task = training.name, training.task
+    with st.container(horizontal=True, width="content"):
+        if task.is_running:
+            if st.button("Stop", key=f"stop_{name}", icon=":material/stop:", help="Saves; it can go on later"):
+                task.stop()
+            return
+        if task.is_interrupted and st.button("Go on", key=f"resume_{name}", icon=":material/play_arrow:"):
+            _resume(name)
+        if st.button("Remove from list", key=f"forget_{name}", icon=":material/close:", help="Keeps the model"):
+            forget_task(task)
+            st.rerun()
+
+
+def _resume(name: str) -> None:
+    try:
+        start_training(name, resume=True)
+        st.rerun()
+    except MelodyForgeError as error:
+        st.error(str(error))
+
+
+def _curve(training: Training) -> None:
+    rows = pd.DataFrame(training.history)
+    curves = rows.set_index("epoch")[["train_nats", "held_out_nats"]]
+    curves.columns = ["music it learns from", "music it has not heard"]
+    st.caption(
+        "Surprise a note, in nats: lower is better.", help="How unexpected the true next note is to the network."
+    )
+    st.line_chart(curves, height=220, x_label="epoch", y_label="nats a note")
+
+
+def _sample(training: Training) -> None:
+    if training.sample is None:
+        return
+    piece = load_piece(training.sample)
+    st.caption(f"What it composed after epoch {int(training.history[-1]['epoch'])}")
+    wav = shared.sounds().of(piece).wav
+    player([piece], [wav], identity=training.sample.name, key=f"sample_{training.name}")
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+
+def _models() -> None:
+    busy = {training.name for training in list_trainings() if training.task.is_running}
+    for name in shared.model_names():
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(name)}**  \n:small[{plain(_facts(name))}]")
+            st.download_button(
+                "Export",
+                lambda name=name: export_model(name, shared.models_dir()),
+                f"{name}.zip",
+                "application/zip",
+                key=f"export_{name}",
+                on_click="ignore",
+                icon=":material/folder_zip:",
+            )
+            if name == STARTER_NAME or name in busy:
+                continue
+            with st.popover("Rename", icon=":material/edit:"):
+                new = st.text_input("New name", name, key=f"rename_to_{name}")
+                if st.button("Rename", key=f"rename_model_{name}", type="primary"):
+                    _change(rename_model, name, new)
+            with st.popover("Delete", icon=":material/delete:"):
+                st.write("The model will be gone for good.")
+                if st.button("Delete for good", key=f"delete_model_{name}", type="primary"):
+                    _change(delete_model, name)
+    _import()
+
+
+def _facts(name: str) -> str:
+    try:
+        model = shared.model(name)
+    except MelodyForgeError as error:
+        return str(error)
+    nats = model.metrics.get("held_out_nats")
+    notes = model.metrics.get("num_train_rows")
+    facts = [f"recipe {model.recipe.name}", f"learnt from {notes:,} notes" if notes else ""]
+    return " · ".join(filter(None, [*facts, f"{nats:.2f} nats a note it had not heard" if nats else ""]))
+
+
+def _change(act, *names: str) -> None:
+    try:
+        act(*names, models_dir=shared.models_dir())
+        st.rerun()
+    except MelodyForgeError as error:
+        st.error(str(error))
+
+
+def _import() -> None:
+    with st.form("import", border=True, clear_on_submit=True):
+        upload = st.file_uploader(
+            "Import a model", ["zip"], key="model_zip", help="A zip made by Export, here or elsewhere"
+        )
+        if st.form_submit_button("Import", key="import_model", icon=":material/upload:") and upload:
+            try:
+                import_model(upload.getvalue(), Path(upload.name).stem, shared.models_dir())
+                st.rerun()
+            except MelodyForgeError as error:
+                st.error(str(error))

@@ -1,0 +1,15 @@
+"""Words and numbers as pages show them."""
+
+from __future__ import annotations
+
+import time
+
+
+def plain(text: str) -> str:
+    """Text in which Markdown means nothing."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>$:~" else letter for letter in text)
+
+
+def day(seconds: float) -> str:
+    """A day of the calendar, of seconds since 1970."""
+    return time.strftime("%d %B %Y", time.localtime(seconds)).lstrip("0")

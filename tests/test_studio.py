@@ -1,0 +1,192 @@
+"""The pages of the studio, without a browser: what they offer, say and keep."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("streamlit")
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from melodyforge.bundle import CONFIG_FILE, load_model
+from melodyforge.compose import compose, default_settings
+from melodyforge.decoding.generate import ENDING_SHARE
+from melodyforge.workshop.takes import Takes
+
+PROJECT_DIR = Path(__file__).parents[1]
+APP = str(PROJECT_DIR / "app.py")
+TIMEOUT_S = 60
+OWNER = "0" * 32
+
+
+@pytest.fixture
+def models_dir(tiny_model_dir, tmp_path, monkeypatch):
+    """A copy of the models, which a test may spoil."""
+    folder = tmp_path / "models"
+    shutil.copytree(tiny_model_dir, folder)
+    monkeypatch.setenv("MELODY_FORGE_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def takes(tmp_path, monkeypatch):
+    path = tmp_path / "takes.sqlite"
+    monkeypatch.setenv("MELODY_FORGE_TAKES", str(path))
+    return Takes(path)
+
+
+@pytest.fixture(autouse=True)
+def own_main_module(monkeypatch):
+    """AppTest leaves the app behind as `__main__`, which worker processes of later tests would run anew."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache(takes):
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def open_app() -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=TIMEOUT_S)
+    app.session_state.visitor = OWNER
+    return checked(app.run())
+
+
+def open_page(name: str) -> AppTest:
+    app = AppTest.from_string(f"from studio import {name}\n{name}.show()", default_timeout=TIMEOUT_S)
+    app.session_state.visitor = OWNER
+    return checked(app.run())
+
+
+def press_compose(app: AppTest) -> AppTest:
+    """Presses the button and waits for the end, as the page does by looking again and again."""
+    checked(app.button(key="compose").click().run())
+    deadline = time.monotonic() + TIMEOUT_S
+    while any(button.key == "stop" for button in app.button):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        checked(app.run())
+    return app
+
+
+def add_take(takes: Takes, models_dir: Path, seed: int = 0) -> int:
+    model = load_model(models_dir / "tiny")
+    return takes.add(OWNER, compose(model, default_settings(model, num_notes=30, seed=seed))[0])
+
+
+def test_without_a_model_the_page_says_where_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("MELODY_FORGE_MODELS", str(tmp_path / "none"))
+    app = open_app()
+    assert "Train" in app.info[0].value
+    assert not app.button
+
+
+def test_composing_keeps_a_take_and_shows_it(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(40)
+    press_compose(app)
+    (take,) = takes.of(OWNER)
+    num_notes = len(take.piece)
+    assert 40 * (1 - ENDING_SHARE) <= num_notes <= 40  # it may close a little sooner
+    assert f"{num_notes} notes" in app.caption[0].value
+    assert {button.label for button in app.get("download_button")} >= {"MIDI", "WAV", "OGG", "MusicXML", "Picture"}
+    assert not app.error
+
+
+def test_what_was_composed_is_there_after_a_reload(models_dir):
+    press_compose(open_app())
+    assert "notes" in open_app().caption[0].value
+
+
+def test_the_same_seed_gives_the_same_music_and_no_seed_new_music(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(30)
+    for seed in (7, 7, 8, None, None):
+        app.number_input(key="seed").set_value(seed)
+        press_compose(app)
+    *_, third, second, first = (take.midi for take in takes.of(OWNER))
+    assert first == second != third
+    newest, other, *_ = (take.midi for take in takes.of(OWNER))
+    assert newest != other
+
+
+def test_wishes_reach_the_music(models_dir, takes):
+    app = open_app()
+    app.segmented_control(key="unit").set_value("bars").run()
+    app.slider(key="bars").set_value(4)
+    app.number_input(key="tempo").set_value(90.0)
+    app.selectbox(key="tonic").set_value("D")
+    app.selectbox(key="mode").set_value("minor")
+    app.slider(key="temperature").set_value(0.5)
+    app.number_input(key="takes").set_value(2)
+    press_compose(app)
+    assert len(takes.of(OWNER)) == 2
+    take = takes.of(OWNER)[0]
+    settings = take.origin["settings"]
+    assert (settings["num_bars"], settings["key"], settings["temperature"]) == (4, "D minor", 0.5)
+    assert take.piece.tempo_qpm == pytest.approx(90.0, abs=0.01)
+    assert take.piece.notes["onset"].max() < 4 * 96
+
+
+def test_what_a_model_has_not_learnt_is_not_offered(models_dir):
+    app = open_app()
+    assert {box.key for box in app.selectbox} >= {"model", "tonic", "mode"}
+    assert "style" not in {box.key for box in app.selectbox}  # its music has none
+
+
+def test_a_damaged_model_is_explained(models_dir):
+    (models_dir / "tiny" / CONFIG_FILE).write_text("{")
+    app = open_app()
+    assert "must be a JSON file" in app.error[0].value
+    assert not [button for button in app.button if button.key == "compose"]
+
+
+def test_takes_are_listed_rated_and_deleted(models_dir, takes):
+    numbers = [add_take(takes, models_dir, seed) for seed in range(3)]
+    app = open_page("takes_page")
+    assert len(app.checkbox) == 3
+    app.checkbox(key=f"chosen_{numbers[0]}").check().run()
+    app.checkbox(key=f"chosen_{numbers[1]}").check().run()
+    assert "2 chosen" in app.markdown[0].value
+    checked(app.button(key="compare_chosen").click().run())
+    checked(app.button(key="delete_chosen").click().run())
+    assert [take.id for take in takes.of(OWNER)] == [numbers[2]]
+    checked(app.button(key=f"open_{numbers[2]}").click().run())
+    assert "notes" in app.caption[0].value
+
+
+def test_a_take_is_renamed(models_dir, takes):
+    number = add_take(takes, models_dir)
+    app = open_page("takes_page")
+    app.text_input(key=f"name_{number}").set_value("Evening *song*")
+    checked(app.button(key=f"rename_{number}").click().run())
+    assert takes.get(OWNER, number).name == "Evening *song*"
+    assert any(r"Evening \*song\*" in text.value for text in app.markdown)
+
+
+def test_without_takes_the_page_says_what_will_be_there():
+    assert "kept on this page" in open_page("takes_page").info[0].value
+
+
+def test_a_model_cannot_take_the_starters_name(models_dir):
+    app = open_page("train_page")
+    app.session_state.train_tab = "2 · Training"
+    checked(app.run())
+    app.text_input(key="new_name").set_value("starter")
+    checked(app.button(key="start_training").click().run())
+    assert "starter" in app.error[0].value

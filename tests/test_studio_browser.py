@@ -1,0 +1,387 @@
+"""The studio as musicians use it: a real server, a real browser, real sound. Takes the pictures for the README, too."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import wave
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from melodyforge.music.midi import read_midi, write_midi
+from tests.music_samples import tune
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+PROJECT_DIR = Path(__file__).parents[1]
+IMAGES_DIR = PROJECT_DIR / "docs" / "images"
+PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # set to take new pictures, with the starter
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
+TIMEOUT_MS = 60_000
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium"),
+]
+needs_pictures = pytest.mark.skipif(PICTURES_VARIABLE not in os.environ, reason=f"set {PICTURES_VARIABLE} for new ones")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_up(url: str, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail("the server did not come up")
+
+
+@pytest.fixture(scope="module")
+def home(tiny_model_dir, tmp_path_factory) -> Path:
+    """A user's home: a model, some tunes to train on."""
+    folder = tmp_path_factory.mktemp("home")
+    if PICTURES_VARIABLE not in os.environ:
+        shutil.copytree(tiny_model_dir, folder / "models")
+    music = folder / "data" / "midi_files" / "tunes"
+    music.mkdir(parents=True)
+    for index in range(6):
+        (music / f"tune {index}.mid").write_bytes(write_midi(tune(index, 8 + index)))
+    (music / "broken.mid").write_bytes(b"MThd and nothing more")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app_url(home) -> Iterator[str]:
+    """A running server of the studio."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    quiet = subprocess.DEVNULL
+    environment = os.environ | {"MELODY_FORGE_HOME": str(home)}
+    server = subprocess.Popen(command, cwd=PROJECT_DIR, env=environment, stdout=quiet, stderr=quiet)
+    try:
+        wait_until_up(f"http://localhost:{port}", server)
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser, app_url):
+    """Opens the studio as somebody new; afterwards no page may have asked for anything from elsewhere."""
+    contexts, foreign = [], []
+
+    def open_studio(path: str = "", **options: object):
+        context = browser.new_context(**({"viewport": DESK} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, app_url) else None)
+        page.route(lambda url: is_foreign(url, app_url), lambda route: route.abort())
+        page.goto(f"{app_url}/{path}")
+        return page
+
+    yield open_studio
+    for context in contexts:
+        context.close()
+    assert foreign == []
+
+
+def is_foreign(url: str, app_url: str) -> bool:
+    return not url.startswith((app_url, app_url.replace("http", "ws", 1), "data:", "blob:"))
+
+
+def set_slider(page, name: str, presses: int) -> None:
+    """Moves a slider to so many presses above its lowest value, by the keyboard."""
+    thumb = page.get_by_role("slider", name=name)
+    thumb.focus()
+    thumb.press("Home")
+    for _ in range(presses):
+        thumb.press("ArrowRight")
+
+
+def compose(page) -> None:
+    page.get_by_role("button", name="Compose", exact=True).click()
+
+
+def composed(page):
+    """The player, when there is something to hear."""
+    player = page.locator(".player[data-state=ready]")
+    player.wait_for()
+    page.get_by_text("random seed").first.wait_for()
+    return player
+
+
+def audio_seconds(page) -> float:
+    return page.locator(".player audio").evaluate("audio => audio.currentTime")
+
+
+def position(player) -> float:
+    return float(player.get_attribute("data-position"))
+
+
+def num_notes(page) -> int:
+    return int(page.locator(".player .roll").get_attribute("aria-label").rsplit(" ", 2)[1])
+
+
+def download(page, button: str) -> bytes:
+    with page.expect_download() as started:
+        page.get_by_role("button", name=button, exact=True).click()
+    return Path(started.value.path()).read_bytes()
+
+
+def open_tab(page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def test_compose_listen_and_take_along(visit):
+    page = visit()
+    set_slider(page, "Notes", 60)
+    compose(page)
+    player = composed(page)
+
+    player.get_by_role("button", name="Play").click()
+    page.locator(".player[data-state=playing]").wait_for()
+    first = wait_for_more(lambda: audio_seconds(page), 0.3)
+    assert wait_for_more(lambda: audio_seconds(page), first + 0.2) > first
+    assert position(page.locator(".player")) == pytest.approx(audio_seconds(page), abs=0.3)
+    page.locator(".player").get_by_role("button", name="Pause").click()
+
+    canvas = page.locator(".player .roll")
+    box = canvas.bounding_box()
+    canvas.click(position={"x": box["width"] * 0.6, "y": 100})
+    sought = position(page.locator(".player"))
+    assert sought > 1
+    assert audio_seconds(page) == pytest.approx(sought, abs=0.1)
+
+    midi = download(page, "MIDI")
+    assert len(read_midi(midi)[0]) == num_notes(page)
+    with wave.open(io.BytesIO(download(page, "WAV"))) as sound:
+        assert sound.getnframes() > sound.getframerate()
+    assert download(page, "OGG")[:4] == b"OggS"
+    assert download(page, "MusicXML")[:5] == b"<?xml"
+    assert download(page, "Picture")[:4] == b"\x89PNG"
+
+
+def wait_for_more(figure, least: float) -> float:
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while (value := figure()) < least:
+        assert time.monotonic() < deadline, f"{value} did not reach {least}"
+        time.sleep(0.05)
+    return value
+
+
+def test_the_player_obeys_the_keyboard(visit):
+    page = visit()
+    compose(page)
+    player = composed(page)
+    player.focus()
+    for _ in range(3):
+        player.press("ArrowRight")
+    third_bar = position(page.locator(".player"))
+    assert third_bar > 0
+    player.press("ArrowLeft")
+    assert 0 < position(page.locator(".player")) < third_bar
+    player.press("l")
+    assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "true"
+    player.press("Escape")
+    assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "false"
+    player.press(" ")
+    page.locator(".player[data-state=playing]").wait_for()
+    page.locator(".player").press(" ")
+    page.locator(".player[data-state=ready]").wait_for()
+
+
+def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
+    page = visit()
+    page.get_by_role("slider", name="Notes").press("End")
+    page.get_by_text("More", exact=True).click()
+    takes = page.get_by_label("Takes", exact=True)
+    takes.fill("8")  # more work, so that there is time to watch
+    takes.press("Enter")
+    page.wait_for_timeout(500)
+    compose(page)
+    page.locator(".player[data-state=growing]").wait_for()
+    early = wait_for_more(lambda: num_notes(page), 1)
+    later = wait_for_more(lambda: num_notes(page), early + 1)
+    page.get_by_role("button", name="Stop").click()
+    composed(page)
+    assert later <= num_notes(page) < 2000
+    assert page.get_by_text("Take 8").is_visible()
+
+
+def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
+    page = visit()
+    page.get_by_text("Start from", exact=True).click()
+    page.get_by_text("a file", exact=True).click()
+    chooser = page.locator("input[type=file]").first
+    chooser.set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"MThd"})
+    page.get_by_text("Expected").first.wait_for()
+    chooser.set_input_files({"name": "tune.mid", "mimeType": "audio/midi", "buffer": write_midi(tune(0, 4))})
+    page.get_by_text("The music goes on from these").wait_for()
+    set_slider(page, "Notes", 20)
+    compose(page)
+    composed(page)
+    expected = {(int(note["onset"]), int(note["pitch"])) for note in tune(0, 4).notes}
+    notes = read_midi(download(page, "MIDI"))[0].notes
+    assert expected <= {(int(note["onset"]), int(note["pitch"])) for note in notes}
+
+
+def test_a_primer_is_played_on_the_keyboard(visit):
+    page = visit()
+    page.get_by_text("Start from", exact=True).click()
+    page.get_by_text("play it here", exact=True).click()
+    keyboard = page.locator(".keyboard")
+    keyboard.get_by_role("button", name="Record").click()
+    for key in "adg":  # C, E, G
+        keyboard.press(key, delay=120)
+    box = keyboard.locator("[data-pitch='72']").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 10)
+    page.mouse.down()
+    page.wait_for_timeout(120)
+    page.mouse.up()
+    keyboard.get_by_role("button", name="Done").click()
+    page.get_by_text("The music goes on from these 4 notes").wait_for()
+    set_slider(page, "Notes", 20)
+    compose(page)
+    composed(page)
+    piece = read_midi(download(page, "MIDI"))[0]
+    assert piece.notes["pitch"][:4].tolist() == [60, 64, 67, 72]
+
+
+def test_takes_survive_a_reload_and_nobody_sees_anothers(visit):
+    mine, other = visit(), visit()
+    for page in (mine, other):
+        set_slider(page, "Notes", 30)
+        compose(page)
+    for page in (mine, other):
+        composed(page)
+    mine.goto(mine.url.split("?")[0] + "takes" if mine.url.endswith("/") else mine.url.rsplit("/", 1)[0] + "/takes")
+    mine.get_by_role("button", name="Open").first.wait_for()
+    assert mine.get_by_role("button", name="Open").count() == 1
+    mine.reload()
+    mine.get_by_role("button", name="Open").first.click()
+    composed(mine)
+
+
+def test_takes_are_compared_exported_and_branched(visit):
+    page = visit()
+    for _ in range(2):
+        compose(page)
+        page.locator(".player[data-state=growing]").wait_for()
+        composed(page)
+    page.get_by_role("link", name="Takes").click()
+    page.get_by_role("button", name="Open").nth(1).wait_for()
+    for number in range(2):
+        page.locator("[data-testid=stCheckbox]").nth(number).click()
+        page.get_by_text(f"{number + 1} chosen").wait_for()
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".player .roll").nth(1).wait_for()
+    player = page.locator(".player[data-state=ready]")
+    player.get_by_role("button", name="Play").click()
+    wait_for_more(lambda: position(page.locator(".player")), 0.3)
+    player = page.locator(".player")
+    player.get_by_role("button", name="B:").click()
+    page.locator(".player[data-state=playing]").wait_for()
+    assert player.get_by_role("button", name="B:").get_attribute("aria-pressed") == "true"
+    before = position(player)
+    wait_for_more(lambda: position(player), before + 0.2)
+    player.get_by_role("button", name="Pause").click()
+    with zipfile.ZipFile(io.BytesIO(download(page, "Export as zip"))) as archive:
+        assert len(archive.namelist()) == 2
+    page.get_by_role("button", name="Open").first.click()
+    composed(page)
+    open_tab(page, "Go on")
+    page.get_by_label("from bar").fill("3")
+    page.get_by_label("from bar").press("Enter")
+    page.get_by_role("button", name="Go on from this bar").click()
+    composed(page)
+    page.get_by_role("link", name="Takes").click()
+    page.get_by_role("button", name="Open").nth(2).wait_for()
+
+
+def test_sheet_music_is_shown(visit):
+    page = visit()
+    compose(page)
+    composed(page)
+    open_tab(page, "Sheet music")
+    page.locator("[data-testid=stImage] svg, [data-testid=stImage] img").first.wait_for()
+
+
+def test_a_model_is_trained_to_the_end_heard_and_composes(visit):
+    page = visit("train")
+    open_tab(page, "2 · Training")
+    page.get_by_label("Name of the new model").fill("from-the-web")
+    page.get_by_text("Recipe and settings", exact=True).click()
+    page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Epochs").press("Enter")
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("from-the-web · training").wait_for()
+    page.reload()  # it goes on without the page
+    open_tab(page, "2 · Training")
+    page.get_by_text("from-the-web · done").wait_for(timeout=240_000)
+    page.get_by_text("What it composed after epoch 2").wait_for()
+    page.locator(".player[data-state=ready]").wait_for()
+    open_tab(page, "Models")
+    page.get_by_text("from-the-web", exact=True).first.wait_for()
+    page.get_by_role("link", name="Compose").click()
+    page.get_by_role("combobox", name="Model").or_(page.get_by_label("Model")).first.wait_for()
+    page.get_by_text("from-the-web").first.wait_for()
+    compose(page)
+    composed(page)
+
+
+def test_the_data_page_says_what_became_of_every_file(visit):
+    page = visit("train")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "waltz.mid", "mimeType": "audio/midi", "buffer": write_midi(tune(2, 12))}
+    )
+    page.get_by_label("Style").fill("waltz")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("1 files added").wait_for()
+    page.wait_for_timeout(1000)
+    page.get_by_role("link", name="Data").click()
+    page.get_by_text("Skipped").first.wait_for()
+    open_tab(page, "Listen")
+    page.locator(".player[data-state=ready]").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(visit, scheme):
+    page = visit(viewport=PHONE, color_scheme=scheme, is_mobile=True)
+    compose(page)
+    composed(page)
+    for path in ("takes", "train", "data"):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], f"{page.url} is {width} wide"
+        page.goto(page.url.split("?")[0].rsplit("/", 1)[0] + f"/{path}")
+        page.get_by_role("link", name="Compose").or_(page.get_by_test_id("stMainBlockContainer")).first.wait_for()
+        page.wait_for_timeout(500)

@@ -1,0 +1,82 @@
+"""Music as players, keyboards and engravers see it."""
+
+import pytest
+
+from melodyforge.errors import MusicReadError, OutputError
+from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
+from melodyforge.music.recording import piece_of_recording
+from melodyforge.music.sheet import engrave
+from melodyforge.music.timeline import timeline, track_names
+from tests.music_samples import gridded_piece, performed_piece, tune
+
+
+def test_times_are_seconds_under_the_tempo_map():
+    notes = make_notes([(0, 24, 0, 60, 80), (24, 48, 1, 36, 100)])
+    piece = Piece(notes, (Track(40), Track(0, True)), (Tempo(0, 60.0), Tempo(24, 120.0)), (Meter(0, 1, 4),), name="two")
+    told = timeline(piece)
+    assert told["notes"] == [[0.0, 1.0, 60, 80, 0], [1.0, 1.0, 36, 100, 1]]
+    assert told["tracks"] == [{"name": "violin", "is_drum": False}, {"name": "drums", "is_drum": True}]
+    assert told["bars"] == [0.0, 1.0, 1.5, 2.0]
+    assert (told["name"], told["seconds"], told["is_free"]) == ("two", 2.0, False)
+
+
+def test_music_that_was_played_freely_is_measured_in_seconds():
+    told = timeline(performed_piece(num_notes=20))
+    assert told["is_free"]
+    assert told["bars"] == list(map(float, range(len(told["bars"]))))
+    assert told["bars"][-1] >= told["seconds"]
+
+
+def test_an_empty_piece_has_a_timeline():
+    assert timeline(Piece(make_notes([])))["notes"] == []
+
+
+def test_tracks_of_one_instrument_are_numbered():
+    piece = Piece(make_notes([]), (Track(0), Track(40), Track(0)))
+    assert track_names(piece) == ["acoustic grand piano 1", "violin", "acoustic grand piano 2"]
+
+
+def test_a_recording_becomes_a_piece_on_a_grid():
+    piece = piece_of_recording([[60, 10.02, 0.49], [64, 10.51, 0.02], [67, 11.0, 1.01]])
+    assert piece.notes[["onset", "duration", "pitch"]].tolist() == [(0, 24, 60), (24, 6, 64), (48, 48, 67)]
+    assert piece_of_recording([]) is None
+    assert piece_of_recording(None) is None
+
+
+@pytest.mark.parametrize("recorded", [[[60, 0]], [["x", 0, 1]], [[200, 0, 1]], [[60, -1, 1]], [None]])
+def test_what_is_no_recording_is_refused(recorded):
+    with pytest.raises(MusicReadError, match="Record again"):
+        piece_of_recording(recorded)
+
+
+def test_an_excerpt_begins_at_its_bar():
+    piece = tune(num_bars=8)
+    part = piece.excerpt(2, 4)
+    assert part.notes["onset"].min() == 0
+    assert len(part) == len(piece) // 4
+    expected = piece.notes[(piece.notes["onset"] >= 192) & (piece.notes["onset"] < 384)]
+    assert part.notes["pitch"].tolist() == expected["pitch"].tolist()
+
+
+def test_an_excerpt_keeps_tempo_and_meter_of_its_place():
+    notes = make_notes([(0, 24, 0, 60, 80), (96, 24, 0, 62, 80), (168, 24, 0, 64, 80)])
+    tempos, meters = (Tempo(0, 60.0), Tempo(96, 90.0)), (Meter(0, 4, 4), Meter(96, 3, 4))
+    part = Piece(notes, (Track(),), tempos, meters).excerpt(1, 3)
+    assert part.tempos == (Tempo(0, 90.0),)
+    assert part.meters == (Meter(0, 3, 4),)
+    assert part.notes["onset"].tolist() == [0, 72]
+
+
+@pytest.mark.parametrize("piece", [tune(), gridded_piece(), performed_piece(num_notes=60)], ids=lambda one: one.name)
+def test_sheet_music_is_engraved(piece):
+    pytest.importorskip("verovio")
+    sheet = engrave(piece)
+    assert sheet.num_pages >= 1
+    page = sheet.page(1)
+    assert page.startswith("<svg")
+    assert page.count('class="note"') > 10
+
+
+def test_music_that_fills_no_page_is_refused():
+    with pytest.raises(OutputError, match="Received 0"):
+        engrave(Piece(make_notes([])))

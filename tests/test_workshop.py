@@ -1,0 +1,394 @@
+"""What the studio does behind its pages: jobs, the history, tasks, models and the folder of music."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sqlite3
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model
+from melodyforge.compose import compose, default_settings
+from melodyforge.composition import Composition
+from melodyforge.corpus.prepare import prepare_corpus
+from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
+from melodyforge.music.midi import write_midi
+from melodyforge.workshop.jobs import Job, JobQueue, State
+from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
+from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
+from melodyforge.workshop.sounds import Sounds
+from melodyforge.workshop.takes import Takes
+from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
+from melodyforge.workshop.trainings import Training
+from tests.music_samples import gridded_piece, tune
+
+PATIENCE_S = 30
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_dir):
+    return load_model(tiny_model_dir / "tiny")
+
+
+@pytest.fixture
+def takes(tmp_path):
+    return Takes(tmp_path / "takes.sqlite")
+
+
+@pytest.fixture
+def models_dir(tiny_model_dir, tmp_path):
+    shutil.copytree(tiny_model_dir / "tiny", tmp_path / "models" / "tiny")
+    return tmp_path / "models"
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+def job_for(model, keep=lambda composition: 1, primer=None, **wishes):
+    return Job(model, default_settings(model, **wishes), primer, keep)
+
+
+def composition(index: int = 0) -> Composition:
+    return Composition(gridded_piece(index))
+
+
+# ---- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_composes_and_keeps_every_take(model):
+    kept = []
+    job = job_for(model, lambda one: kept.append(one) or len(kept), num_notes=20, num_pieces=3)
+    queue = JobQueue()
+    queue.submit(job)
+    wait_until(lambda: job.is_over)
+    assert (job.state, job.take_ids, job.error) == (State.DONE, [1, 2, 3], "")
+    assert kept == job.compositions
+    assert len(job.piece()) == len(kept[0].piece)
+
+
+def test_a_job_can_be_watched_and_stopped(model):
+    job = job_for(model, num_notes=50_000)
+    JobQueue().submit(job)
+    wait_until(lambda: job.num_rows > 20)
+    assert 0 < len(job.piece()) < 50_000
+    job.stop()
+    wait_until(lambda: job.is_over)
+    assert job.state == State.DONE
+    assert 20 < len(job.compositions[0].piece) < 50_000
+
+
+def test_what_cannot_be_composed_is_said(model):
+    job = job_for(model, num_notes=10, style="jazz")
+    job.run()
+    assert job.state == State.FAILED
+    assert "jazz" in job.error
+
+
+def test_a_bug_does_not_leave_the_user_waiting(model, capsys):
+    def keep(_):
+        raise ZeroDivisionError
+
+    job = job_for(model, keep, num_notes=10)
+    job.run()
+    assert job.state == State.FAILED
+    assert "ZeroDivisionError" in job.error
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_queue_is_bounded_and_tells_the_place(model):
+    go_on = threading.Event()
+
+    def keep(_):
+        go_on.wait(PATIENCE_S)
+        return 1
+
+    queue = JobQueue(max_running=1, max_waiting=2)
+    first, second, third, fourth = (job_for(model, keep, num_notes=4) for _ in range(4))
+    queue.submit(first)
+    wait_until(lambda: first.state == State.COMPOSING)
+    queue.submit(second)
+    queue.submit(third)
+    assert (queue.num_before(first), queue.num_before(second), queue.num_before(third)) == (0, 0, 1)
+    with pytest.raises(BusyError, match="At most 2"):
+        queue.submit(fourth)
+    third.stop()
+    go_on.set()
+    wait_until(lambda: third.is_over)
+    assert second.take_ids == [1]
+    assert third.take_ids == []
+
+
+def test_two_at_once_get_what_each_gets_alone(model):
+    jobs = [job_for(model, num_notes=60, seed=seed) for seed in range(4)]
+    queue = JobQueue(max_running=4)
+    for job in jobs:
+        queue.submit(job)
+    wait_until(lambda: all(job.is_over for job in jobs))
+    for job in jobs:
+        assert job.compositions[0].to_midi() == compose(model, job.settings)[0].to_midi()
+
+
+# ---- takes ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_take_comes_back_as_it_was(model, takes):
+    (made,) = compose(model, default_settings(model, num_notes=30, seed=5), tune())
+    number = takes.add("me", made, tune())
+    (take,) = Takes(takes._path).of("me")  # as after a restart
+    assert take.id == number
+    assert take.midi == made.to_midi()
+    assert take.origin["settings"]["seed"] == 5
+    assert take.notices == made.notices
+    assert take.primer.notes.tolist() == tune().notes.tolist()
+
+
+def test_nobody_sees_or_changes_the_takes_of_others(takes):
+    number = takes.add("me", composition())
+    takes.rename("you", number, "mine now")
+    takes.rate("you", number, 5)
+    takes.delete("you", number)
+    assert takes.of("you") == []
+    with pytest.raises(TakeError, match="one of yours"):
+        takes.get("you", number)
+    with pytest.raises(TakeError, match="one of yours"):
+        takes.zip("you", [number])
+    take = takes.get("me", number)
+    assert (take.rating, "mine" in take.name) == (0, False)
+
+
+def test_takes_are_named_rated_and_deleted(takes):
+    numbers = [takes.add("me", composition(index)) for index in range(3)]
+    takes.rename("me", numbers[0], "  The \n best " + "x" * 200)
+    takes.rate("me", numbers[0], 5)
+    takes.delete("me", numbers[1])
+    assert [take.id for take in takes.of("me")] == [numbers[2], numbers[0]]
+    take = takes.get("me", numbers[0])
+    assert take.name.startswith("The best xxx")
+    assert (len(take.name), take.rating) == (80, 5)
+    with pytest.raises(TakeError, match="name"):
+        takes.rename("me", numbers[0], " \n ")
+    with pytest.raises(TakeError, match="0 to 5"):
+        takes.rate("me", numbers[0], 6)
+
+
+def test_a_zip_holds_every_take_under_a_name_of_its_own(takes):
+    numbers = [takes.add("me", composition(index)) for index in range(3)]
+    for number in numbers:
+        takes.rename("me", number, "../same: name?")
+    with zipfile.ZipFile(io.BytesIO(takes.zip("me", numbers))) as archive:
+        assert archive.namelist() == ["same_name.mid", f"same_name-{numbers[1]}.mid", f"same_name-{numbers[2]}.mid"]
+        assert archive.read("same_name.mid") == takes.get("me", numbers[0]).midi
+
+
+def test_a_file_that_is_no_history_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "takes.sqlite"
+    path.write_text("my diary, " * 200)
+    with pytest.raises(TakeError, match="history of takes"):
+        Takes(path)
+    assert path.read_text().startswith("my diary")
+
+
+def test_a_history_of_another_version_is_refused(takes):
+    with sqlite3.connect(takes._path) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(TakeError, match="version"):
+        Takes(takes._path)
+
+
+def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
+    rendered = []
+    render = Sounds.of.__globals__["render_wav"]
+    monkeypatch.setitem(Sounds.of.__globals__, "render_wav", lambda piece: rendered.append(piece.name) or render(piece))
+    sounds = Sounds(max_bytes=1)  # keeps the newest only
+    first, second = gridded_piece(1, 10), gridded_piece(2, 10)
+    assert sounds.of(first).wav == sounds.of(first).wav
+    sounds.of(second)
+    sounds.of(first)
+    assert rendered == [first.name, second.name, first.name]
+
+
+# ---- tasks ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_runs_on_its_own_and_tells_how_it_ended(tmp_path):
+    task = start_task("say", ["-c", "print('hello'); raise SystemExit(3)"], tmp_path)
+    wait_until(lambda: find_task("say", tmp_path).exit_status is not None)
+    (task,) = list_tasks(tmp_path)
+    assert (task.exit_status, task.is_running, task.is_interrupted) == (3, False, False)
+    assert task.log == "hello\n"
+    assert task.error == "hello"
+
+
+def test_a_task_that_complains_gives_its_line(tmp_path):
+    start_task("complain", ["preprocess.py", "--midi-dir", str(tmp_path / "nowhere")], tmp_path)
+    wait_until(lambda: find_task("complain", tmp_path).exit_status is not None)
+    assert find_task("complain", tmp_path).error.startswith("No MIDI files found")
+
+
+def test_a_task_is_stopped_politely_and_cannot_run_twice(tmp_path):
+    code = """
+import time
+try:
+    print('at work', flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print('saved')
+    raise
+"""
+    start_task("long", ["-c", code], tmp_path)
+    wait_until(lambda: "at work" in find_task("long", tmp_path).log)
+    with pytest.raises(TaskError, match="at work"):
+        start_task("long", ["-c", ""], tmp_path)
+    find_task("long", tmp_path).stop()
+    wait_until(lambda: not find_task("long", tmp_path).is_running)
+    task = find_task("long", tmp_path)
+    assert task.is_interrupted
+    assert task.error == ""
+    assert "saved" in task.log
+    forget_task(task)
+    assert list_tasks(tmp_path) == []
+
+
+def training(nats, ngram=3.0):
+    rows = [{"epoch": number, "held_out_nats": value} for number, value in enumerate(nats, start=1)]
+    return Training("mine", None, {"history": rows, "baseline": {"best_ngram_nats": ngram}})
+
+
+@pytest.mark.parametrize(
+    ("nats", "words"),
+    [
+        ([], ""),
+        ([3.5], "Still undertrained: counting"),
+        ([2.9, 2.5], "Still undertrained: it is learning fast"),
+        ([2.5, 2.495], "It has learnt more"),
+        ([2.5, 2.6, 2.7, 2.8, 2.9], "It has stopped getting better"),
+    ],
+)
+def test_a_training_is_judged_in_words(nats, words):
+    assert training(nats).verdict.startswith(words)
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_travels_as_a_zip(models_dir):
+    data = export_model("tiny", models_dir)
+    import_model(data, "copy", models_dir)
+    assert load_model(models_dir / "copy").hash == load_model(models_dir / "tiny").hash
+    with pytest.raises(ModelFolderError, match="'copy' already"):
+        import_model(data, "copy", models_dir)
+    rename_model("copy", "other", models_dir)
+    delete_model("tiny", models_dir)
+    assert sorted(path.name for path in models_dir.iterdir()) == ["other"]
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("spoil", ["no zip", "a file missing", "weights of another", "code in the vocabulary"])
+def test_a_bad_zip_is_refused_and_nothing_is_left(models_dir, spoil):
+    files = {f"../../{name}": (models_dir / "tiny" / name).read_bytes() for name in MODEL_FILES}
+    if spoil == "a file missing":
+        files.popitem()
+    elif spoil == "weights of another":
+        files[f"../../{MODEL_FILES[0]}"] = b"something else"
+    elif spoil == "code in the vocabulary":
+        files[f"../../{MODEL_FILES[1]}"] = b"cos\nsystem\n(S'touch owned'\ntR."
+    data = b"PK no zip" if spoil == "no zip" else zip_of(files)
+    with pytest.raises(ModelFolderError):
+        import_model(data, "new", models_dir)
+    assert sorted(path.name for path in models_dir.iterdir()) == ["tiny"]
+    assert not Path("owned").exists()
+
+
+def test_paths_in_a_zip_mean_nothing(models_dir):
+    files = {f"../../{name}": (models_dir / "tiny" / name).read_bytes() for name in MODEL_FILES}
+    folder = import_model(zip_of(files), "new", models_dir)
+    assert folder == models_dir / "new"
+    assert load_model(folder).recipe.name == "forge"
+
+
+@pytest.mark.parametrize(
+    "act", [lambda where: delete_model(STARTER_NAME, where), lambda where: rename_model(STARTER_NAME, "mine", where)]
+)
+def test_the_starter_stays(models_dir, act):
+    with pytest.raises(ModelFolderError, match="one of your own"):
+        act(models_dir)
+
+
+@pytest.mark.parametrize("name", ["", "../up", ".hidden", "a b"])
+def test_a_model_gets_no_name_that_lies_elsewhere(models_dir, name):
+    with pytest.raises(SettingsError):
+        rename_model("tiny", name, models_dir)
+
+
+# ---- the folder of music --------------------------------------------------------------------------------------------
+
+
+def test_uploads_land_in_the_folder_of_their_style(tmp_path):
+    midi = write_midi(tune())
+    packed = zip_of({"album/one.mid": midi, "album/one.txt": b"notes", "../../two.MID": midi})
+    names = add_files([("C:\\music\\song?.mid", midi), ("song_.mid", midi), ("all.zip", packed)], "folk", tmp_path)
+    assert names == ["folk/song_.mid", "folk/song_-2.mid", "folk/one.mid", "folk/two.mid"]
+    assert sorted(path.name for path in (tmp_path / "folk").iterdir()) == [
+        "one.mid",
+        "song_-2.mid",
+        "song_.mid",
+        "two.mid",
+    ]
+    assert not (tmp_path.parent / "two.MID").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "style"),
+    [
+        ([], ""),
+        ([("words.txt", b"la la")], ""),
+        ([("broken.zip", b"PK")], ""),
+        ([("song.mid", b"MThd")], "../up"),
+        ([("song.mid", b"MThd")], ".hidden"),
+    ],
+)
+def test_what_is_no_music_is_refused(tmp_path, files, style):
+    with pytest.raises(CorpusError):
+        add_files(files, style, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_relabelled_and_removed(tmp_path):
+    add_files([("a.mid", b"MThd"), ("b.mid", b"MThd")], "", tmp_path)
+    assert relabel_file("a.mid", "waltz", tmp_path) == "waltz/a.mid"
+    remove_file("b.mid", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.mid")] == ["waltz/a.mid"]
+    for name in ("b.mid", "../outside.mid", "/etc/passwd"):
+        with pytest.raises(CorpusError, match="not there"):
+            remove_file(name, tmp_path)
+
+
+def test_a_dataset_is_summarised(tmp_path):
+    files = [(f"{index}.mid", write_midi(gridded_piece(index))) for index in range(3)]
+    add_files(files, "odd", tmp_path / "music")
+    add_files([("tune.mid", write_midi(tune())), ("broken.mid", b"MThd")], "folk", tmp_path / "music")
+    assert open_dataset(tmp_path / "dataset") is None
+    prepare_corpus(tmp_path / "music", tmp_path / "dataset", num_workers=1)
+    store, report = open_dataset(tmp_path / "dataset")
+    summary = summarise(store)
+    assert (summary.num_pieces, summary.num_read, len(report.files)) == (4, 4, 5)
+    assert summary.styles == {"odd": 3, "folk": 1}
+    assert summary.meters["4/4"] == 1
+    assert summary.instruments["drums"] == 3
+    assert summary.tempos_qpm.count(100.0) == 3
