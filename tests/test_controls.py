@@ -199,4 +199,5 @@ def test_music_comes_in_the_key_that_was_asked_for(tiny_model, key):
 def test_a_primer_is_not_moved_into_the_key(tiny_model):
     primer = tune(0, 4)
     (composition,) = generate_music(tiny_model, primer, num_notes=20, key="F# major")
-    assert composition.piece.notes["pitch"][: len(primer)].tolist() == primer.notes["pitch"].tolist()
+    expected = {(int(note["onset"]), int(note["pitch"])) for note in primer.notes}
+    assert expected <= {(int(note["onset"]), int(note["pitch"])) for note in composition.piece.notes}
