@@ -95,7 +95,7 @@ class _Output:
     """The logits of a head: of classes, distances from a known one, degrees, and what is suggested, in one product."""
 
     def __init__(self, weights: Weights, head: Head) -> None:
-        self._head = head
+        self._head, self._classes = head, np.arange(head.size)
         parts = [_checked(weights, f"output_{head.name}", 1, head.size)]
         if head.relative_to:
             parts.append(_checked(weights, f"relative_{head.name}", 1, 2 * head.size - 1))
@@ -108,27 +108,26 @@ class _Output:
 
     def __call__(self, vector: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
         """Shape (num_pieces, head_units) -> (num_pieces, head.size)."""
-        size, values = self._head.size, _product(vector, self._kernel)
-        first = size  # column of what comes next
+        head, size, values = self._head, self._head.size, _product(vector, self._kernel)
         values += self._bias
+        every, first = np.arange(len(vector)), size  # `first`: the column of what comes next
         logits = np.zeros((len(vector), size + 1), np.float32)  # the last column takes what is suggested to be none
-        logits[:, :size] = values[:, :size]
-        if self._head.relative_to:
-            base = known[self._head.relative_to]
+        whole = logits[:, :size]
+        whole += values[:, :size]
+        if head.relative_to:
+            base = known[head.relative_to]
             is_known = base < size
-            nearest = np.where(is_known, base, 0)[:, None]
-            by_distance = np.take_along_axis(values, 2 * size - 1 + np.arange(size) - nearest, axis=1)
-            logits[:, :size] += by_distance * is_known[:, None]
+            nearest = self._classes + (first + size - 1 - np.where(is_known, base, 0))[:, None]
+            whole += values[every[:, None], nearest] * is_known[:, None]
             first += 2 * size - 1
-        for tonic in self._head.degrees_of:
-            base = known[tonic][:, None]
-            degrees = (np.arange(size) - base + 1) % NUM_PITCH_CLASSES
-            logits[:, :size] += np.take_along_axis(values, first + degrees, axis=1) * (base > 0)
+        for tonic in head.degrees_of:
+            base = known[tonic]
+            degrees = (self._classes + (1 - base)[:, None]) % NUM_PITCH_CLASSES
+            whole += values[every[:, None], first + degrees] * (base > 0)[:, None]
             first += NUM_PITCH_CLASSES
-        every = np.arange(len(vector))
-        for source, name in enumerate(self._head.pointers):
-            logits[every, known[name]] += values[:, first + source]
-        return logits[:, :size]
+        for source, name in enumerate(head.pointers, start=first):
+            logits[every, known[name]] += values[:, source]
+        return whole
 
 
 class _Hearing:

@@ -31,16 +31,13 @@ def sample(logits: np.ndarray, settings: SamplingSettings, uniforms: np.ndarray)
     weights = np.exp(logits, out=logits)
     if settings.min_p > 0:
         weights[weights < settings.min_p] = 0  # the largest weight is 1
-    if settings.top_p < 1:
-        _keep_nucleus(weights, settings.top_p)
+    order, every = None, np.arange(len(weights))
+    if settings.top_p < 1:  # likeliest first: what lies in the nucleus (Holtzman et al., 2020) comes before all else
+        order = np.argsort(-weights, axis=1)
+        weights = weights[every[:, None], order]
     cumulated = weights.cumsum(axis=1)
-    return (cumulated <= (uniforms * cumulated[:, -1])[:, None]).sum(axis=1).clip(max=logits.shape[1] - 1)
-
-
-def _keep_nucleus(weights: np.ndarray, top_p: float) -> None:
-    """Zeroes what lies outside the smallest set that holds `top_p` of the weight (Holtzman et al., 2020)."""
-    falling = -np.sort(-weights, axis=1)
-    before = falling.cumsum(axis=1) - falling
-    in_nucleus = before < top_p * falling.sum(axis=1, keepdims=True)
-    smallest = np.where(in_nucleus, falling, np.inf).min(axis=1, keepdims=True)
-    weights[weights < smallest] = 0
+    kept = cumulated[:, -1]
+    if order is not None:
+        kept = cumulated[every, (cumulated < settings.top_p * kept[:, None]).sum(axis=1)]
+    drawn = (cumulated <= (uniforms * kept)[:, None]).sum(axis=1)
+    return drawn.clip(max=logits.shape[1] - 1) if order is None else order[every, drawn]
