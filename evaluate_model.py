@@ -55,6 +55,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="compositions for each wish; 0: none (default: %(default)s)",
     )
+    parser.add_argument("--style", metavar="STYLE", help="compare pieces and compositions of this style only")
     return parser.parse_args(argv)
 
 
@@ -76,6 +77,7 @@ def evaluate(model: Model, arguments: argparse.Namespace) -> Evaluation:
             arguments.wishes,
             lambda text: print(f"  {text} ...", flush=True),
             is_new,
+            arguments.style,
         )
 
 
@@ -105,6 +107,9 @@ def print_tables(evaluation: Evaluation) -> None:
         print(f"{name:>24} {nats:8.3f} nats a note")
     for name, area in evaluation.overlap["composed"].items():
         print(f"{name:>24} {area:8.3f} overlap, real music {evaluation.overlap['training'][name]:.3f}")
+    if evaluation.style_accuracy:
+        alike = evaluation.style_accuracy[1]
+        print(f"{'styles of real music':>24} {evaluation.style_accuracy[0]:8.1%} recognised; each alike {alike:.1%}")
     for name, one in evaluation.obedience.items():
         print(f"{name:>24} {one.share:8.1%} obeyed, of {one.number}")
 

@@ -21,10 +21,10 @@ from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
-from melodyforge.tokens.controls import FIRST_INSTRUMENT
+from melodyforge.tokens.controls import ANY
 from melodyforge.tokens.representation import Context, Heading, heading_of
 
-MAX_DRAWS = 4  # takes before a degenerate one is kept after all
+MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
 
 
@@ -249,10 +249,8 @@ def _contexts(task: _Task, headings: list[Heading], indices: list[int], draw: in
     num_rows = settings.num_notes if last_steps is None else MAX_NOTES
     length = Length(num_rows, settings.ending == "full", last_steps)
     controls = np.repeat(task.asked[None], len(headings), axis=0)
-    if known and primer_rows is None:  # style and instruments belong together: what is not asked comes from one piece
-        controls[:, 0] = known.style_classes([heading.style for heading in headings])
-        if not settings.instruments:
-            controls[:, FIRST_INSTRUMENT:] = known.instruments_of(headings)
+    if known and primer_rows is None:  # what is not asked for comes from one training piece, so that all fits together
+        controls = np.where(controls == ANY, known.of_headings(headings), controls)
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
     network, representation = task.model.network, task.model.representation
@@ -286,9 +284,11 @@ def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
     if task.primer is not None:
         suitable = [heading_of(task.primer)]
     else:
-        known = task.model.representation.headings
-        fits = [_fit(heading, settings) for heading in known]
-        suitable = [heading for heading, fit in zip(known, fits, strict=True) if fit == max(fits)]
+        suitable, controls = task.model.representation.headings, task.model.representation.controls
+        if controls:
+            fits = [controls.fit_of(heading, settings) for heading in suitable]
+            best = max(fits)
+            suitable = [heading for heading, fit in zip(suitable, fits, strict=True) if fit == best]
     rngs = [np.random.default_rng([settings.seed, index, draw, 0]) for index in indices]
     return [_as_asked(_drawn(suitable, rng), settings) for rng in rngs]
 
@@ -299,15 +299,6 @@ def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
     style = styles[rng.integers(len(styles))]
     of_style = [heading for heading in headings if heading.style == style]
     return of_style[rng.integers(len(of_style))]
-
-
-def _fit(heading: Heading, wishes: Wishes) -> tuple[bool, bool, bool]:
-    """How well a heading suits wishes; the first entries matter most."""
-    return (
-        wishes.style in (None, heading.style),
-        wishes.meter in (None, heading.meter),
-        wishes.mood in (None, heading.mood),
-    )
 
 
 def _as_asked(heading: Heading, wishes: Wishes) -> Heading:

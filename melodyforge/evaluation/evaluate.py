@@ -6,6 +6,7 @@ Knows models, data and compositions; writes nothing.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -49,7 +50,8 @@ class Evaluation:
         statistics: means of real training pieces, real held-out pieces and compositions.
         overlap: overlap areas of real training pieces with held-out ones (the ceiling) and of compositions.
         originality: what of real held-out pieces, and of compositions, stands in training pieces.
-        style_accuracy: share of held-out pieces whose style the n-gram classifier recognises; None with one style.
+        style_accuracy: share of held-out pieces whose style the n-gram classifier recognises, and the mean of the
+            styles' shares; None with one style.
         obedience: by control.
         num_compositions: that statistics were taken of.
         seconds: that it took.
@@ -64,7 +66,7 @@ class Evaluation:
     statistics: dict[str, dict[str, float]]
     overlap: dict[str, dict[str, float]]
     originality: dict[str, Originality]
-    style_accuracy: float | None
+    style_accuracy: tuple[float, float] | None
     obedience: dict[str, Obedience]
     num_compositions: int
     seconds: float
@@ -87,6 +89,7 @@ def evaluate_model(
     num_wishes: int = 200,
     on_progress: OnProgress | None = None,
     is_new: bool = False,
+    style: str | None = None,
 ) -> Evaluation:
     """Evaluates a model on the music that it was trained on, with the split of its training; or on other music.
 
@@ -97,6 +100,7 @@ def evaluate_model(
         num_wishes: compositions for each control; 0 leaves obedience out.
         on_progress: told what is being done.
         is_new: whether the model has not been trained on the music; then the split only parts real from real.
+        style: look at the pieces and compositions of this style only; likelihoods are those of all styles.
 
     Raises:
         CorpusError: the music is not what the model was trained on, or there is too little of it.
@@ -109,7 +113,7 @@ def evaluate_model(
             "Name its folder with --midi-dir, or hold it against other music with --against."
         )
     data = prepare_data(store, model.recipe, model.representation)
-    train, held_out = _references(store, data, model)
+    train, held_out = _references(store, data, model, style)
     tell("held-out music")
     nats = held_out_nats(model, data, MAX_ROWS)
     told = held_out_nats(model, data, MAX_ROWS, is_told=True) if model.representation.controls else {}
@@ -131,7 +135,7 @@ def evaluate_model(
         {name: describe_pieces(pieces) for name, pieces in _named(train, held_out, composed).items()},
         {"training": overlap_areas(reference, train), "composed": overlap_areas(reference, composed)},
         {"held out": measure_originality(held_out, known), "composed": measure_originality(composed, known)},
-        classifier.accuracy(held_out) if len(classifier.styles) > 1 else None,
+        (classifier.accuracy(held_out), classifier.mean_accuracy(held_out)) if len(classifier.styles) > 1 else None,
         measure_obedience(model, num_wishes, SHORTEST_NOTES * 2, classifier, tell) if num_wishes else {},
         len(composed),
         time.perf_counter() - began,
@@ -143,9 +147,16 @@ def _named(train: list[Piece], held_out: list[Piece], composed: list[Piece]) -> 
     return {"training": train, "held out": held_out, "composed": composed}
 
 
-def _references(store: PieceStore, data: TrainingData, model: Model) -> tuple[list[Piece], list[Piece]]:
-    """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles."""
+def _references(
+    store: PieceStore, data: TrainingData, model: Model, style: str | None
+) -> tuple[list[Piece], list[Piece]]:
+    """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles, or from one."""
     train, held_out = split_pieces(store, model.recipe.training.held_out, model.recipe.training.seed)
+    if style is not None:
+        if style not in store.style_names:
+            raise CorpusError(f"--style must be one of {', '.join(store.style_names)}. Received {style!r}.")
+        number = store.style_names.index(style)
+        train, held_out = (group[store.styles[group] == number] for group in (train, held_out))
     if not len(held_out):
         held_out = train
     rng = np.random.default_rng(0)
@@ -161,10 +172,18 @@ def _heard(piece: Piece, data: TrainingData) -> Piece:
 
 
 def _compositions(model: Model, number: int, held_out: list[Piece]) -> list[Composition]:
-    """As long as held-out pieces usually are."""
+    """As long as held-out pieces usually are, in the styles of held-out pieces; nothing else is asked for."""
     usual = int(np.median([len(piece) for piece in held_out]))
     num_notes = min(LONGEST_NOTES, max(SHORTEST_NOTES, usual))
-    return compose(model, default_settings(model, num_pieces=number, num_notes=num_notes, seed=0))
+    styles = Counter(_known_style(model, held_out[index % len(held_out)].style) for index in range(number))
+    wishes = [{"style": style, "num_pieces": count} for style, count in styles.items()]
+    common = {"num_notes": num_notes, "seed": 0, "guidance": 1.0}  # as learnt, not exaggerated
+    return [one for wish in wishes for one in compose(model, default_settings(model, **common, **wish))]
+
+
+def _known_style(model: Model, style: str) -> str | None:
+    controls = model.representation.controls
+    return style if controls and style in controls.styles else None
 
 
 def _samples(compositions: list[Composition], number: int = 6) -> list[Composition]:

@@ -6,8 +6,9 @@ polyphony must lie on the asked side of the middle.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from melodyforge.music.keys import Key
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import MOODS, read_traits
 from melodyforge.tokens.controls import Controls
+from melodyforge.tokens.representation import Heading
 
 TEMPOS_QPM = (60.0, 84.0, 104.0, 132.0, 168.0)
+EACH_ALIKE = "style, each alike"
 MAX_INSTRUMENTS = 6  # of the vocabulary's, the first
 
 
@@ -74,7 +77,19 @@ def measure_obedience(
             by_value[str(value)] = float(np.mean([judge(piece, value) for piece in pieces]))
         if values:
             results[name] = Obedience(float(np.mean(list(by_value.values()))), share * len(values), by_value)
+    if "style" in results:
+        results[EACH_ALIKE] = results["style"]
+        results["style"] = _in_proportion(results["style"], model.representation.headings)
     return results
+
+
+def _in_proportion(obedience: Obedience, headings: list[Heading]) -> Obedience:
+    """The same when each style is asked for as often as it occurs among the training pieces."""
+    counts = Counter(heading.style for heading in headings)
+    weights = [counts[style] for style in obedience.by_value]
+    if not sum(weights):
+        return obedience
+    return replace(obedience, share=float(np.average(list(obedience.by_value.values()), weights=weights)))
 
 
 def _values(name: str, controls: Controls, classifier: StyleClassifier | None) -> list[Any]:

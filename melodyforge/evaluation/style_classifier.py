@@ -39,11 +39,22 @@ class StyleClassifier:
         return min(self._models, key=lambda style: nats_per_token(self._models[style], rows)[ORDER], default="")
 
     def accuracy(self, pieces: Iterable[Piece]) -> float:
-        """Share of pieces whose style is recognised."""
-        hits = [
-            self.classify(piece) == piece.style for piece in pieces if piece.style in self._models and len(piece) > 1
-        ]
+        """Share of pieces whose style is recognised; of known styles only."""
+        hits = [hit for hits in self._hits(pieces).values() for hit in hits]
         return float(np.mean(hits)) if hits else float("nan")
+
+    def mean_accuracy(self, pieces: Iterable[Piece]) -> float:
+        """The same for each style by itself, and of these shares the mean; rare styles count as much as common ones."""
+        shares = [np.mean(hits) for hits in self._hits(pieces).values()]
+        return float(np.mean(shares)) if shares else float("nan")
+
+    def _hits(self, pieces: Iterable[Piece]) -> dict[str, list[bool]]:
+        """For each style whether each of its pieces is recognised."""
+        hits: dict[str, list[bool]] = {}
+        for piece in pieces:
+            if piece.style in self._models and len(piece) > 1:
+                hits.setdefault(piece.style, []).append(self.classify(piece) == piece.style)
+        return hits
 
 
 def _tokens(piece: Piece) -> np.ndarray:

@@ -101,18 +101,25 @@ class Controls:
             "instruments": list(dict.fromkeys(instrument_name(key[0], key[1]) for key in self._tracks.keys)),
         }
 
-    def style_classes(self, styles: list[str]) -> list[int]:
-        """The class of each style's name; any for unknown ones."""
-        return [_one_based(self.styles, style) for style in styles]
+    def of_headings(self, headings: list[Heading]) -> np.ndarray:
+        """The controls of the pieces that headings come from, int16, shape (num_headings, num_columns)."""
+        return np.stack([self._of_heading(heading) for heading in headings])
 
-    def instruments_of(self, headings: list[Heading]) -> np.ndarray:
-        """The columns of the instruments that play under each heading; any where none is known."""
-        rows = np.zeros((len(headings), self.num_columns - FIRST_INSTRUMENT), np.int16)
-        for row, heading in zip(rows, headings, strict=True):
-            plays = [key[:2] in heading.instruments for key in self._tracks.keys]
-            if any(plays):
-                row[:] = np.where(plays, PRESENT, ABSENT)
-        return rows
+    def _of_heading(self, heading: Heading) -> np.ndarray:
+        row = np.zeros(self.num_columns, np.int16)
+        row[0] = _one_based(self.styles, heading.style)
+        if heading.key:
+            row[1:3] = _key_classes(heading.key)
+        row[3] = 1 + np.searchsorted(TEMPO_BORDERS_QPM, heading.tempo_qpm)
+        row[4] = _one_based(self.meters, heading.meter)
+        row[5] = _one_based(list(MOODS), heading.mood)
+        if heading.mood:  # else nothing is known of the piece
+            row[6] = 1 + DENSITIES.index(self.density(heading))
+            row[7] = 1 + POLYPHONIES.index(self.polyphony(heading))
+        plays = [key[:2] in heading.instruments for key in self._tracks.keys]
+        if any(plays):
+            row[FIRST_INSTRUMENT:] = np.where(plays, PRESENT, ABSENT)
+        return row
 
     def of(self, traits: Traits) -> np.ndarray:
         """The controls of a piece, int16, shape (num_columns,)."""
@@ -148,9 +155,7 @@ class Controls:
                 )
             row[column] = 1 + known[name].index(value)
         if wishes.key is not None:
-            tonic, is_minor = key_named(wishes.key)
-            row[1] = ANY if tonic is None else 1 + tonic
-            row[2] = ANY if is_minor is None else 1 + is_minor
+            row[1:3] = _key_classes(wishes.key)
         if wishes.tempo is not None:
             row[3] = 1 + np.searchsorted(TEMPO_BORDERS_QPM, wishes.tempo)
         if wishes.instruments:
@@ -173,13 +178,28 @@ class Controls:
             return f"its {instrument_name(*self._tracks.keys[column][:2])} does not play"
         return None
 
-    def density(self, traits: Traits) -> str:
+    def density(self, traits: Traits | Heading) -> str:
         """One of `DENSITIES`."""
         return DENSITIES[int(np.searchsorted(self.density_borders, traits.density))]
 
-    def polyphony(self, traits: Traits) -> str:
+    def polyphony(self, traits: Traits | Heading) -> str:
         """One of `POLYPHONIES`."""
         return POLYPHONIES[int(np.searchsorted(self.polyphony_borders, traits.polyphony))]
+
+    def fit_of(self, heading: Heading, wishes: Wishes) -> tuple[bool, ...]:
+        """How well a heading suits wishes, point by point; the first points matter most."""
+        wanted = [set(instruments_named(name)) for name in wishes.instruments or []]
+        is_minor = key_named(wishes.key)[1] if wishes.key else None
+        return (
+            wishes.style in (None, heading.style),
+            wishes.meter in (None, heading.meter),
+            all(names & set(heading.instruments) for names in wanted),
+            wishes.key is None or heading.key != "",
+            is_minor is None or is_minor == heading.key.endswith("minor"),
+            wishes.mood in (None, heading.mood),
+            wishes.density in (None, self.density(heading)),
+            wishes.polyphony in (None, self.polyphony(heading)),
+        )
 
     def as_features(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Controls of shape (..., num_columns) by the names of the features."""
@@ -229,6 +249,12 @@ def columns_kept(rng: np.random.Generator, num_columns: int) -> np.ndarray:
     chance = rng.choice([0.0, 0.5, 0.5, 1.0])
     kept = rng.random(FIRST_INSTRUMENT + 1) < chance
     return np.concatenate([kept[:-1], np.full(num_columns - FIRST_INSTRUMENT, kept[-1])])
+
+
+def _key_classes(key: str) -> tuple[int, int]:
+    """The classes of tonic and mode."""
+    tonic, is_minor = key_named(key)
+    return ANY if tonic is None else 1 + tonic, ANY if is_minor is None else 1 + is_minor
 
 
 def _one_based(known: list[str], value: str) -> int:

@@ -80,7 +80,8 @@ class Heading:
     """What stands at the head of a composition: tempo and meter; and of which kind of music that is usual.
 
     Attributes:
-        style, mood: of the piece that has this heading, "" when unknown.
+        style, mood, key: of the piece that has this heading, "" when unknown; no key when nothing has a pitch.
+        density, polyphony: as in `Traits`.
         instruments: that play in it, as (program, is_drum); () when unknown.
     """
 
@@ -90,6 +91,9 @@ class Heading:
     is_performed: bool = False
     style: str = ""
     mood: str = ""
+    key: str = ""
+    density: float = 0.0
+    polyphony: float = 0.0
     instruments: tuple[tuple[int, bool], ...] = ()
 
     @property
@@ -273,6 +277,9 @@ def heading_of(piece: Piece) -> Heading:
         piece.is_performed,
         piece.style,
         traits.mood,
+        traits.key.name if traits.key else "",
+        round(traits.density, 4),
+        round(traits.polyphony, 4),
         traits.instruments,
     )
 
