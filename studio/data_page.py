@@ -82,7 +82,7 @@ def _plots(summary: Summary) -> None:
         with columns[number % 3]:
             st.caption(title)
             shown = pd.DataFrame(_most(counts, by_name=title.startswith("Tempo")), columns=["name", "pieces"])
-            height = 60 + 17 * len(shown)
+            height = 60 + 23 * len(shown)
             axes = {"x": "name", "y": "pieces", "x_label": "", "y_label": ""}
             st.bar_chart(shown, **axes, horizontal=True, height=height, sort=False, color=BAR_COLOUR)
 

@@ -80,10 +80,8 @@ def _style_and_key(known: dict[str, list[str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if known["style"]:
         values["style"] = _choice_or_any("Style", known["style"], "style")
-    left, right = st.columns(2)
-    with left:
+    with st.container(horizontal=True, wrap=False):
         tonic = _choice_or_any("Key", list(TONIC_NAMES), "tonic", "The note that the music comes to rest on.")
-    with right:
         mode = _choice_or_any("Mode", ["major", "minor"], "mode", "Major sounds bright, minor dark.")
     if tonic or mode:
         values["key"] = " ".join(filter(None, [tonic, mode]))

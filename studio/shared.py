@@ -74,10 +74,13 @@ def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: P
     Raises:
         BusyError: too many wait already.
     """
-    history = takes()
+    history, rendered = takes(), sounds()
 
     def keep(composition: Composition) -> int:
-        return history.add(owner, composition, primer)
+        number = history.add(owner, composition, primer)
+        if composition.origin["index"] == 0:  # what will be on the stage first
+            rendered.of(composition.piece)
+        return number
 
     job = Job(wanted_model, settings, primer, keep)
     queue().submit(job)

@@ -93,7 +93,7 @@ def _row(owner: str, take: Take) -> None:
         if st.button("Open", key=f"open_{take.id}", icon=":material/play_arrow:"):
             st.session_state.stage = ("take", [take.id])
             st.rerun()
-        st.markdown(f"**{plain(take.name)}**  \n:small[{plain(_facts(take))}]")
+        st.markdown(f"**{plain(take.name)}**  \n:small[{plain(_facts(take))}]", width="stretch")
         rating_of_row(owner, take)
         with st.popover("Rename", icon=":material/edit:"):
             name = st.text_input("Name", take.name, max_chars=MAX_NAME_LENGTH, key=f"name_{take.id}")

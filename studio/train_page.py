@@ -295,7 +295,7 @@ def _models() -> None:
     busy = {training.name for training in list_trainings() if training.task.is_running}
     for name in shared.model_names():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(name)}**  \n:small[{plain(_facts(name))}]")
+            st.markdown(f"**{plain(name)}**  \n:small[{plain(_facts(name))}]", width="stretch")
             st.download_button(
                 "Export",
                 lambda name=name: export_model(name, shared.models_dir()),

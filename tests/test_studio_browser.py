@@ -136,7 +136,7 @@ def composed(page):
     """The player, when there is something to hear."""
     player = page.locator(".player[data-state=ready]")
     player.wait_for()
-    page.get_by_text("random seed").first.wait_for()
+    page.locator(".player[data-state=growing]").wait_for(state="detached")
     return player
 
 
@@ -224,7 +224,7 @@ def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
     page = visit()
     page.get_by_role("slider", name="Notes").press("End")
     page.get_by_text("More", exact=True).click()
-    takes = page.get_by_label("Takes", exact=True)
+    takes = page.get_by_role("spinbutton", name="Takes")
     takes.fill("8")  # more work, so that there is time to watch
     takes.press("Enter")
     page.wait_for_timeout(500)
@@ -320,9 +320,11 @@ def test_takes_are_compared_exported_and_branched(visit):
     page.get_by_role("button", name="Open").first.click()
     composed(page)
     open_tab(page, "Go on")
-    page.get_by_label("from bar").fill("3")
-    page.get_by_label("from bar").press("Enter")
+    page.get_by_role("spinbutton", name="from bar").fill("3")
+    page.get_by_role("spinbutton", name="from bar").press("Enter")
     page.get_by_role("button", name="Go on from this bar").click()
+    page.get_by_role("button", name="Compose", exact=True).wait_for()
+    page.locator(".player[data-state=growing]").wait_for()
     composed(page)
     page.get_by_role("link", name="Takes").click()
     page.get_by_role("button", name="Open").nth(2).wait_for()
@@ -339,10 +341,10 @@ def test_sheet_music_is_shown(visit):
 def test_a_model_is_trained_to_the_end_heard_and_composes(visit):
     page = visit("train")
     open_tab(page, "2 · Training")
-    page.get_by_label("Name of the new model").fill("from-the-web")
+    page.get_by_role("textbox", name="Name of the new model").fill("from-the-web")
     page.get_by_text("Recipe and settings", exact=True).click()
-    page.get_by_label("Epochs").fill("2")
-    page.get_by_label("Epochs").press("Enter")
+    page.get_by_role("spinbutton", name="Epochs").fill("2")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("from-the-web · training").wait_for()
     page.reload()  # it goes on without the page
@@ -353,10 +355,10 @@ def test_a_model_is_trained_to_the_end_heard_and_composes(visit):
     open_tab(page, "Models")
     page.get_by_text("from-the-web", exact=True).first.wait_for()
     page.get_by_role("link", name="Compose").click()
-    page.get_by_role("combobox", name="Model").or_(page.get_by_label("Model")).first.wait_for()
-    page.get_by_text("from-the-web").first.wait_for()
+    page.get_by_role("button", name="Compose", exact=True).wait_for()
     compose(page)
     composed(page)
+    page.get_by_text("by from-the-web").wait_for()  # the newest model is the one that composes
 
 
 def test_the_data_page_says_what_became_of_every_file(visit):
@@ -364,8 +366,8 @@ def test_the_data_page_says_what_became_of_every_file(visit):
     page.locator("input[type=file]").first.set_input_files(
         {"name": "waltz.mid", "mimeType": "audio/midi", "buffer": write_midi(tune(2, 12))}
     )
-    page.get_by_label("Style").fill("waltz")
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("textbox", name="Style").fill("waltz")
+    page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("1 files added").wait_for()
     page.wait_for_timeout(1000)
     page.get_by_role("link", name="Data").click()

@@ -17,7 +17,7 @@ from melodyforge.compose import compose, default_settings
 from melodyforge.composition import Composition
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
-from melodyforge.music.midi import write_midi
+from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.workshop.jobs import Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
@@ -214,6 +214,8 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     sounds.of(second)
     sounds.of(first)
     assert rendered == [first.name, second.name, first.name]
+    sounds.of(read_midi(write_midi(first))[0])
+    assert len(rendered) == 3  # a file sounds like the piece that it was made from
 
 
 # ---- tasks ----------------------------------------------------------------------------------------------------------

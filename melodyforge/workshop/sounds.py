@@ -36,5 +36,7 @@ class Sounds:
 
 
 def _name(piece: Piece) -> str:
-    told = repr((piece.tracks, piece.tempos)).encode()
-    return hashlib.sha256(piece.notes.tobytes() + told).hexdigest()
+    """The same for a piece and for what its MIDI file says of it."""
+    tracks = [(track.program, track.is_drum) for track in piece.tracks]
+    tempos = [(tempo.onset, round(tempo.qpm, 2)) for tempo in piece.tempos]
+    return hashlib.sha256(piece.notes.tobytes() + repr((tracks, tempos)).encode()).hexdigest()

@@ -4,6 +4,7 @@
 // the element. Several takes are drawn below one another and share the playhead; one of them sounds.
 
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
+const COLOURS_ON_DARK = ["#4db2f0", "#ff8a3d", "#2ec99a", "#e6a0c8", "#ffc247", "#8fd0ff", "#a99bf5", "#b9c94a"];
 const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 12, DRAG_PIXELS = 5, MAX_ZOOM = 64;
 const ROLL_HEIGHT = { 1: 340, 2: 230 };
 const CLOSE_SECONDS = 0.03;
@@ -37,6 +38,10 @@ class Player {
   get audio() { return this.views[this.sounding]?.audio; }
   get seconds() { return Math.max(1, ...this.takes.map((take) => take.seconds)); }
   get visibleSeconds() { return this.seconds / this.zoom; }
+  get isDark() {
+    const [red, green, blue] = (getComputedStyle(this.root).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
+    return red + green + blue > 384; // light ink stands on dark ground
+  }
   get isPlaying() { return !!this.audio && !this.audio.paused; }
 
   show(data) {
@@ -55,9 +60,9 @@ class Player {
       if (take.audio) audio.src = take.audio;
       else audio.removeAttribute("src");
     });
-    this.showLegend();
     this.showChoice();
     this.change();
+    if (isOther && this.isGrowing) this.root.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   makeViews() {
@@ -239,7 +244,8 @@ class Player {
 
   showLegend() {
     const names = [...new Set(this.takes.flatMap((take) => take.tracks.map((track) => track.name)))];
-    this.colours = new Map(names.map((name, number) => [name, COLOURS[number % COLOURS.length]]));
+    const colours = this.isDark ? COLOURS_ON_DARK : COLOURS;
+    this.colours = new Map(names.map((name, number) => [name, colours[number % colours.length]]));
     this.find("legend").replaceChildren(...names.map((name) => {
       const item = document.createElement("span");
       const swatch = document.createElement("i");
@@ -252,6 +258,7 @@ class Player {
   // ---- drawing ---------------------------------------------------------------------------------------------------
 
   change() {
+    this.showLegend();
     this.views.forEach((view) => { view.isStale = true; });
     if (this.isGrowing) this.position = 0;
     this.draw();
