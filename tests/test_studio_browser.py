@@ -387,3 +387,81 @@ def test_nothing_is_wider_than_a_phone(visit, scheme):
         page.goto(page.url.split("?")[0].rsplit("/", 1)[0] + f"/{path}")
         page.get_by_role("link", name="Compose").or_(page.get_by_test_id("stMainBlockContainer")).first.wait_for()
         page.wait_for_timeout(500)
+
+
+def picture(page, name: str, full: bool = False) -> None:
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1500)  # what fades in has faded in
+    IMAGES_DIR.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=IMAGES_DIR / f"studio-{name}.png", full_page=full)
+
+
+@needs_pictures
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_of_composing(visit, scheme):
+    page = visit("?style=pop&seed=11", color_scheme=scheme)
+    compose(page)
+    player = composed(page)
+    box = page.locator(".player .roll").bounding_box()
+    page.locator(".player .roll").click(position={"x": box["width"] * 0.3, "y": 60})
+    player.press("l")
+    picture(page, f"compose-{scheme}")
+    if scheme == "dark":
+        return
+    page.get_by_text("Tempo, mood and instruments", exact=True).click()
+    page.get_by_text("More", exact=True).click()
+    page.get_by_text("Start from", exact=True).first.click()
+    page.get_by_text("play it here", exact=True).click()
+    page.locator(".keyboard").wait_for()
+    picture(page, "wishes", full=True)
+    page.goto(page.url.split("?")[0] + "?style=string-quartets&seed=4")
+    compose(page)
+    page.locator(".player[data-state=growing]").wait_for()
+    wait_for_more(lambda: num_notes(page), 120)
+    picture(page, "growing")
+    composed(page)
+    open_tab(page, "Sheet music")
+    page.locator("[data-testid=stImage] svg, [data-testid=stImage] img").first.scroll_into_view_if_needed()
+    picture(page, "sheet")
+    page.get_by_role("link", name="Takes").click()
+    page.get_by_role("button", name="Open").nth(1).wait_for()
+    for number in range(2):
+        page.locator("[data-testid=stCheckbox]").nth(number).click()
+        page.get_by_text(f"{number + 1} chosen").wait_for()
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".player .roll").nth(1).wait_for()
+    picture(page, "takes")
+
+
+@needs_pictures
+def test_pictures_of_training(visit):
+    page = visit("train")
+    page.get_by_text("Your files").wait_for()
+    picture(page, "music")
+    open_tab(page, "2 · Training")
+    page.get_by_text("Recipe and settings", exact=True).click()
+    page.get_by_role("spinbutton", name="Epochs").fill("6")
+    page.get_by_role("spinbutton", name="Epochs").press("Enter")
+    page.get_by_text("Recipe and settings", exact=True).click()
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("my-music · training").wait_for()
+    page.get_by_text("What it composed after epoch 3").wait_for(timeout=400_000)
+    page.locator(".player[data-state=ready]").wait_for()
+    picture(page, "training")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("my-music · stopped").wait_for()
+    open_tab(page, "Models")
+    page.get_by_text("Import a model").wait_for()
+    picture(page, "models")
+    page.get_by_role("link", name="Data").click()
+    page.get_by_text("Skipped").first.wait_for()
+    picture(page, "data", full=True)
+
+
+@needs_pictures
+def test_picture_on_a_phone(visit):
+    page = visit("?style=chopin&seed=2", viewport=PHONE, is_mobile=True, device_scale_factor=2)
+    compose(page)
+    composed(page)
+    page.locator(".player").scroll_into_view_if_needed()
+    picture(page, "phone")
