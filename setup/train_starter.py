@@ -57,6 +57,7 @@ class Plan(Section):
     """What setup/starter.toml holds."""
 
     corpora: list[str]
+    network: dict[str, Any]
     training: dict[str, Any]
     folders: dict[str, Folder]
 
@@ -88,8 +89,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def chosen_recipe(plan: Plan, arguments: argparse.Namespace) -> Recipe:
     """The recipe `forge`, as the plan and the command line change it."""
     recipe = load_recipe("forge")
-    planned = recipe.model_copy(update={"training": recipe.training.changed(**plan.training)})
-    return planned.with_flags(vars(arguments))
+    changed = {"network": recipe.network.changed(**plan.network), "training": recipe.training.changed(**plan.training)}
+    return recipe.model_copy(update=changed).with_flags(vars(arguments))
 
 
 def gather(plan: Plan, midi_dirs: list[Path]) -> PieceStore:

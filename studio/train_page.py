@@ -18,7 +18,7 @@ from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
 from melodyforge.workshop.trainings import Training, list_trainings, start_training
 from studio import shared
 from studio.player import player
-from studio.words import plain
+from studio.words import about_minutes, plain
 
 SECONDS_BETWEEN_LOOKS = 1.0
 FETCH, READ = "fetch-music", "read-music"  # names of tasks
@@ -225,7 +225,7 @@ def _training(training: Training) -> None:
         if task.is_running:
             words = _last_line(task)
             if "minutes_left" in facts:
-                words = f"Epoch {facts['epoch']} · about {facts['minutes_left']:.0f} minutes left"
+                words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
             st.progress(min(1.0, facts.get("share", 0.0)), words)
         if task.error:
             st.error(plain(task.error))

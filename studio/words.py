@@ -13,3 +13,10 @@ def plain(text: str) -> str:
 def day(seconds: float) -> str:
     """A day of the calendar, of seconds since 1970."""
     return time.strftime("%d %B %Y", time.localtime(seconds)).lstrip("0")
+
+
+def about_minutes(number: float) -> str:
+    """About how many minutes."""
+    if number < 1:
+        return "less than a minute"
+    return f"about {number:.0f} minute{'s' if round(number) != 1 else ''}"
