@@ -162,6 +162,15 @@ def open_tab(page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
+def compare_newest(page) -> None:
+    """Chooses the first two takes of the list and shows them together."""
+    for number in range(2):
+        page.locator("[data-testid=stCheckbox]").nth(number).click()
+        page.get_by_text(f"{number + 1} chosen").wait_for()
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".player .roll").nth(1).wait_for()
+
+
 def test_compose_listen_and_take_along(visit):
     page = visit()
     set_slider(page, "Notes", 60)
@@ -300,11 +309,7 @@ def test_takes_are_compared_exported_and_branched(visit):
         composed(page)
     page.get_by_role("link", name="Takes").click()
     page.get_by_role("button", name="Open").nth(1).wait_for()
-    for number in range(2):
-        page.locator("[data-testid=stCheckbox]").nth(number).click()
-        page.get_by_text(f"{number + 1} chosen").wait_for()
-    page.get_by_role("button", name="Compare").click()
-    page.locator(".player .roll").nth(1).wait_for()
+    compare_newest(page)
     player = page.locator(".player[data-state=ready]")
     player.get_by_role("button", name="Play").click()
     wait_for_more(lambda: position(page.locator(".player")), 0.3)
@@ -425,11 +430,7 @@ def test_pictures_of_composing(visit, scheme):
     picture(page, "sheet")
     page.get_by_role("link", name="Takes").click()
     page.get_by_role("button", name="Open").nth(1).wait_for()
-    for number in range(2):
-        page.locator("[data-testid=stCheckbox]").nth(number).click()
-        page.get_by_text(f"{number + 1} chosen").wait_for()
-    page.get_by_role("button", name="Compare").click()
-    page.locator(".player .roll").nth(1).wait_for()
+    compare_newest(page)
     picture(page, "takes")
 
 
