@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from melodyforge.errors import MelodyForgeError
 from studio import compose_page, data_page, shared, takes_page, train_page
 
 HERE = Path(__file__).parent
@@ -18,4 +19,7 @@ shared.PAGES.update(
     data=st.Page(data_page.show, title="Data", icon=":material/folder_open:", url_path="data"),
 )
 st.html(HERE / "studio" / "studio.css")
-st.navigation(list(shared.PAGES.values()), position="top").run()
+try:
+    st.navigation(list(shared.PAGES.values()), position="top").run()
+except MelodyForgeError as error:  # such as a history of takes that cannot be opened
+    st.error(str(error))

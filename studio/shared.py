@@ -18,6 +18,7 @@ from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
 
+MAX_JOBS_KEPT = 100  # so that those who load the page again find what they asked for
 PAGES: dict[str, StreamlitPage] = {}  # by name; filled by app.py
 HELP = {name: setting.description for name, setting in ComposeSettings.model_fields.items()}
 
@@ -84,9 +85,12 @@ def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: P
 
     job = Job(wanted_model, settings, primer, keep)
     queue().submit(job)
-    if previous := _jobs().get(owner):
+    jobs = _jobs()
+    if previous := jobs.pop(owner, None):
         previous.stop()
-    _jobs()[owner] = job
+    jobs[owner] = job
+    for idle in [name for name, one in jobs.items() if one.is_over][: max(0, len(jobs) - MAX_JOBS_KEPT)]:
+        jobs.pop(idle, None)  # those who were here longest ago
     return job
 
 

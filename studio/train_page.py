@@ -13,9 +13,9 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.load import load_piece
 from melodyforge.settings import MIDI_DIR, TrainingSettings, list_recipes, load_recipe
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
-from melodyforge.workshop.music_folder import add_files
+from melodyforge.workshop.music_folder import add_files, open_dataset
 from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
-from melodyforge.workshop.trainings import Training, list_trainings, start_training
+from melodyforge.workshop.trainings import Training, estimated_minutes, list_trainings, start_training
 from studio import shared
 from studio.player import player
 from studio.words import about_minutes, plain
@@ -170,12 +170,23 @@ def _new_training() -> None:
                     format_func=lambda one: f"{one}: {load_recipe(one).title}",
                 )
             flags |= _settings()
+        _estimate(start != SCRATCH)
         if st.button("Start training", key="start_training", type="primary", icon=":material/play_arrow:"):
             try:
                 start_training(name, recipe, None if start == SCRATCH else start, flags)
                 st.rerun()
             except MelodyForgeError as error:
                 st.error(str(error))
+
+
+def _estimate(is_further: bool) -> None:
+    found = open_dataset()
+    if found is None:
+        st.caption("No music has been read yet; that is done first.")
+        return
+    num_notes = found[0].num_notes
+    words = about_minutes(estimated_minutes(num_notes, is_further))
+    st.caption(f"{num_notes:,} notes in your folder: {words} on this machine, less where nothing more is learnt.")
 
 
 def _settings() -> dict[str, float | None]:

@@ -24,7 +24,7 @@ from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_f
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import Takes
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
-from melodyforge.workshop.trainings import Training
+from melodyforge.workshop.trainings import Training, estimated_minutes
 from tests.music_samples import gridded_piece, tune
 
 PATIENCE_S = 30
@@ -394,3 +394,8 @@ def test_a_dataset_is_summarised(tmp_path):
     assert summary.meters["4/4"] == 1
     assert summary.instruments["drums"] == 3
     assert summary.tempos_qpm.count(100.0) == 3
+
+
+def test_more_notes_take_longer_and_going_on_takes_less():
+    minutes = [estimated_minutes(10_000_000, False), estimated_minutes(10_000, False), estimated_minutes(10_000, True)]
+    assert minutes[0] > minutes[1] > minutes[2] > 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,24 @@ from typing import Any
 from melodyforge.bundle import STARTER_NAME, progress_path
 from melodyforge.errors import ModelFolderError
 from melodyforge.settings import MIDI_DIR, MODELS_DIR, check_model_name
+from melodyforge.training.plan import MIN_EPOCHS, ROWS_TO_LEARN, ROWS_TO_TUNE
 from melodyforge.workshop.tasks import TASKS_DIR, Task, list_tasks, start_task
 
 PREFIX = "train-"  # of the names of their tasks
+ROWS_PER_SECOND_AND_CORE = 2_500  # notes learnt from by the network of the recipes, on ordinary processors
+SECONDS_TO_START = 45  # loading TensorFlow, compiling the network
 STILL_FALLING = 0.01  # share by which the nats fell in the last epoch, from which on more training is worth it
+
+
+def estimated_minutes(num_notes: int, is_further: bool) -> float:
+    """About how long a training takes on this machine when nothing ends it sooner.
+
+    Args:
+        num_notes: in the dataset.
+        is_further: whether it goes on from a model that knows music already.
+    """
+    rows = max(MIN_EPOCHS * num_notes, ROWS_TO_TUNE if is_further else ROWS_TO_LEARN)
+    return SECONDS_TO_START / 60 + rows / (ROWS_PER_SECOND_AND_CORE * (os.cpu_count() or 1)) / 60
 
 
 @dataclass(frozen=True)
