@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, run
-from melodyforge.settings import DATASET_DIR, MIDI_DIR, Recipe, load_recipe
+from melodyforge.settings import DATASET_DIR, MIDI_DIR, Recipe, RepresentationSettings, add_flags, load_recipe
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore
@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> None:
         fetch_named_corpus(name, arguments.midi_dir, arguments.workers)
     store = prepare(arguments.midi_dir, arguments.workers)
     if arguments.recipe:
-        print_recipe_view(store, load_recipe(arguments.recipe))
+        recipe = load_recipe(arguments.recipe)
+        track = recipe.representation.changed(track=arguments.track)
+        print_recipe_view(store, recipe.model_copy(update={"representation": track}))
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -37,6 +39,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
     parser.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
     parser.add_argument("--recipe", help="encode the dataset for this recipe too, and say what it will learn from")
+    add_flags(parser, RepresentationSettings, "track")
     parser.add_argument("--workers", type=num_workers, metavar="N", help="reading processes (default: one a processor)")
     return parser.parse_args(argv)
 
@@ -91,6 +94,8 @@ def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
 
 def print_recipe_view(store: PieceStore, recipe: Recipe) -> None:
     """Says what a recipe makes of the dataset."""
+    if recipe.representation.voices == "melody":
+        print_melodies(store, recipe.representation.track)
     from melodyforge.training.data import num_rows, prepare_data
 
     data = prepare_data(store, recipe)
@@ -99,6 +104,19 @@ def print_recipe_view(store: PieceStore, recipe: Recipe) -> None:
         f"{recipe.name}: {data.num_train_rows:,} {recipe.representation.kind} to learn from, "
         f"{num_rows(data.held_out):,} to measure on; classes: {classes}"
     )
+
+
+def print_melodies(store: PieceStore, track: str) -> None:
+    """Says where the melody was found; the choice in every piece goes into a file."""
+    from melodyforge.corpus.melodies import choose_melodies, write_choices
+
+    choices = choose_melodies(store, track)
+    path = store.folder.with_name("melodies.csv")
+    write_choices(path, choices)
+    found = [choice for choice in choices if choice.melody]
+    several = sum(choice.num_tracks > 1 for choice in found)
+    print(f"melody found in {len(found):,} of {len(choices):,} pieces, {several:,} of them with several tracks")
+    print(f"Which track it is in every piece: {path}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from melodyforge.errors import SettingsError
 
@@ -27,6 +27,7 @@ MODELS_DIR = HOME_DIR / "models"
 OUTPUT_DIR = HOME_DIR / "output"
 MAX_NOTES = 100_000  # in one composition
 MAX_SEED = 2**32 - 1
+REPRESENTATION_FLAGS = ("track",)
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
@@ -62,7 +63,22 @@ class RepresentationSettings(Section):
         "learned", description="events only: learn durations, or play every event half a quarter apart"
     )
     min_count: int = Field(2, ge=1, description="events only: events rarer than this fall back to a simpler chord")
+    voices: Literal["all", "melody"] = Field(
+        "all", description="events only: all tracks together, or the one track that carries the melody"
+    )
+    track: str = Field(
+        "",
+        description="the track to take for the melody instead: its number, or a part of its or its instrument's name",
+    )
     max_tracks: int = Field(16, ge=1, le=32, description="notes only: how many instruments are told apart")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.voices == "melody" and self.kind != "events":
+            raise ValueError('`voices = "melody"` needs `kind = "events"`')
+        if self.track and self.voices != "melody":
+            raise ValueError("`track` needs a recipe that takes one track, such as melody")
+        return self
 
 
 class NetworkSettings(Section):
@@ -110,6 +126,9 @@ class TrainingSettings(Section):
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed")
+    keep_every: int | None = Field(
+        None, ge=1, description="keep the model as it is after every so many epochs, too, as NAME-epoch-N"
+    )
 
 
 class SamplingSettings(Section):
@@ -163,9 +182,14 @@ class Recipe(Section):
 
     def with_flags(self, given: dict[str, Any]) -> Self:
         """The recipe with what `add_recipe_flags` read from the command line put in place."""
+        representation = {name: given[name] for name in REPRESENTATION_FLAGS}
         network = {name: given[name] for name in NETWORK_FLAGS}
         training = {name: given[name] for name in TrainingSettings.model_fields}
-        changed = {"network": self.network.changed(**network), "training": self.training.changed(**training)}
+        changed = {
+            "representation": self.representation.changed(**representation),
+            "network": self.network.changed(**network),
+            "training": self.training.changed(**training),
+        }
         return self.model_copy(update=changed)
 
 
@@ -213,6 +237,7 @@ def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: s
 
 def add_recipe_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags for what of a recipe can be changed on the command line."""
+    add_flags(parser, RepresentationSettings, *REPRESENTATION_FLAGS)
     add_flags(parser, NetworkSettings, *NETWORK_FLAGS)
     add_flags(parser, TrainingSettings)
 
@@ -266,6 +291,9 @@ def _in_one_line(error: ValidationError) -> str:
         name = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
             parts.append(f"`{name}` is not a setting; remove it or correct its spelling.")
+            continue
+        if not name:
+            parts.append(f"{detail['msg'].removeprefix('Value error, ')}.")
             continue
         expected = detail["msg"].removeprefix("Input should be ").removeprefix("a ")
         parts.append(f"`{name}` must be {expected}. Received {detail['input']!r}.")

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.music.melody import find_melody, only_track
 from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.representation import (
@@ -73,8 +74,11 @@ class EventsRepresentation(Representation):
     kind = "events"
     row_dtype = np.dtype(np.int32)
 
-    def __init__(self, tokens: list[str], is_fixed: bool, program: int, headings: list[Heading]) -> None:
-        self.tokens, self.is_fixed, self.program, self.headings = tokens, is_fixed, program, headings
+    def __init__(
+        self, settings: RepresentationSettings, tokens: list[str], program: int, headings: list[Heading]
+    ) -> None:
+        self.tokens, self.program, self.headings = tokens, program, headings
+        self.is_fixed, self._settings = settings.rhythm == "fixed", settings
         self._id_of = {token: index for index, token in enumerate(tokens)}
         self.steps_of = np.array([0, *(parse_event(token)[1] for token in tokens[1:])])  # the end takes no time
         self._moved: dict[int, np.ndarray] = {}
@@ -86,25 +90,26 @@ class EventsRepresentation(Representation):
     @classmethod
     def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
         """Collects the events that occur at least `min_count` times, and every single pitch."""
-        is_fixed = settings.rhythm == "fixed"
         counts: Counter[str] = Counter()
         programs: Counter[int] = Counter()
         headings = []
         for piece in pieces:
-            events = piece_events(piece, is_fixed)
+            heard = _heard(piece, settings)
+            events = piece_events(heard, settings.rhythm == "fixed")
             if events:
                 headings.append(heading_of(piece))
                 counts.update(event_text(*event) for event in events)
-                programs.update(track.program for track in piece.tracks if not track.is_drum)
+                programs.update(track.program for track in heard.tracks if not track.is_drum)
         if not headings:
-            raise CorpusError("Expected at least one piece with pitched notes to learn from. Received none.")
+            raise CorpusError(_explain_silence(settings))
         common = [token for token, count in counts.items() if count >= settings.min_count or _is_single(token)]
         common.sort(key=lambda token: (-counts[token], token))
-        return cls([END, *common], is_fixed, programs.most_common(1)[0][0], some_headings(headings))
+        return cls(settings, [END, *common], programs.most_common(1)[0][0], some_headings(headings))
 
     def encode(self, piece: Piece) -> np.ndarray:
         """Ids of the events, shape (num_events,); rare chords become simpler ones."""
-        ids = (self._nearest(*event) for event in piece_events(piece, self.is_fixed))
+        heard = _heard(piece, self._settings)
+        ids = (self._nearest(*event) for event in piece_events(heard, self.is_fixed))
         return np.array([index for index in ids if index is not None], np.int32)
 
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
@@ -149,7 +154,6 @@ class EventsRepresentation(Representation):
         """Plain lists."""
         return {
             "tokens": self.tokens,
-            "is_fixed": self.is_fixed,
             "program": self.program,
             "headings": pack_headings(self.headings),
         }
@@ -159,7 +163,7 @@ class EventsRepresentation(Representation):
         """The inverse of `state`."""
         try:
             headings = unpack_headings(state["headings"])
-            return cls(list(state["tokens"]), bool(state["is_fixed"]), int(state["program"]), headings)
+            return cls(settings, list(state["tokens"]), int(state["program"]), headings)
         except (KeyError, TypeError, ValueError) as error:
             raise VocabularyError(
                 f"Expected the vocabulary of an `events` model. Received one without {error}."
@@ -247,6 +251,22 @@ class EventsContext(Context):
         number = self._num_rows[piece_index]
         kept = self._committed[: number if number >= 0 else None]
         return np.array([classes[piece_index] for classes in kept], np.int32)
+
+
+def _heard(piece: Piece, settings: RepresentationSettings) -> Piece:
+    """The tracks that are learnt from; without notes where no track is the one that is wanted."""
+    if settings.voices == "all":
+        return piece
+    melody = find_melody(piece, settings.track)
+    return only_track(piece, melody.number) if melody else piece.with_notes(piece.notes[:0])
+
+
+def _explain_silence(settings: RepresentationSettings) -> str:
+    if settings.track:
+        return f"Expected a track that is called {settings.track!r}, or has this number. Received none in any piece."
+    if settings.voices == "melody":
+        return "Expected at least one piece with a track that carries a melody. Received none. Add other music."
+    return "Expected at least one piece with pitched notes to learn from. Received none."
 
 
 def piece_events(piece: Piece, is_fixed: bool) -> list[tuple[tuple[int, ...], int | None]]:

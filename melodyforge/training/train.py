@@ -310,7 +310,10 @@ class Training:
         progress.stale_epochs = 0 if is_best else progress.stale_epochs + 1
         latest = checkpoint_path(self.model_dir).with_suffix("")
         metrics = self._metrics(nats, "training goes on")
-        for folder in [latest, self.model_dir] if is_best else [latest]:
+        every = self.recipe.training.keep_every
+        kept = self.model_dir.with_name(f"{self.model_dir.name}-epoch-{row['epoch']}")
+        wanted = {latest: True, self.model_dir: is_best, kept: every is not None and row["epoch"] % every == 0}
+        for folder in [folder for folder, is_wanted in wanted.items() if is_wanted]:
             self._save_model(folder, metrics)
         self.save_checkpoint()
         self._log(row)
