@@ -164,7 +164,7 @@ def test_a_fluidsynth_that_never_ends_is_stopped(fake_fluidsynth):
     fake_fluidsynth("import time; time.sleep(60)")
     started = time.monotonic()
     with pytest.raises(audio.subprocess.TimeoutExpired):
-        FluidSynth("any.sf2").midi_to_audio("any.mid", "any.wav", max_seconds=0.2)
+        FluidSynth("any.sf2", SAMPLE_RATE_HZ).midi_to_audio("any.mid", "any.wav", max_seconds=0.2)
     assert time.monotonic() - started < 5
 
 

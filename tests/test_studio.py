@@ -27,9 +27,9 @@ OWNER = "0" * 32
 
 @pytest.fixture
 def models_dir(tiny_model_dir, tmp_path, monkeypatch):
-    """A copy of the models, which a test may spoil."""
+    """A copy of the model `tiny`, which a test may spoil."""
     folder = tmp_path / "models"
-    shutil.copytree(tiny_model_dir, folder)
+    shutil.copytree(tiny_model_dir / "tiny", folder / "tiny")
     monkeypatch.setenv("MELODY_FORGE_MODELS", str(folder))
     return folder
 

@@ -61,7 +61,7 @@ def home(tiny_model_dir, tmp_path_factory) -> Path:
     """A user's home: a model, some tunes to train on."""
     folder = tmp_path_factory.mktemp("home")
     if PICTURES_VARIABLE not in os.environ:
-        shutil.copytree(tiny_model_dir, folder / "models")
+        shutil.copytree(tiny_model_dir / "tiny", folder / "models" / "tiny")
     music = folder / "data" / "midi_files" / "tunes"
     music.mkdir(parents=True)
     for index in range(6):
