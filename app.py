@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
-from studio import compose_page, data_page, shared, takes_page, train_page
+from studio import shared
 
 HERE = Path(__file__).parent
 
+
+def shown_by(module: str) -> Callable[[], None]:
+    """What shows a page; its module is imported with its first visitor, so that the first page comes sooner."""
+    return lambda: import_module(f"studio.{module}").show()
+
+
 st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")
-shared.PAGES.update(
-    compose=st.Page(compose_page.show, title="Compose", icon=":material/piano:", url_path="compose", default=True),
-    takes=st.Page(takes_page.show, title="Takes", icon=":material/library_music:", url_path="takes"),
-    train=st.Page(train_page.show, title="Train", icon=":material/school:", url_path="train"),
-    data=st.Page(data_page.show, title="Data", icon=":material/folder_open:", url_path="data"),
-)
+for name, title, icon in (
+    ("compose", "Compose", "piano"),
+    ("takes", "Takes", "library_music"),
+    ("train", "Train", "school"),
+    ("data", "Data", "folder_open"),
+):
+    shared.PAGES[name] = st.Page(
+        shown_by(f"{name}_page"), title=title, icon=f":material/{icon}:", url_path=name, default=name == "compose"
+    )
 st.html(HERE / "studio" / "studio.css")
 try:
     st.navigation(list(shared.PAGES.values()), position="top").run()

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +47,35 @@ class Model:
     """A trained model, ready to compose.
 
     Attributes:
-        name: of its folder.
+        folder: where it lies; its name is the model's.
         recipe: how it was made.
         representation: with its vocabulary.
-        network: the trained network in NumPy.
         config: what config.json holds.
         metrics: what was measured on held-out music.
         hash: of weights and vocabulary, 16 hexadecimal digits.
     """
 
-    name: str
+    folder: Path
     recipe: Recipe
     representation: Representation
-    network: DecodingNetwork
     config: dict[str, Any]
     metrics: dict[str, Any]
     hash: str
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.folder.name
+
+    @cached_property
+    def network(self) -> DecodingNetwork:
+        """The trained network in NumPy; made when it is first needed, which showing a model is not.
+
+        Raises:
+            ModelFolderError: weights and vocabulary do not fit together.
+        """
+        weights = read_weights((self.folder / WEIGHTS_FILE).read_bytes())
+        return NETWORKS[self.recipe.network.kind](weights, self.representation)
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,16 @@ def load_model(folder: Path) -> Model:
     Raises:
         ModelFolderError: it is missing, incomplete, of another version, or its parts do not fit together.
     """
+    model = read_model(folder)
+    try:
+        _ = model.network
+    except ModelFolderError as error:
+        raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
+    return model
+
+
+def read_model(folder: Path) -> Model:
+    """As `load_model`, but whether the weights fit the vocabulary shows only when the network is used."""
     folder = Path(folder)
     _restore(folder)
     _require_files(folder)
@@ -150,12 +174,11 @@ def load_model(folder: Path) -> Model:
     try:
         recipe = Recipe.check(config["recipe"])
         representation = _representation(recipe, read_vocabulary(vocabulary_bytes))
-        network = NETWORKS[recipe.network.kind](read_weights(weights_bytes), representation)
     except MelodyForgeError as error:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
     metrics = _read_json(folder / METRICS_FILE)
     digest = hashlib.sha256(weights_bytes + vocabulary_bytes).hexdigest()[:16]
-    return Model(folder.name, recipe, representation, network, config, metrics, digest)
+    return Model(folder, recipe, representation, config, metrics, digest)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -6,14 +6,18 @@ import streamlit as st
 
 from melodyforge.compose import asked_controls
 from melodyforge.errors import MelodyForgeError
+from melodyforge.music.piece import Piece, make_notes
 from melodyforge.workshop.jobs import Job, State
 from studio import shared
 from studio.panel import panel
 from studio.player import player
-from studio.stage import show_takes
+from studio.stage import STAGE, show_takes
 from studio.visitor import visitor
 
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing
+PATIENCE_S = 0.25  # for the first note
+NO_NOTES = Piece(make_notes([]))
 WELCOME = "Press **Compose**: the music appears here while it is being made."
 
 
@@ -22,15 +26,18 @@ def show() -> None:
     owner = visitor()
     left, right = st.columns([4, 9], gap="large")
     with left:
-        wanted = panel()
+        model, wanted = panel()
     with right:
-        if wanted:
-            _begin(owner, *wanted)
+        if model and wanted:
+            _begin(owner, model, *wanted)
         job = shared.job_of(owner)
         if job and not job.is_over:
-            _growing(owner)
+            seconds = max(SECONDS_BETWEEN_LOOKS, SECONDS_FOR_EACH * shared.queue().num_at_work)
+            st.fragment(_growing, run_every=seconds)(owner)
         else:
             _finished(owner, job)
+    if model:
+        shared.queue().composers.prepare(model.folder)  # last, so that the page is there first
 
 
 def _begin(owner, model, settings, primer) -> None:
@@ -42,20 +49,20 @@ def _begin(owner, model, settings, primer) -> None:
         st.error(str(error))
 
 
-@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _growing(owner: str) -> None:
     """The music so far, a few times a second."""
     job = shared.job_of(owner)
     if job is None or job.is_over:
         st.rerun()
+    job.wait_for_notes(PATIENCE_S)
     words, share = _progress(job)
-    bar, button = st.columns([5, 1], vertical_alignment="center")
+    with st.container():
+        bar, button = st.columns([5, 1], vertical_alignment="center")
     bar.progress(share, words)
     if button.button("Stop", key="stop", icon=":material/stop:", help="End here and keep what is there"):
         job.stop()
-    piece = job.piece()
-    if piece is not None and len(piece):
-        player([piece], [None], identity=f"growing-{id(job)}", key="growing", is_growing=True)
+    piece = job.piece() or NO_NOTES
+    player([piece], [None], identity=f"growing-{id(job)}", key=STAGE, is_growing=len(piece) > 0)
 
 
 def _progress(job: Job) -> tuple[str, float]:
@@ -78,5 +85,7 @@ def _finished(owner: str, job: Job | None) -> None:
         take_ids = [take.id for take in newest]
     if take_ids:
         show_takes(owner, take_ids)
-    elif not (job and job.error):
-        st.info(WELCOME, icon=":material/music_note:")
+    else:
+        with st.container():
+            st.info(WELCOME, icon=":material/music_note:")
+        player([NO_NOTES], [None], identity="nothing", key=STAGE)

@@ -22,20 +22,21 @@ MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
 MAX_TAKES = 8
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
-Wanted = tuple[Model, ComposeSettings, Piece | None]
+Wanted = tuple[ComposeSettings, Piece | None]
 
 
-def panel() -> Wanted | None:
-    """All widgets; gives what is wanted when Compose has just been pressed."""
+def panel() -> tuple[Model | None, Wanted | None]:
+    """All widgets; gives the chosen model, and what is wanted when Compose has just been pressed."""
     names = shared.model_names()
     if not names:
         st.info("There is no model yet. The page **Train** makes one from your music.", icon=":material/school:")
-        return None
+        return None, None
     try:
-        return _asked(shared.model(_choice("Model", names, "model", help="What composes: a trained network.")))
+        model = shared.model(_choice("Model", names, "model", help="What composes: a trained network."))
+        return model, _asked(model)
     except MelodyForgeError as error:
         st.error(str(error))
-        return None
+        return None, None
 
 
 def _asked(model: Model) -> Wanted | None:
@@ -57,7 +58,7 @@ def _asked(model: Model) -> Wanted | None:
         return None
     if values["seed"] is None:
         values["seed"] = secrets.randbelow(MAX_SEED)
-    return model, default_settings(model, **values), start
+    return default_settings(model, **values), start
 
 
 def _length(usual: ComposeSettings) -> dict[str, Any]:

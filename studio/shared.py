@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, load_model
+from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, read_model
 from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece
@@ -59,14 +59,14 @@ def model_names() -> list[str]:
 
 
 def model(name: str) -> Model:
-    """A loaded model."""
+    """A model, without its network: composing is for other processes."""
     folder = find_model(name, models_dir())
     return _load(folder, (folder / CONFIG_FILE).stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
 def _load(folder: Path, changed_ns: int) -> Model:  # cached until it was changed, such as by training anew
-    return load_model(folder)
+    return read_model(folder)
 
 
 def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: Piece | None) -> Job:
@@ -80,7 +80,7 @@ def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: P
     def keep(composition: Composition) -> int:
         number = history.add(owner, composition, primer)
         if composition.origin["index"] == 0:  # what will be on the stage first
-            rendered.of(composition.piece)
+            rendered.of(history.get(owner, number).piece)
         return number
 
     job = Job(wanted_model, settings, primer, keep)

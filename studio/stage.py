@@ -6,6 +6,7 @@ import json
 import time
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
@@ -16,14 +17,15 @@ from studio import shared
 from studio.player import player
 from studio.words import day, plain
 
+STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
 KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
 
 
 def show_takes(owner: str, take_ids: list[int]) -> None:
     """The takes of one composing; one of them is on the stage."""
-    number = 0
+    number, head = 0, st.container()
     if len(take_ids) > 1:
-        number = st.segmented_control(
+        number = head.segmented_control(
             "Take",
             range(len(take_ids)),
             format_func=lambda index: f"Take {index + 1}",
@@ -32,20 +34,20 @@ def show_takes(owner: str, take_ids: list[int]) -> None:
             key="take_chosen",
         )
     try:
-        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]))
+        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]), head)
     except MelodyForgeError as error:
         st.warning(str(error))
 
 
-def show_take(owner: str, take: Take) -> None:
-    """One take with all that belongs to it."""
+def show_take(owner: str, take: Take, head: DeltaGenerator) -> None:
+    """One take with all that belongs to it; its name and rating go into `head`."""
     piece, settings = take.piece, take.origin["settings"]
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with head.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(take.name)}", width="content")
         rating(owner, take)
-    with st.spinner("Playing it into a sound file ..."):
+    with head, st.spinner("Playing it into a sound file ..."):
         sound = shared.sounds().of(piece)
-    player([piece], [sound.wav], identity=f"take-{take.id}", key="take")
+    player([piece], [sound.wav], identity=f"take-{take.id}", key=STAGE)
     facts = [f"{len(piece):,} notes", f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
     st.caption("  \n".join(map(plain, [" · ".join(facts), *take.notices, *sound.notices])))

@@ -66,7 +66,7 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
         if kind == "compare" and len(on_stage) == 2:
             compare(on_stage)
         else:
-            show_take(owner, on_stage[0])
+            show_take(owner, on_stage[0], st.container())
 
 
 def _filtered(takes: list[Take]) -> list[Take]:

@@ -18,6 +18,7 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.workshop.composers import Composers
 from melodyforge.workshop.jobs import Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
@@ -88,7 +89,7 @@ def test_a_job_can_be_watched_and_stopped(model):
 
 def test_what_cannot_be_composed_is_said(model):
     job = job_for(model, num_notes=10, style="jazz")
-    job.run()
+    job.run(Composers(1))
     assert job.state == State.FAILED
     assert "jazz" in job.error
 
@@ -98,7 +99,7 @@ def test_a_bug_does_not_leave_the_user_waiting(model, capsys):
         raise ZeroDivisionError
 
     job = job_for(model, keep, num_notes=10)
-    job.run()
+    job.run(Composers(1))
     assert job.state == State.FAILED
     assert "ZeroDivisionError" in job.error
     assert "Traceback" in capsys.readouterr().err
@@ -125,6 +126,21 @@ def test_the_queue_is_bounded_and_tells_the_place(model):
     wait_until(lambda: third.is_over)
     assert second.take_ids == [1]
     assert third.take_ids == []
+
+
+def test_a_process_that_dies_is_explained_and_replaced(model):
+    composers = Composers(1)
+    job = job_for(model, num_notes=50_000)
+    thread = threading.Thread(target=job.run, args=(composers,))
+    thread.start()
+    wait_until(lambda: job.num_rows > 0)
+    composers._processes[0]._process.kill()
+    thread.join(PATIENCE_S)
+    assert job.state == State.FAILED
+    assert "has ended" in job.error
+    again = job_for(model, num_notes=5)
+    again.run(composers)
+    assert (again.state, again.error) == (State.DONE, "")
 
 
 def test_two_at_once_get_what_each_gets_alone(model):

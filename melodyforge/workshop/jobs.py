@@ -11,16 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 
-from threadpoolctl import threadpool_limits
-
 from melodyforge.bundle import Model
-from melodyforge.compose import Growing, compose
+from melodyforge.compose import Growing
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
+from melodyforge.workshop.composers import Composers
 
-MAX_RUNNING = 10  # at once; they share the processor, so that everybody soon hears something
+MAX_RUNNING = 10  # at once; they share the processors, so that everybody soon hears something
 MAX_WAITING = 40
 
 
@@ -64,6 +63,7 @@ class Job:
         self.num_rows = self.draw = 0
         self._growing: Growing | None = None
         self._is_stopped = False
+        self._news = threading.Event()
 
     @property
     def is_over(self) -> bool:
@@ -74,20 +74,30 @@ class Job:
         """Ends composing; what is there is kept."""
         self._is_stopped = True
 
+    def wait_for_notes(self, max_seconds: float) -> None:
+        """Returns as soon as there are notes, the job is over, or the time is."""
+        self._news.wait(max_seconds)
+
     def piece(self) -> Piece | None:
         """The first take as far as it has grown; None before its first note."""
         if self.compositions:
             return self.compositions[0].piece
         return self._growing.piece(0) if self._growing else None
 
-    def run(self) -> None:
-        """Composes, and keeps every take."""
+    def run(self, composers: Composers) -> None:
+        """Has it composed, and keeps every take."""
+        try:
+            self._run(composers)
+        finally:
+            self._news.set()
+
+    def _run(self, composers: Composers) -> None:
         if self._is_stopped:
             self.state = State.DONE
             return
         try:
             self.state = State.COMPOSING
-            self.compositions = compose(self.model, self.settings, self.primer, self._grow)
+            self.compositions = composers.compose(self.model.folder, self.settings, self.primer, self._grow)
             self.take_ids = [self._keep(composition) for composition in self.compositions]
             self.state = State.DONE
         except MelodyForgeError as error:
@@ -98,6 +108,7 @@ class Job:
 
     def _grow(self, growing: Growing) -> bool:
         self._growing, self.num_rows, self.draw = growing, growing.num_rows, growing.draw
+        self._news.set()
         return self._is_stopped
 
 
@@ -107,9 +118,10 @@ class JobQueue:
     def __init__(self, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING) -> None:
         self._max_waiting = max_waiting
         self._waiting: list[Job] = []
+        self._num_running = 0
         self._lock = threading.Lock()
+        self.composers = Composers()
         self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="composing")
-        threadpool_limits(1)  # for good: threads that compose side by side must not each take all processors
 
     def submit(self, job: Job) -> None:
         """Takes a job.
@@ -131,7 +143,17 @@ class JobQueue:
         with self._lock:
             return self._waiting.index(job) if job in self._waiting else 0
 
+    @property
+    def num_at_work(self) -> int:
+        """How many jobs are being composed."""
+        return self._num_running
+
     def _work(self, job: Job) -> None:
         with self._lock:
             self._waiting.remove(job)
-        job.run()
+            self._num_running += 1
+        try:
+            job.run(self.composers)
+        finally:
+            with self._lock:
+                self._num_running -= 1

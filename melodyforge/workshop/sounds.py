@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 
 from melodyforge.music.audio import Sound, render_wav
 from melodyforge.music.piece import Piece
 
-MAX_BYTES = 96_000_000  # about nine minutes
+MAX_BYTES = 48_000_000  # four to five minutes
 
 
 class Sounds:
@@ -19,6 +20,7 @@ class Sounds:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[str, Sound] = OrderedDict()
         self._lock = threading.Lock()
+        self._players = threading.Semaphore(os.cpu_count() or 1)  # more at once take memory and save no time
 
     def of(self, piece: Piece) -> Sound:
         """The sound of a piece, rendered if it is not kept."""
@@ -27,7 +29,8 @@ class Sounds:
             if name in self._kept:
                 self._kept.move_to_end(name)
                 return self._kept[name]
-        sound = render_wav(piece)
+        with self._players:
+            sound = render_wav(piece)
         with self._lock:
             self._kept[name] = sound
             while len(self._kept) > 1 and sum(len(one.wav) for one in self._kept.values()) > self._max_bytes:
