@@ -78,10 +78,16 @@ def output_paths(path: Path, num_pieces: int) -> list[Path]:
 
 def save(composition: Composition, path: Path, wav: bool, musicxml: bool) -> None:
     """Writes one composition in every form asked for, and says where."""
+    from melodyforge.composition import Composition
+
     piece = composition.piece
     for notice in composition.notices:
         print(f"{path.name}: {notice}")
     forms = [path, *([path.with_suffix(".wav")] * wav), *([path.with_suffix(".musicxml")] * musicxml)]
+    if composition.primer:
+        primer = path.with_name(f"{path.stem}_primer{path.suffix}")
+        Composition(composition.primer).save(primer)
+        print(f"{primer}: the passage of training music that it starts from")
     for form in forms:
         for notice in composition.save(form):
             print(notice)

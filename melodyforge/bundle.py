@@ -14,7 +14,7 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,15 @@ from typing import Any
 import numpy as np
 
 from melodyforge import __version__
-from melodyforge.decoding.lstm import LstmNetwork, Weights
+from melodyforge.decoding.attention import AttentionNetwork
+from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.decoding.weights import Weights
 from melodyforge.errors import MelodyForgeError, ModelFolderError
 from melodyforge.files import output_errors
 from melodyforge.settings import MODELS_DIR, PROJECT_DIR, Recipe
 from melodyforge.tokens import representation_class
-from melodyforge.tokens.representation import Representation
+from melodyforge.tokens.representation import Passage, Representation, pack_passages, unpack_passages
 
 WEIGHTS_FILE = "music_model.weights.h5"
 VOCABULARY_FILE = "notes_vocab.pkl"
@@ -39,7 +41,10 @@ MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY
 STARTER_NAME = "starter"
 STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
 FORMAT = 3  # raised when older folders can no longer be read
-NETWORKS: dict[str, Callable[[Weights, Representation], DecodingNetwork]] = {"lstm": LstmNetwork}
+NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]] = {
+    "lstm": LstmNetwork,
+    "attention": AttentionNetwork,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Model:
         config: what config.json holds.
         metrics: what was measured on held-out music.
         hash: of weights and vocabulary, 16 hexadecimal digits.
+        passages: of training music, to start from; all of the same length.
     """
 
     folder: Path
@@ -61,6 +67,7 @@ class Model:
     config: dict[str, Any]
     metrics: dict[str, Any]
     hash: str
+    passages: list[Passage] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -75,7 +82,7 @@ class Model:
             ModelFolderError: weights and vocabulary do not fit together.
         """
         weights = read_weights((self.folder / WEIGHTS_FILE).read_bytes())
-        return NETWORKS[self.recipe.network.kind](weights, self.representation)
+        return NETWORKS[self.recipe.network.kind](weights, self.representation, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class ModelParts:
     Attributes:
         write_weights: writes a Keras weights file to the path it is given.
         history: the text of history.csv.
+        passages: of training music.
     """
 
     recipe: Recipe
@@ -93,6 +101,7 @@ class ModelParts:
     config: dict[str, Any]
     metrics: dict[str, Any]
     history: str
+    passages: tuple[Passage, ...] = ()
 
 
 def list_models(models_dir: Path = MODELS_DIR) -> list[str]:
@@ -173,12 +182,14 @@ def read_model(folder: Path) -> Model:
     _require_unchanged(folder, config, weights_bytes, vocabulary_bytes)
     try:
         recipe = Recipe.check(config["recipe"])
-        representation = _representation(recipe, read_vocabulary(vocabulary_bytes))
+        vocabulary = read_vocabulary(vocabulary_bytes)
+        representation = _representation(recipe, vocabulary)
+        passages = _passages(vocabulary, representation)
     except MelodyForgeError as error:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
     metrics = _read_json(folder / METRICS_FILE)
     digest = hashlib.sha256(weights_bytes + vocabulary_bytes).hexdigest()[:16]
-    return Model(folder, recipe, representation, config, metrics, digest)
+    return Model(folder, recipe, representation, config, metrics, digest, passages)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -261,9 +272,17 @@ def _representation(recipe: Recipe, state: dict[str, Any]) -> Representation:
     return representation_class(recipe.representation).from_state(recipe.representation, state)
 
 
+def _passages(vocabulary: dict[str, Any], representation: Representation) -> list[Passage]:
+    try:
+        return unpack_passages(vocabulary.get("passages", []), representation.row_dtype)
+    except (TypeError, ValueError) as error:
+        raise ModelFolderError(f"{VOCABULARY_FILE} must hold passages of music. Received others: {error}.") from None
+
+
 def _write_parts(folder: Path, parts: ModelParts) -> None:
     parts.write_weights(folder / WEIGHTS_FILE)
-    vocabulary = pickle.dumps({"kind": parts.representation.kind} | parts.representation.state(), protocol=4)
+    known = {"kind": parts.representation.kind, "passages": pack_passages(parts.passages)}
+    vocabulary = pickle.dumps(known | parts.representation.state(), protocol=4)
     (folder / VOCABULARY_FILE).write_bytes(vocabulary)
     config = {
         "format": FORMAT,
@@ -332,7 +351,7 @@ def _explain_mismatch(folder: Path, config: dict[str, Any], name: str, weights: 
     try:
         recipe = Recipe.check(config["recipe"])
         representation = _representation(recipe, read_vocabulary(vocabulary))
-        NETWORKS[recipe.network.kind](read_weights(weights), representation)
+        NETWORKS[recipe.network.kind](read_weights(weights), representation, recipe)
     except MelodyForgeError as error:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
     raise ModelFolderError(

@@ -22,7 +22,7 @@ from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.controls import ANY
-from melodyforge.tokens.representation import Context, Heading, heading_of
+from melodyforge.tokens.representation import Context, Heading, Representation, heading_of
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
@@ -90,7 +90,7 @@ def compose(
     settings = settings or default_settings(model)
     task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
     done: dict[int, Composition] = {}
-    sound: dict[int, tuple[Piece, str]] = {}  # the first takes that only miss a wish, and how
+    sound: dict[int, tuple[_Take, str]] = {}  # the first takes that only miss a wish, and how
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
     for draw in range(MAX_DRAWS):
         waiting = [index for index in faults if index not in done]
@@ -98,15 +98,15 @@ def compose(
             break
         takes, ended_at = _draw_takes(task, waiting, draw, listener)
         for index, take in zip(waiting, takes, strict=True):
-            piece = task.in_asked_key(take)
-            fault = task.find_fault(piece)
-            missed = None if fault else task.find_disobedience(piece)
+            take = replace(take, piece=task.in_asked_key(take.piece))
+            fault = task.find_fault(take.piece)
+            missed = None if fault else task.find_disobedience(take.piece)
             if missed:
-                sound.setdefault(index, (piece, missed))
+                sound.setdefault(index, (take, missed))
             if ended_at or not (fault or missed):
-                done[index] = _finished(task, piece, index, faults[index], None, ended_at)
+                done[index] = _finished(task, take, index, faults[index], None, ended_at)
             elif draw == MAX_DRAWS - 1:
-                kept, complaint = sound.get(index, (piece, fault or ""))
+                kept, complaint = sound.get(index, (take, fault or ""))
                 done[index] = _finished(task, kept, index, faults[index], complaint)
             else:
                 faults[index].append(fault or missed or "")
@@ -120,9 +120,9 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
         SettingsError: the primer holds nothing that the model can go on from.
     """
     task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
-    headings = _headings(task, [0], 0)
-    for context in _contexts(task, headings, [0], 0):
-        yield model.representation.decode(context.rows(0), headings[0])
+    start = _start(task, [0], 0)
+    for context in _contexts(task, start, [0], 0):
+        yield start.piece(model.representation, context, 0)
 
 
 def asked_controls(model: Model, settings: ComposeSettings) -> np.ndarray:
@@ -190,10 +190,10 @@ class _Task:
     def in_asked_key(self, piece: Piece) -> Piece:
         """The piece, moved as little as possible to the tonic that was asked for, unless its mode is wrong anyway.
 
-        A primer is never moved.
+        What starts from other music is never moved.
         """
         wished, key = self.settings.key, read_traits(piece).key if len(piece) else None
-        if wished is None or key is None or self.primer is not None:
+        if wished is None or key is None or self.primer is not None or self.settings.start == "passage":
             return piece
         tonic, is_minor = key_named(wished)
         if tonic is None or is_minor not in (None, key.is_minor):
@@ -212,6 +212,42 @@ class _Task:
         return controls.broken(read_traits(piece), self.asked)
 
 
+@dataclass(frozen=True)
+class _Start:
+    """What takes that are composed side by side begin with.
+
+    Attributes:
+        headings: of each.
+        primers: rows that each goes on from, all of the same length, or None.
+        are_kept: whether they are a part of the music; passages of training music are not.
+    """
+
+    headings: list[Heading]
+    primers: list[np.ndarray] | None = None
+    are_kept: bool = True
+
+    def piece(self, representation: Representation, context: Context, place: int) -> Piece:
+        """What has been composed so far."""
+        rows = context.rows(place)
+        if self.primers and not self.are_kept:
+            rows = representation.without_beginning(rows, len(self.primers[place]))
+        return representation.decode(rows, self.headings[place])
+
+    def passage(self, representation: Representation, place: int) -> Piece | None:
+        """The passage that a take starts from without keeping it."""
+        if not self.primers or self.are_kept:
+            return None
+        return representation.decode(self.primers[place], self.headings[place])
+
+
+@dataclass(frozen=True)
+class _Take:
+    """A piece, and the passage that it was started from."""
+
+    piece: Piece
+    passage: Piece | None
+
+
 def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) -> np.ndarray | None:
     if primer is None:
         return None
@@ -226,69 +262,83 @@ def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) 
 
 def _draw_takes(
     task: _Task, indices: list[int], draw: int, listener: Listener | None
-) -> tuple[list[Piece], list[int] | None]:
+) -> tuple[list[_Take], list[int] | None]:
     """One take of each piece, side by side; and draw and row at which the listener ended them, if it did."""
-    representation, headings, ended_at = task.model.representation, _headings(task, indices, draw), None
-    last_steps = _last_steps(task, headings)
+    representation, start, ended_at = task.model.representation, _start(task, indices, draw), None
     with threadpool_limits(1):  # products this small wait for other threads longer than they compute
-        for num_rows, context in enumerate(_contexts(task, headings, indices, draw), start=1):
+        for num_rows, context in enumerate(_contexts(task, start, indices, draw), start=1):
 
             def piece(place: int, context: Context = context) -> Piece:
-                return representation.decode(context.rows(place), headings[place])
+                return start.piece(representation, context, place)
 
             if listener and listener(Growing(num_rows, draw, indices, piece)):
                 ended_at = [draw, num_rows]
                 break
-    return [_closed(_until(piece(place), last_steps, place)) for place in range(len(indices))], ended_at
+    limits = _num_steps(task.settings, start.headings)
+    pieces = [piece(place) for place in range(len(indices))]
+    if limits is not None:
+        limits = limits + (_last_onset(task) if task.primer is not None else 0)
+        pieces = [_until(one, last_step) for one, last_step in zip(pieces, limits.tolist(), strict=True)]
+    return [_Take(_closed(one), start.passage(representation, place)) for place, one in enumerate(pieces)], ended_at
 
 
-def _contexts(task: _Task, headings: list[Heading], indices: list[int], draw: int) -> Iterator[Context]:
-    settings, known, primer_rows = task.settings, task.model.representation.controls, task.primer_rows
+def _contexts(task: _Task, start: _Start, indices: list[int], draw: int) -> Iterator[Context]:
+    settings, known, headings = task.settings, task.model.representation.controls, start.headings
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
-    last_steps = _last_steps(task, headings)
-    num_rows = settings.num_notes if last_steps is None else MAX_NOTES
-    length = Length(num_rows, settings.ending == "full", last_steps)
+    num_steps = _num_steps(settings, headings)
+    num_rows = settings.num_notes if num_steps is None else MAX_NOTES
+    length = Length(num_rows, settings.ending == "full", num_steps)
     controls = np.repeat(task.asked[None], len(headings), axis=0)
-    if known and primer_rows is None:  # what is not asked for comes from one training piece, so that all fits together
+    if known and task.primer is None:  # what is not asked for comes from one training piece, so that all fits together
         controls = np.where(controls == ANY, known.of_headings(headings), controls)
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
     network, representation = task.model.network, task.model.representation
-    return generate(network, representation, headings, settings, length, rngs, primer_rows, controls)
+    return generate(network, representation, headings, settings, length, rngs, start.primers, controls)
 
 
-def _last_steps(task: _Task, headings: list[Heading]) -> np.ndarray | None:
-    """The step at which each piece is to end, the primer not counted; None where only notes are counted."""
-    settings = task.settings
+def _num_steps(settings: ComposeSettings, headings: list[Heading]) -> np.ndarray | None:
+    """How many steps each piece lasts, a primer not counted; None where only notes are counted."""
     limits: list[list[float]] = []
     if settings.num_bars:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
     if settings.num_seconds:
         limits.append([settings.num_seconds * one.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
-    if not limits:
-        return None
-    begins = int(task.primer.notes["onset"][: settings.primer_notes].max()) if task.primer is not None else 0
-    return begins + np.min(limits, axis=0)
+    return np.min(limits, axis=0) if limits else None
 
 
-def _until(piece: Piece, last_steps: np.ndarray | None, place: int) -> Piece:
+def _last_onset(task: _Task) -> int:
+    """Where the last note of the primer begins."""
+    return int(task.primer.notes["onset"][: task.settings.primer_notes].max()) if task.primer is not None else 0
+
+
+def _until(piece: Piece, last_step: float) -> Piece:
     """The piece without notes that begin at its last step or later."""
-    if last_steps is None:
-        return piece
-    return piece.with_notes(piece.notes[piece.notes["onset"] < last_steps[place]])
+    return piece.with_notes(piece.notes[piece.notes["onset"] < last_step])
+
+
+def _start(task: _Task, indices: list[int], draw: int) -> _Start:
+    """What each take begins with: the primer, a passage of training music, or nothing but a heading."""
+    settings = task.settings
+    if task.primer is not None and task.primer_rows is not None:
+        heading = _as_asked(heading_of(task.primer), settings)
+        return _Start([heading] * len(indices), [task.primer_rows] * len(indices))
+    if settings.start == "passage" and task.model.passages:
+        rngs = [np.random.default_rng([settings.seed, index, draw, 2]) for index in indices]
+        passages = [task.model.passages[rng.integers(len(task.model.passages))] for rng in rngs]
+        headings = [_as_asked(one.heading, settings) for one in passages]
+        return _Start(headings, [one.rows[: settings.passage_notes] for one in passages], are_kept=False)
+    return _Start(_headings(task, indices, draw))
 
 
 def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
-    """The primer's tempo and meter, or those of a training piece drawn from the ones that suit the wishes best."""
-    settings = task.settings
-    if task.primer is not None:
-        suitable = [heading_of(task.primer)]
-    else:
-        suitable, controls = task.model.representation.headings, task.model.representation.controls
-        if controls:
-            fits = [controls.fit_of(heading, settings) for heading in suitable]
-            best = max(fits)
-            suitable = [heading for heading, fit in zip(suitable, fits, strict=True) if fit == best]
+    """Those of training pieces, drawn from the ones that suit the wishes best, with the wishes put in place."""
+    settings, controls = task.settings, task.model.representation.controls
+    suitable = task.model.representation.headings
+    if controls:
+        fits = [controls.fit_of(heading, settings) for heading in suitable]
+        best = max(fits)
+        suitable = [heading for heading, fit in zip(suitable, fits, strict=True) if fit == best]
     rngs = [np.random.default_rng([settings.seed, index, draw, 0]) for index in indices]
     return [_as_asked(_drawn(suitable, rng), settings) for rng in rngs]
 
@@ -327,7 +377,7 @@ def _closed(piece: Piece) -> Piece:
 
 
 def _finished(
-    task: _Task, piece: Piece, index: int, faults: list[str], complaint: str | None, ended_at: list[int] | None = None
+    task: _Task, take: _Take, index: int, faults: list[str], complaint: str | None, ended_at: list[int] | None = None
 ) -> Composition:
     model, settings = task.model, task.settings
     origin = {
@@ -344,7 +394,8 @@ def _finished(
     if complaint:
         notices.append(f"kept although {complaint}; a higher temperature or more training may help")
     text = TEXT_MARK + json.dumps(origin, separators=(",", ":"))
-    return Composition(replace(piece, text=text, name=f"{model.name} {settings.seed}-{index + 1}"), notices, origin)
+    piece = replace(take.piece, text=text, name=f"{model.name} {settings.seed}-{index + 1}")
+    return Composition(piece, notices, origin, take.passage)
 
 
 def _fingerprint(piece: Piece) -> str:

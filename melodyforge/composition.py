@@ -28,11 +28,13 @@ class Composition:
         piece: the music; its text tells how to make it again.
         notices: what the user should be told.
         origin: model, settings and place in the batch, as written into the MIDI file.
+        primer: the passage of training music that it starts from, without being a part of it; None if there is none.
     """
 
     piece: Piece
     notices: list[str] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
+    primer: Piece | None = None
 
     def to_midi(self) -> bytes:
         """A standard MIDI file."""

@@ -27,7 +27,7 @@ MODELS_DIR = HOME_DIR / "models"
 OUTPUT_DIR = HOME_DIR / "output"
 MAX_NOTES = 100_000  # in one composition
 MAX_SEED = 2**32 - 1
-REPRESENTATION_FLAGS = ("track",)
+REPRESENTATION_FLAGS = ("track", "instrument")
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
@@ -58,24 +58,41 @@ class Section(BaseModel):
 class RepresentationSettings(Section):
     """How music becomes tokens."""
 
-    kind: Literal["events", "notes"] = Field("notes", description="events: one token an onset; notes: fields a note")
+    kind: Literal["events", "fields", "notes"] = Field(
+        "notes",
+        description="events: one token an onset; fields: the fields of a note, each predicted by itself; notes: each "
+        "told of those before, and of what the past suggests",
+    )
     rhythm: Literal["learned", "fixed"] = Field(
         "learned", description="events only: learn durations, or play every event half a quarter apart"
     )
     min_count: int = Field(2, ge=1, description="events only: events rarer than this fall back to a simpler chord")
-    voices: Literal["all", "melody"] = Field(
-        "all", description="events only: all tracks together, or the one track that carries the melody"
+    numbers: bool = Field(
+        False, description="fields only: shift, duration and velocity are numbers, predicted by regression"
+    )
+    velocity: bool = Field(False, description="fields only: learn how hard notes are struck")
+    voices: Literal["all", "melody", "instrument"] = Field(
+        "all",
+        description="all tracks together; or the one track that carries the melody; or, for fields only, the one "
+        "instrument with the most notes",
     )
     track: str = Field(
         "",
         description="the track to take for the melody instead: its number, or a part of its or its instrument's name",
     )
+    instrument: str = Field("", description="the instrument to take instead: a General MIDI name, such as violin")
     max_tracks: int = Field(16, ge=1, le=32, description="notes only: how many instruments are told apart")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.voices == "melody" and self.kind != "events":
-            raise ValueError('`voices = "melody"` needs `kind = "events"`')
+        if self.voices == "melody" and self.kind == "notes":
+            raise ValueError('`voices = "melody"` needs `kind = "events"` or "fields"')
+        if self.voices == "instrument" and self.kind != "fields":
+            raise ValueError('`voices = "instrument"` needs `kind = "fields"`')
+        if (self.numbers or self.velocity) and self.kind != "fields":
+            raise ValueError('`numbers` and `velocity` need `kind = "fields"`')
+        if self.instrument and self.voices != "instrument":
+            raise ValueError("`instrument` needs a recipe that takes one instrument, such as composer")
         if self.track and self.voices != "melody":
             raise ValueError("`track` needs a recipe that takes one track, such as melody")
         return self
@@ -84,7 +101,11 @@ class RepresentationSettings(Section):
 class NetworkSettings(Section):
     """The network's shape."""
 
-    kind: Literal["lstm"] = Field("lstm", description="the network's family")
+    kind: Literal["lstm", "attention"] = Field(
+        "lstm",
+        description="lstm: reads the past once, from left to right; attention: reads a window of the past anew for "
+        "each note, in both directions, and weighs its notes",
+    )
     units: int = Field(256, ge=8, le=4096, description="width of each LSTM layer")
     num_layers: int = Field(3, ge=1, le=12, description="number of LSTM layers")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of units silenced at random while training")
@@ -92,6 +113,21 @@ class NetworkSettings(Section):
         0.0, ge=0, lt=1, description="share of notes or events that the network does not hear while training"
     )
     head_units: int = Field(0, ge=0, le=4096, description="width of the hidden layer before each output; 0: none")
+    layer_norm: bool = Field(False, description="whether what the LSTM says is normalised before the outputs")
+    num_attention_heads: int = Field(4, ge=1, le=64, description="attention only: how many ways to weigh the past")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.reads_windows and 2 * self.units % self.num_attention_heads:
+            raise ValueError(
+                f"`num_attention_heads` must divide {2 * self.units}, twice `units`. It is {self.num_attention_heads}"
+            )
+        return self
+
+    @property
+    def reads_windows(self) -> bool:
+        """Whether each prediction needs a window of its own, because the past is read anew for it."""
+        return self.kind == "attention"
 
 
 class TrainingSettings(Section):
@@ -120,6 +156,7 @@ class TrainingSettings(Section):
     style_balance: float = Field(
         0.5, ge=0, le=1, description="1: styles are heard as often as they have notes; 0: all styles equally often"
     )
+    style: str = Field("", description="learn from one subfolder only, such as that of one composer; all when left out")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
     patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -139,6 +176,10 @@ class SamplingSettings(Section):
     top_p: float = Field(1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability")
     min_p: float = Field(0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest")
     guidance: float = Field(1.0, ge=0, le=10, description="1: wishes are followed as learnt; more: more strictly")
+    start: Literal["nothing", "passage"] = Field(
+        "nothing", description="what comes before the first note, without a primer: nothing, or a passage learnt from"
+    )
+    passage_notes: int = Field(50, ge=1, le=1000, description="notes or events in such a passage")
 
 
 class Wishes(Section):
@@ -179,6 +220,16 @@ class Recipe(Section):
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
     sampling: SamplingSettings = SamplingSettings()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if not self.network.reads_windows:
+            return self
+        if self.representation.kind != "fields":
+            raise ValueError('the network `kind = "attention"` needs the representation `kind = "fields"`')
+        if self.training.window is None:
+            raise ValueError('the network `kind = "attention"` needs `window` under [training]')
+        return self
 
     def with_flags(self, given: dict[str, Any]) -> Self:
         """The recipe with what `add_recipe_flags` read from the command line put in place."""

@@ -8,35 +8,55 @@ from __future__ import annotations
 import numpy as np
 
 from melodyforge.corpus.store import PieceStore
+from melodyforge.errors import CorpusError
 
 MIN_FAMILIES = 4  # with fewer, a held-out family would take too much away from training
 
 
-def split_pieces(store: PieceStore, held_out_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_pieces(
+    store: PieceStore, held_out_fraction: float, seed: int, style: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws whole families until they hold the wished share of the notes of each style.
 
     Args:
         store: the pieces.
         held_out_fraction: share of all notes to hold out, 0 to 1 exclusive.
         seed: the same seed gives the same split.
+        style: leave all pieces of other styles out.
 
     Returns:
         Numbers of the pieces to train on and of those held out, int64, ascending. None are
         held out when there are fewer than `MIN_FAMILIES` families.
+
+    Raises:
+        CorpusError: no piece is of this style.
     """
-    _, first_pieces, family = np.unique(store.families, return_index=True, return_inverse=True)
+    chosen = _of_style(store, style) if style else np.arange(len(store))
+    _, first_pieces, family = np.unique(store.families[chosen], return_index=True, return_inverse=True)
     if len(first_pieces) < MIN_FAMILIES or held_out_fraction <= 0:
-        return np.arange(len(store)), np.arange(0)
-    num_notes = np.bincount(family, weights=store.lengths)
-    style = store.styles[first_pieces]  # of a family that spans several styles, the style of its first piece
+        return chosen, chosen[:0]
+    num_notes = np.bincount(family, weights=store.lengths[chosen])
+    style_of_family = store.styles[chosen][
+        first_pieces
+    ]  # of a family that spans several styles, the style of its first piece
     order = np.random.default_rng(seed).permutation(len(num_notes))
     is_held_out = np.zeros(len(num_notes), bool)
-    for style_id in np.unique(style):
-        members = order[style[order] == style_id]
+    for style_id in np.unique(style_of_family):
+        members = order[style_of_family[order] == style_id]
         is_held_out[_draw(members, num_notes, held_out_fraction)] = True
     if not is_held_out.any():
         is_held_out[np.argmin(num_notes)] = True
-    return np.flatnonzero(~is_held_out[family]), np.flatnonzero(is_held_out[family])
+    return chosen[~is_held_out[family]], chosen[is_held_out[family]]
+
+
+def _of_style(store: PieceStore, style: str) -> np.ndarray:
+    """Numbers of the pieces of a style, in any case of letters."""
+    known = store.style_names
+    found = [index for index, name in enumerate(known) if name.lower() == style.lower()]
+    if not found:
+        names = ", ".join(sorted(filter(None, known))) or "none; put the files into subfolders"
+        raise CorpusError(f"--style must name a subfolder of the music: {names}. Received {style!r}.")
+    return np.flatnonzero(np.isin(store.styles, found))
 
 
 def _draw(members: np.ndarray, num_notes: np.ndarray, fraction: float) -> np.ndarray:

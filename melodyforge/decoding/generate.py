@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class Length:
     Attributes:
         num_rows: at most.
         is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
-        num_steps: after which each piece is over, shape (num_pieces,); None: rows alone count.
+        num_steps: after which each piece is over, the primer not counted, shape (num_pieces,); None: rows alone
+            count.
     """
 
     num_rows: int
@@ -56,7 +58,7 @@ def generate(
     settings: SamplingSettings,
     length: Length,
     rngs: list[np.random.Generator],
-    primer: np.ndarray | None = None,
+    primers: list[np.ndarray] | None = None,
     controls: np.ndarray | None = None,
 ) -> Iterator[Context]:
     """Composes several pieces side by side.
@@ -68,7 +70,7 @@ def generate(
         settings: how rows are drawn.
         length: of every piece, the primer not counted.
         rngs: a source of random numbers for every piece.
-        primer: rows to start from, the same for every piece.
+        primers: for each piece rows to start from, all of the same length.
         controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
 
     Yields:
@@ -78,8 +80,9 @@ def generate(
     if controls is not None and settings.guidance != 1 and controls.any():
         network = GuidedNetwork(network, settings.guidance)
     state = network.start(context.num_pieces)
-    if primer is not None and len(primer):
-        state = _listen(network, representation, context, state, primer)
+    if primers:
+        state = _listen(network, representation, context, state, primers)
+    begins = context.clock.copy()
     draws = _uniforms(rngs, len(representation.heads))
     for row_index in range(length.num_rows):
         state = network.advance(state, context.inputs())
@@ -87,7 +90,7 @@ def generate(
             logits = network.logits(state, head, context.told(head))
             illegal = context.illegal(head)
             if head is representation.heads[0]:
-                logits[:, representation.end_class] += length.ending_bias(row_index, context.clock)
+                logits[:, representation.end_class] += length.ending_bias(row_index, context.clock - begins)
             if illegal is not None:
                 logits[illegal] = IMPOSSIBLE
             context.choose(head, sample(logits, settings, uniforms))
@@ -95,18 +98,19 @@ def generate(
                 return
         context.commit()
         yield context
-        if np.all(context.has_ended | length.is_over(context.clock)):
+        if np.all(context.has_ended | length.is_over(context.clock - begins)):
             return
 
 
-def _listen(network: DecodingNetwork, representation: Representation, context: Context, state, primer: np.ndarray):
-    """Takes a primer into the past of every piece."""
-    window = representation.window(primer, 0, len(primer))
-    for row_index in range(len(primer)):
+def _listen(
+    network: DecodingNetwork, representation: Representation, context: Context, state: Any, primers: list[np.ndarray]
+) -> Any:
+    """Takes a primer into the past of each piece."""
+    windows = [representation.window(primer, 0, len(primer)) for primer in primers]
+    for row_index in range(len(primers[0])):
         state = network.advance(state, context.inputs())
         for head in representation.heads:
-            target = window[f"target_{head.name}"][row_index]
-            context.choose(head, np.full(context.num_pieces, target))
+            context.choose(head, np.array([window[f"target_{head.name}"][row_index] for window in windows]))
         context.commit()
     return state
 

@@ -16,7 +16,6 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.compose import compose, default_settings
 from melodyforge.composition import Composition
-from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError
 from melodyforge.evaluation.baseline import ngram_nats
@@ -151,14 +150,12 @@ def _references(
     store: PieceStore, data: TrainingData, model: Model, style: str | None
 ) -> tuple[list[Piece], list[Piece]]:
     """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles, or from one."""
-    train, held_out = split_pieces(store, model.recipe.training.held_out, model.recipe.training.seed)
+    train, held_out = (np.unique(spans["piece"]) for spans in (data.train, data.held_out))
     if style is not None:
         if style not in store.style_names:
             raise CorpusError(f"--style must be one of {', '.join(store.style_names)}. Received {style!r}.")
         number = store.style_names.index(style)
         train, held_out = (group[store.styles[group] == number] for group in (train, held_out))
-    if not len(held_out):
-        held_out = train
     rng = np.random.default_rng(0)
     chosen = [rng.permutation(indices)[:MAX_REFERENCES] for indices in (train, held_out)]
     train_pieces, held_out_pieces = ([_heard(store[index], data) for index in group.tolist()] for group in chosen)

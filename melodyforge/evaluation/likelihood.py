@@ -40,7 +40,7 @@ def held_out_nats(model: Model, data: TrainingData, max_rows: int | None, is_tol
 def _rows(batch: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     """A batch of windows row by row, up to the last that asks anything."""
     asked = np.max([values for name, values in batch.items() if name.startswith("target_")], axis=0) >= 0
-    for index in range(int(asked.any(axis=0).sum())):
+    for index in range(int(np.flatnonzero(asked.any(axis=0)).max(initial=-1)) + 1):
         yield {name: values[:, index] for name, values in batch.items()}
 
 
@@ -51,6 +51,8 @@ def _batch_nats(model: Model, batch: dict[str, np.ndarray]) -> dict[str, float]:
     state = network.start(len(next(iter(batch.values()))))
     for row in _rows(batch):
         state = network.advance(state, {feature.name: row[feature.name] for feature in representation.inputs})
+        if (row[f"target_{representation.heads[0].name}"] < 0).all():
+            continue
         for head in representation.heads:
             logits = network.logits(state, head, {feature.name: row[feature.name] for feature in head.told})
             totals[head.name] += _nats(logits, row[f"target_{head.name}"])

@@ -125,6 +125,6 @@ class ConsoleWatcher(Watcher):
 
 def _minutes_left(progress: Progress, plan: Plan, rows_per_second: float) -> float:
     """Until all epochs are done, or the time is over."""
-    rows = (plan.num_steps - progress.step) * plan.batch_size * plan.window
+    rows = (plan.num_steps - progress.step) * plan.rows_per_step
     by_steps = rows / max(1.0, rows_per_second) / 60
     return by_steps if plan.minutes is None else max(0.0, min(by_steps, plan.minutes - progress.seconds / 60))

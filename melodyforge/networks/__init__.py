@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from melodyforge.errors import SettingsError
 from melodyforge.networks._keras import keras
+from melodyforge.networks.attention import build_attention
 from melodyforge.networks.layers import NegativeLogLikelihood
 from melodyforge.networks.lstm import build_lstm
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 
-BUILDERS: dict[str, Callable[[Representation, NetworkSettings, bool], keras.Model]] = {"lstm": build_lstm}
+BUILDERS: dict[str, Callable[[Representation, NetworkSettings, bool], keras.Model]] = {
+    "lstm": build_lstm,
+    "attention": build_attention,
+}
 
 
 def build_network(representation: Representation, settings: NetworkSettings, use_cudnn: bool = False) -> keras.Model:
@@ -32,12 +36,17 @@ def build_learner(network: keras.Model, representation: Representation) -> keras
 
     Returns:
         A model from the arrays of `Representation.window` to nats, shape (batch, window, num_heads), 0 where
-        nothing is asked.
+        nothing is asked; of networks that predict what follows the window alone, (batch, 1, num_heads).
     """
     targets = {
         f"target_{head.name}": keras.Input((None,), dtype="int32", name=f"target_{head.name}")
         for head in representation.heads
     }
     logits = network.output
-    nats = [NegativeLogLikelihood()(logits[head.name], targets[f"target_{head.name}"]) for head in representation.heads]
+    nats = []
+    for head in representation.heads:
+        asked, target = logits[head.name], targets[f"target_{head.name}"]
+        if asked.shape[1] == 1:  # what follows the window, and nothing in it
+            target = target[:, -1:]
+        nats.append(NegativeLogLikelihood()(asked, target))
     return keras.Model(network.input | targets, keras.ops.stack(nats, axis=-1))

@@ -6,13 +6,14 @@ import keras
 from keras import layers, ops
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES
+from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD
 from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
 
 
 def feature_input(feature: Feature) -> keras.KerasTensor:
     """The Keras input of a feature, shape (batch, window) or (batch, window, slots or size)."""
     width = feature.size if feature.kind == "levels" else feature.slots
-    return keras.Input((None, width) if width else (None,), dtype="int32", name=feature.name)
+    return keras.Input((None, width) if width else (None,), dtype=feature.dtype, name=feature.name)
 
 
 def hear(
@@ -28,6 +29,8 @@ def hear(
 def _hear(feature: Feature, tensor: keras.KerasTensor, units: int, num_heard: int, name: str) -> keras.KerasTensor:
     if feature.kind == "levels":
         return layers.Dense(units, use_bias=False, name=name)(Levels()(tensor))
+    if feature.kind == "number":
+        return layers.Dense(units, use_bias=False, name=name)(ops.expand_dims(tensor, -1))
     spread = (units * num_heard * max(1, feature.slots)) ** -0.5
     table = layers.Embedding(
         feature.num_rows,
@@ -115,6 +118,82 @@ class Degrees(layers.Layer):
     def compute_output_shape(self, by_degree_shape, tonic_shape):
         """One logit a pitch."""
         return (*tonic_shape, self.num_pitches)
+
+
+class NumberLogits(layers.Layer):
+    """Log probabilities of classes that stand for numbers, from a mixture of Laplace distributions and atoms.
+
+    A Laplace distribution of deviation 1 costs |number - location|: its location learns by the L1 loss, divided by a
+    width that is learnt as well. Several of them, cut at the borders between classes, can say "a quarter or an eighth,
+    nothing between", which the mean or the median of one cannot; atoms give single classes, such as the shift 0 of a
+    chord, a probability of their own. After Salimans et al., 2017, "PixelCNN++", who mix logistic distributions.
+    """
+
+    def __init__(self, borders: tuple[float, ...], atoms: tuple[int, ...], size: int, **kwargs) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.borders, self.atoms, self.size = borders, atoms, size
+
+    def call(self, values):
+        """Shape (..., len(atoms) + 3 * NUM_COMPONENTS) -> (..., size)."""
+        num_weights = len(self.atoms) + NUM_COMPONENTS
+        shares = ops.softmax(values[..., :num_weights])
+        locations = values[..., num_weights:-NUM_COMPONENTS] + ops.linspace(-SPREAD, SPREAD, NUM_COMPONENTS)
+        widths = ops.softplus(values[..., -NUM_COMPONENTS:]) + LEAST_WIDTH
+        far = (ops.array(self.borders, "float32") - locations[..., None]) / widths[..., None]
+        below = 0.5 + 0.5 * ops.sign(far) * (1 - ops.exp(-ops.abs(far)))
+        below = ops.einsum("...k,...kn->...n", shares[..., len(self.atoms) :], below)
+        total = ops.sum(shares[..., len(self.atoms) :], axis=-1, keepdims=True)
+        chances = ops.concatenate([below, total], -1) - ops.concatenate([ops.zeros_like(total), below], -1)
+        unsaid = self.size - len(self.borders) - 1  # classes behind the last number: the end of a piece
+        chances = ops.concatenate([chances, *[ops.zeros_like(total)] * unsaid], -1)
+        for place, atom in enumerate(self.atoms):
+            chances = chances + shares[..., place, None] * ops.one_hot(atom, self.size)
+        return ops.log((1 - LEAST_CHANCE) * chances + LEAST_CHANCE / self.size)
+
+    def compute_output_shape(self, values_shape):
+        """One logit a class."""
+        return (*values_shape[:-1], self.size)
+
+
+class Flip(layers.Layer):
+    """The other way round in time."""
+
+    def call(self, sequences):
+        """Shape (batch, steps, units), the same out."""
+        return ops.flip(sequences, axis=1)
+
+
+class Newest(layers.Layer):
+    """The last step alone."""
+
+    def call(self, sequences):
+        """Shape (batch, steps, units) -> (batch, 1, units)."""
+        return sequences[:, -1:]
+
+    def compute_output_shape(self, sequences_shape):
+        """A single step."""
+        return (sequences_shape[0], 1, sequences_shape[2])
+
+
+class Attend(layers.Layer):
+    """Multi-head scaled dot-product attention (Vaswani et al., 2017)."""
+
+    def __init__(self, num_heads: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+
+    def call(self, query, key, value):
+        """Shapes (batch, asking, units), (batch, steps, units), (batch, steps, units) -> (batch, asking, units)."""
+        return ops.reshape(
+            ops.dot_product_attention(self._parted(query), self._parted(key), self._parted(value)), ops.shape(query)
+        )
+
+    def _parted(self, vectors):
+        return ops.reshape(vectors, (*ops.shape(vectors)[:2], self.num_heads, vectors.shape[-1] // self.num_heads))
+
+    def compute_output_shape(self, query_shape, *_):
+        """As the query."""
+        return query_shape
 
 
 class NegativeLogLikelihood(layers.Layer):

@@ -10,11 +10,11 @@ from functools import partial
 import keras
 from keras import layers
 
-from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.networks.fast_lstm import FastLSTM
-from melodyforge.networks.layers import Degrees, Distances, Suggestions, feature_input, hear
+from melodyforge.networks.heads import logits, total
+from melodyforge.networks.layers import feature_input, hear
 from melodyforge.settings import NetworkSettings
-from melodyforge.tokens.representation import Head, Representation
+from melodyforge.tokens.representation import Representation
 
 
 def build_lstm(representation: Representation, settings: NetworkSettings, use_cudnn: bool = False) -> keras.Model:
@@ -31,7 +31,7 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     """
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     heard = representation.inputs
-    hidden = _total(hear(heard, inputs, settings.units, len(heard), "heard"))
+    hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))
     if settings.note_dropout:  # whole rows, so that pieces are hard to learn by heart
         hidden = layers.Dropout(settings.note_dropout, noise_shape=(None, None, 1))(hidden)
     hidden = layers.Dropout(settings.dropout)(hidden)
@@ -39,6 +39,8 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     for index in range(settings.num_layers):
         stepped = layers.Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
         hidden = layers.Add()([hidden, stepped])  # residual, so that deep stacks learn from the start (He et al., 2016)
+    if settings.layer_norm:
+        hidden = layers.LayerNormalization(name="norm")(hidden)
     outputs, told = {}, []
     num_told = sum(len(head.told) for head in representation.heads)
     for head in representation.heads:
@@ -46,32 +48,7 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
         vector = hidden
         if settings.head_units:
             vector = layers.Dense(settings.head_units, name=f"hidden_{head.name}")(hidden)
-            vector = layers.Activation("relu")(_total([vector, *told]))
+            vector = layers.Activation("relu")(total([vector, *told]))
             vector = layers.Dropout(settings.dropout)(vector)
-        outputs[head.name] = _logits(head, vector, inputs)
+        outputs[head.name] = logits(head, vector, inputs)
     return keras.Model(inputs, outputs)
-
-
-def _logits(head: Head, vector: keras.KerasTensor, told: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
-    """Logits for each class by itself, by its distance from a known one, by degree, and for what is suggested."""
-    parts = [layers.Dense(head.size, dtype="float32", name=f"output_{head.name}")(vector)]
-    if head.relative_to:
-        by_distance = _silent(2 * head.size - 1, f"relative_{head.name}")(vector)
-        parts.append(Distances(dtype="float32")(by_distance, told[head.relative_to]))
-    for tonic in head.degrees_of:
-        by_degree = _silent(NUM_PITCH_CLASSES, f"degrees_{head.name}_{tonic}")(vector)
-        parts.append(Degrees(head.size, dtype="float32")(by_degree, told[tonic]))
-    logits = _total(parts)
-    if head.pointers:
-        trust = _silent(len(head.pointers), f"pointers_{head.name}")(vector)
-        logits = Suggestions(dtype="float32")(logits, trust, *(told[name] for name in head.pointers))
-    return logits
-
-
-def _silent(size: int, name: str) -> layers.Dense:
-    """A layer that says nothing before it has learnt to."""
-    return layers.Dense(size, kernel_initializer="zeros", dtype="float32", name=name)
-
-
-def _total(vectors: list[keras.KerasTensor]) -> keras.KerasTensor:
-    return layers.Add()(vectors) if len(vectors) > 1 else vectors[0]

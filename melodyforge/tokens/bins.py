@@ -32,6 +32,17 @@ class Bins:
         """The class of the value nearest to each number, any shape."""
         return np.searchsorted(self._borders, numbers)
 
+    def snap_onsets(self, onsets: np.ndarray) -> np.ndarray:
+        """Onsets that sums of these values can reach, each as near to its own as they allow; ascending, shape (n,)."""
+        shifts = np.diff(onsets, prepend=0)
+        if np.array_equal(self.values[self.classes(shifts)], shifts):
+            return onsets
+        clock, result = 0, np.empty_like(onsets)
+        for index, onset in enumerate(onsets.tolist()):
+            clock += int(self.values[self.classes(onset - clock)])
+            result[index] = clock
+        return result
+
 
 def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
     """Chooses values for times in steps.

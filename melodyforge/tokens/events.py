@@ -13,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
-from melodyforge.music.melody import find_melody, only_track
 from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.representation import (
@@ -30,6 +29,7 @@ from melodyforge.tokens.representation import (
     some_headings,
     unpack_headings,
 )
+from melodyforge.tokens.voices import explain_silence, tracks_heard
 
 FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
 VELOCITY = 80
@@ -94,21 +94,21 @@ class EventsRepresentation(Representation):
         programs: Counter[int] = Counter()
         headings = []
         for piece in pieces:
-            heard = _heard(piece, settings)
+            heard = tracks_heard(piece, settings)
             events = piece_events(heard, settings.rhythm == "fixed")
             if events:
                 headings.append(heading_of(piece))
                 counts.update(event_text(*event) for event in events)
                 programs.update(track.program for track in heard.tracks if not track.is_drum)
         if not headings:
-            raise CorpusError(_explain_silence(settings))
+            raise CorpusError(explain_silence(settings))
         common = [token for token, count in counts.items() if count >= settings.min_count or _is_single(token)]
         common.sort(key=lambda token: (-counts[token], token))
         return cls(settings, [END, *common], programs.most_common(1)[0][0], some_headings(headings))
 
     def encode(self, piece: Piece) -> np.ndarray:
         """Ids of the events, shape (num_events,); rare chords become simpler ones."""
-        heard = _heard(piece, self._settings)
+        heard = tracks_heard(piece, self._settings)
         ids = (self._nearest(*event) for event in piece_events(heard, self.is_fixed))
         return np.array([index for index in ids if index is not None], np.int32)
 
@@ -251,22 +251,6 @@ class EventsContext(Context):
         number = self._num_rows[piece_index]
         kept = self._committed[: number if number >= 0 else None]
         return np.array([classes[piece_index] for classes in kept], np.int32)
-
-
-def _heard(piece: Piece, settings: RepresentationSettings) -> Piece:
-    """The tracks that are learnt from; without notes where no track is the one that is wanted."""
-    if settings.voices == "all":
-        return piece
-    melody = find_melody(piece, settings.track)
-    return only_track(piece, melody.number) if melody else piece.with_notes(piece.notes[:0])
-
-
-def _explain_silence(settings: RepresentationSettings) -> str:
-    if settings.track:
-        return f"Expected a track that is called {settings.track!r}, or has this number. Received none in any piece."
-    if settings.voices == "melody":
-        return "Expected at least one piece with a track that carries a melody. Received none. Add other music."
-    return "Expected at least one piece with pitched notes to learn from. Received none."
 
 
 def piece_events(piece: Piece, is_fixed: bool) -> list[tuple[tuple[int, ...], int | None]]:

@@ -159,7 +159,7 @@ class NotesRepresentation(Representation):
         playable = classes[notes["track"]] >= 0
         notes = notes[playable]
         rows = np.zeros(len(notes), ROW_DTYPE)
-        rows["onset"] = self._snap_onsets(notes["onset"])
+        rows["onset"] = self.shifts.snap_onsets(notes["onset"])
         rows["duration"] = self.durations.values[self.durations.classes(notes["duration"])]
         rows["track"] = classes[notes["track"]]
         rows["pitch"] = notes["pitch"]
@@ -187,6 +187,14 @@ class NotesRepresentation(Representation):
             heading.is_performed,
             style=heading.style,
         )
+
+    def without_beginning(self, rows: np.ndarray, number: int) -> np.ndarray:
+        """See the base class. What follows begins in the first bar, at its own place in it."""
+        rows = rows[number:].copy()
+        if len(rows):
+            rows["onset"] -= rows["onset"][0] - max(0, int(rows["position"][0]))
+            rows["bar"] -= rows["bar"][0]
+        return rows
 
     def window(
         self,
@@ -263,19 +271,6 @@ class NotesRepresentation(Representation):
             raise VocabularyError(
                 f"Expected the vocabulary of a `notes` model. Received one without {error}."
             ) from None
-
-    def _snap_onsets(self, onsets: np.ndarray) -> np.ndarray:
-        """Onsets that sums of the vocabulary's shifts can reach, each as near to its own as they allow."""
-        values = self.shifts.values
-        shifts = np.diff(onsets, prepend=0)
-        snapped = values[self.shifts.classes(shifts)]
-        if np.array_equal(snapped, shifts):
-            return onsets
-        clock, result = 0, np.empty_like(onsets)
-        for index, onset in enumerate(onsets.tolist()):
-            clock += int(values[self.shifts.classes(onset - clock)])
-            result[index] = clock
-        return result
 
     def _changed(self, rows: np.ndarray, change: Change) -> np.ndarray:
         pitched = ~self.tracks.is_drum[rows["track"]]

@@ -35,18 +35,24 @@ class Feature:
         size: number of classes, or length of the vector.
         slots: how many classes are told side by side, each slot with a meaning of its own; 0: a single class.
         kind: `class`: integers in [0, size), shape (..., slots), or (...) without slots;
-            `levels`: integers 0-255, shape (..., size): steps that each entry still lasts, 0 when silent.
+            `levels`: integers 0-255, shape (..., size): steps that each entry still lasts, 0 when silent;
+            `number`: about -3 to 3, float32, shape (...).
     """
 
     name: str
     size: int
     slots: int = 0
-    kind: Literal["class", "levels"] = "class"
+    kind: Literal["class", "levels", "number"] = "class"
 
     @property
     def num_rows(self) -> int:
         """Rows of the table, or of the kernel, that a network hears this feature with."""
         return 2 * self.size if self.kind == "levels" else self.size * max(1, self.slots)
+
+    @property
+    def dtype(self) -> str:
+        """Of the arrays that tell it to a Keras network."""
+        return "float32" if self.kind == "number" else "int32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,9 @@ class Head:
             "" when distances mean nothing.
         degrees_of: names of features told by then that hold a tonic, 0 for none and 1 to 12 for C to B: classes are
             pitches, and those of one degree above the tonic share a logit.
+        borders: for a head that predicts a number, the borders between the numbers that its classes stand for,
+            ascending; () for a head whose classes are each by themselves.
+        atoms: classes of such a head that are as likely as the network says, wherever the number lies.
     """
 
     name: str
@@ -73,6 +82,8 @@ class Head:
     pointers: tuple[str, ...] = ()
     relative_to: str = ""
     degrees_of: tuple[str, ...] = ()
+    borders: tuple[float, ...] = ()
+    atoms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,14 @@ class Heading:
     def meter(self) -> str:
         """Such as "3/4"; "" in performed music."""
         return "" if self.is_performed else f"{self.numerator}/{self.denominator}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some rows of training music that a composition can start from, and the heading that they stand under."""
+
+    heading: Heading
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,10 @@ class Representation(ABC):
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
         """The piece that the rows stand for."""
 
+    def without_beginning(self, rows: np.ndarray, number: int) -> np.ndarray:
+        """The rows after the first `number`, as a piece of their own."""
+        return rows[number:]
+
     @abstractmethod
     def window(
         self,
@@ -260,6 +283,22 @@ def unpack_headings(rows: list[list[Any]]) -> list[Heading]:
     ]
 
 
+def pack_passages(passages: Iterable[Passage]) -> list[list[Any]]:
+    """Passages as plain lists."""
+    return [[pack_headings([one.heading])[0], one.rows.tolist()] for one in passages]
+
+
+def unpack_passages(packed: list[list[Any]], row_dtype: np.dtype) -> list[Passage]:
+    """The inverse of `pack_passages`."""
+    return [
+        Passage(
+            unpack_headings([heading])[0],
+            np.array([tuple(row) if row_dtype.names else row for row in rows], row_dtype),
+        )
+        for heading, rows in packed
+    ]
+
+
 def some_headings(headings: list[Heading]) -> list[Heading]:
     """At most `MAX_HEADINGS` of them, evenly spaced, so that vocabularies of large corpora stay small."""
     return headings[:: -(-len(headings) // MAX_HEADINGS)]
@@ -285,8 +324,8 @@ def heading_of(piece: Piece) -> Heading:
 
 
 def padded(values: np.ndarray, length: int, filler: int) -> np.ndarray:
-    """Values brought to `length` in their first dimension, as uint8 or int32."""
-    dtype = values.dtype if values.dtype == np.uint8 else np.int32
+    """Values brought to `length` in their first dimension, as uint8, float32 or int32."""
+    dtype = values.dtype if values.dtype in (np.uint8, np.float32) else np.int32
     result = np.full((length, *values.shape[1:]), filler, dtype)
     result[: len(values)] = values
     return result

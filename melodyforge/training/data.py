@@ -26,7 +26,8 @@ from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.controls import columns_kept
-from melodyforge.tokens.representation import Change, Representation
+from melodyforge.tokens.representation import NOT_ASKED, Change, Passage, Representation
+from melodyforge.training.passages import draw_passages
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
 MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
@@ -51,6 +52,8 @@ class TrainingData:
         chances: of each training span to be drawn for a window, float64, shape (len(train),).
         is_split_by_piece: False when there are too few pieces, and their ends are held out instead.
         fingerprint: of the pieces.
+        read_window: rows that the network reads anew for each prediction; None where it carries the past along.
+        passages: of training music, for compositions to start from.
         habits: how far the training pieces of each style go, under "" those of all, for compositions to be held
             against.
     """
@@ -64,6 +67,8 @@ class TrainingData:
     is_split_by_piece: bool
     fingerprint: str
     habits: dict[str, Habits]
+    read_window: int | None = None
+    passages: tuple[Passage, ...] = ()
 
     @property
     def num_train_rows(self) -> int:
@@ -76,9 +81,7 @@ class TrainingData:
         spans = self.train[rng.choice(len(self.train), batch_size, p=self.chances)]
         windows = []
         for piece, first, stop in spans.tolist():
-            start = first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
-            if rng.random() < OPENING_SHARE:
-                start = first
+            start = self._random_start(rng, first, stop, window)
             varied = change.draw(rng)
             kept = columns_kept(rng, self.controls.shape[1])
             windows.append(self._window(piece, start, stop, window, varied, self.controls[piece] * kept))
@@ -96,15 +99,16 @@ class TrainingData:
             max_rows: about how many to measure on; None: all.
             is_told: whether the network is told style, key and the other controls of each piece.
         """
-        window = self._held_out_window()
+        window = self.read_window or self._held_out_window()
+        stride = 1 if self.read_window else window
         starts = [
-            (piece, start, stop)
+            (piece, start - (window - stride), stop)
             for piece, first, stop in self.held_out.tolist()
-            for start in range(first, stop, window)
+            for start in range(first, stop, stride)
         ]
         if max_rows is not None:
             np.random.default_rng(0).shuffle(starts)
-            starts = starts[: max(1, max_rows // window)]
+            starts = starts[: max(1, max_rows // stride)]
         starts.sort(key=lambda item: item[2] - item[1])
         for index in range(0, len(starts), batch_size):
             group = starts[index : index + batch_size]
@@ -124,6 +128,14 @@ class TrainingData:
             window = self.representation.window(rows, start, stop - start)
             yield np.stack([window[name] for name in names], axis=1)
 
+    def _random_start(self, rng: np.random.Generator, first: int, stop: int, window: int) -> int:
+        """Where a window into a span begins; often where the span does."""
+        if self.read_window:
+            return int(rng.integers(first, stop)) - window + 1
+        if rng.random() < OPENING_SHARE:
+            return first
+        return first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
+
     def _held_out_window(self) -> int:
         lengths = self.held_out["stop"] - self.held_out["start"]
         quanta = -(-int(np.quantile(lengths, 0.9)) // WINDOW_QUANTUM)
@@ -138,11 +150,14 @@ class TrainingData:
         change: Change = Change(),
         controls: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
-        """A window in which nothing at or behind `stop` is asked."""
+        """A window in which nothing at or behind `stop` is asked; nothing but its last row, if windows are read."""
         window = self.representation.window(self.rows[piece], start, length, change, controls)
+        if self.read_window:
+            for head in self.representation.heads:
+                window[f"target_{head.name}"][:-1] = NOT_ASKED
         if stop < start + length:
             for head in self.representation.heads:
-                window[f"target_{head.name}"][stop - start :] = -1
+                window[f"target_{head.name}"][stop - start :] = NOT_ASKED
         return window
 
 
@@ -177,7 +192,7 @@ def prepare_data(store: PieceStore, recipe: Recipe, representation: Representati
         CorpusError: there is too little to learn from.
     """
     settings = recipe.training
-    train, held_out = split_pieces(store, settings.held_out, settings.seed)
+    train, held_out = split_pieces(store, settings.held_out, settings.seed, settings.style)
     share = 1.0 if len(held_out) else 1.0 - settings.held_out
     return assemble_data(store, recipe, train, held_out, share, representation)
 
@@ -203,7 +218,7 @@ def assemble_data(
     Raises:
         CorpusError: there is too little to learn from.
     """
-    is_split = len(held_out) > 0
+    is_split, settings = len(held_out) > 0, recipe.training
     if representation is None:
         pieces = (_beginning(store[index], share) for index in train.tolist())
         representation = representation_class(recipe.representation).fit(recipe.representation, pieces)
@@ -219,13 +234,25 @@ def assemble_data(
             raise CorpusError(
                 f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
             )
-    chances = _chances(spans[0], store.styles, recipe.training.style_balance)
+    chances = _chances(spans[0], store.styles, settings.style_balance)
     heard = (
         replace(representation.decode(rows[piece]), style=store.style_names[store.styles[piece]])
         for piece in spans[0]["piece"][:MAX_PIECES].tolist()
     )
     habits = learn_habits_by_style(heard, MAX_PIECES_HEARD)
-    return TrainingData(representation, rows, controls, *spans, chances, is_split, store.fingerprint, habits)
+    passages = draw_passages(store, representation, spans[0]["piece"], recipe)
+    return TrainingData(
+        representation,
+        rows,
+        controls,
+        *spans,
+        chances,
+        is_split,
+        store.fingerprint,
+        habits,
+        settings.window if recipe.network.reads_windows else None,
+        passages,
+    )
 
 
 def _chances(spans: np.ndarray, styles: np.ndarray, balance: float) -> np.ndarray:

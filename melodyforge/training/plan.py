@@ -35,6 +35,7 @@ class Plan:
         steps_per_epoch: steps after which the network is measured and saved.
         epochs: at most.
         minutes: wall time at most, or None.
+        rows_per_window: rows of a window that are predicted: all, or the one that follows it.
     """
 
     window: int
@@ -43,11 +44,17 @@ class Plan:
     steps_per_epoch: int
     epochs: int
     minutes: float | None
+    rows_per_window: int = 1
 
     @property
     def num_steps(self) -> int:
         """Steps in all, unless time or patience runs out."""
         return self.steps_per_epoch * self.epochs
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows that are predicted in a step."""
+        return self.batch_size * self.rows_per_window
 
     def to_dict(self) -> dict[str, int | float | None]:
         """For files."""
@@ -65,12 +72,13 @@ def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1, rows_to_
     window = wished.window or _window(data)
     usual_batch = 16 if rows < FEW_ROWS else 32 if rows < MANY_ROWS else 64
     batch_size = wished.batch_size or usual_batch * num_devices
-    rows_per_step = window * batch_size
+    rows_per_window = 1 if data.read_window else window
+    rows_per_step = rows_per_window * batch_size
     steps_per_epoch = max(MIN_STEPS_PER_EPOCH, -(-rows // rows_per_step))
     suitable = round(rows_to_learn / (steps_per_epoch * rows_per_step))
     epochs = wished.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, suitable))
     transpose = 5 if wished.transpose is None else wished.transpose
-    return Plan(window, batch_size, transpose, steps_per_epoch, epochs, wished.minutes)
+    return Plan(window, batch_size, transpose, steps_per_epoch, epochs, wished.minutes, rows_per_window)
 
 
 def describe_plan(plan: Plan, data: TrainingData) -> list[str]:

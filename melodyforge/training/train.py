@@ -120,7 +120,10 @@ def train_model(
     """
     source = load_model(start_from) if start_from else None
     if source:
-        kept = {"representation": source.recipe.representation, "network": source.recipe.network}
+        learning = recipe.training
+        if source.recipe.network.reads_windows:
+            learning = learning.changed(window=source.recipe.training.window)
+        kept = {"representation": source.recipe.representation, "network": source.recipe.network, "training": learning}
         recipe = recipe.model_copy(update=kept)
     vocabulary, notices = _vocabulary_for(store, recipe, source) if source else (None, [])
     data = prepare_data(store, recipe, vocabulary)
@@ -137,7 +140,7 @@ def train_model(
 
 def _vocabulary_for(store: PieceStore, recipe: Recipe, source: Model) -> tuple[Representation, list[str]]:
     """The vocabulary of a trained model, made to suit other music, and what it still cannot say."""
-    numbers, _ = split_pieces(store, recipe.training.held_out, recipe.training.seed)
+    numbers, _ = split_pieces(store, recipe.training.held_out, recipe.training.seed, recipe.training.style)
     pieces = [store[number] for number in numbers.tolist()]
     vocabulary = adapt_vocabulary(source.representation, recipe.representation, pieces)
     return vocabulary, describe_fit(vocabulary, pieces, source.name)
@@ -282,7 +285,7 @@ class Training:
         batches = Batches(self.data, self.plan, self.recipe, first, num_steps)
         fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[EveryStep(self)])
         self.tick()
-        num_rows_seen = (self.progress.step - first) * self.plan.batch_size * self.plan.window
+        num_rows_seen = (self.progress.step - first) * self.plan.rows_per_step
         return fitted.history["loss"][-1], num_rows_seen / (self.progress.seconds - began)
 
     def _measure_and_save(self, train_nats: float, rows_per_second: float) -> None:
@@ -353,7 +356,13 @@ class Training:
             "keras": keras.__version__,
         }
         parts = ModelParts(
-            self.recipe, self.data.representation, self.network.save_weights, config, metrics, self._history_csv()
+            self.recipe,
+            self.data.representation,
+            self.network.save_weights,
+            config,
+            metrics,
+            self._history_csv(),
+            self.data.passages,
         )
         save_model(folder, parts)
 
@@ -431,7 +440,7 @@ class EveryStep(keras.callbacks.Callback):
         training, progress, plan = self._training, self._training.progress, self._training.plan
         progress.step += 1
         training.tick()
-        rows = (progress.step - self._first) * plan.batch_size * plan.window
+        rows = (progress.step - self._first) * plan.rows_per_step
         rate = rows / max(1e-9, progress.seconds - self._began)
         training.watcher.stepped(progress, plan, float((logs or {})["loss"]), rate)
         training.save_checkpoint_when_due()

@@ -1,0 +1,328 @@
+"""Fields: one row a note, its shift, pitch, duration and, if wished, velocity, each predicted by itself.
+
+All pitched tracks, or those of one instrument, are heard as one; nothing is told but the notes themselves. Shift,
+duration and velocity are classes, or numbers that a network predicts by regression: then a head has an order among
+its classes, and a chord, which is a shift of exactly 0, has a probability of its own. Knows pieces; knows no network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.music.instruments import instruments_named
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.representation import (
+    NOT_ASKED,
+    Change,
+    Context,
+    Feature,
+    Head,
+    Heading,
+    Representation,
+    heading_of,
+    pack_headings,
+    padded,
+    some_headings,
+    unpack_headings,
+)
+from melodyforge.tokens.voices import as_one_track, explain_silence, tracks_heard
+
+ROW_DTYPE = np.dtype([("shift", np.int32), ("pitch", np.uint8), ("duration", np.int32), ("velocity", np.uint8)])
+EXACT_SHIFT_STEPS = 96
+EXACT_DURATION_STEPS = 48
+VELOCITY = 80  # where none is learnt
+
+
+@dataclass
+class Counts:
+    """How often the notes of some pieces have each value."""
+
+    shifts: np.ndarray = field(default_factory=lambda: np.zeros(LONGEST_STEPS + 1, np.int64))
+    durations: np.ndarray = field(default_factory=lambda: np.zeros(LONGEST_STEPS + 1, np.int64))
+    velocities: np.ndarray = field(default_factory=lambda: np.zeros(128, np.int64))
+    headings: list[Heading] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        """Counts the notes of a piece of one track."""
+        notes = piece.notes
+        self.shifts += _times_counted(np.diff(notes["onset"], prepend=0))
+        self.durations += _times_counted(notes["duration"])
+        self.velocities += np.bincount(notes["velocity"], minlength=128)
+        self.headings.append(heading_of(piece))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Brings values to mean 0 and deviation 1; times by their logarithm, as listeners compare them.
+
+    Attributes:
+        mean, deviation: of the training values, after the logarithm.
+        is_time: whether values are steps.
+    """
+
+    mean: float
+    deviation: float
+    is_time: bool
+
+    @classmethod
+    def fit(cls, bins: Bins, counts: np.ndarray, is_time: bool) -> Self:
+        """Of values, each as often as counted; shape (n,) for the values 0 to n - 1."""
+        values = np.flatnonzero(counts)
+        numbers, weights = cls(0.0, 1.0, is_time)(values), counts[values]
+        mean = float(np.average(numbers, weights=weights))
+        deviation = float(np.sqrt(np.average((numbers - mean) ** 2, weights=weights)))
+        return cls(round(mean, 6), round(max(deviation, 0.01), 6), is_time)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Float32, of the same shape."""
+        raw = np.log1p(values) if self.is_time else np.asarray(values)
+        return ((raw - self.mean) / self.deviation).astype(np.float32)
+
+    def borders(self, bins: Bins) -> tuple[float, ...]:
+        """Half-way between neighbouring values."""
+        numbers = self(bins.values).astype(np.float64)
+        return tuple(np.round((numbers[1:] + numbers[:-1]) / 2, 6).tolist())
+
+
+class FieldsRepresentation(Representation):
+    """See the module."""
+
+    kind = "fields"
+    row_dtype = ROW_DTYPE
+
+    def __init__(
+        self,
+        settings: RepresentationSettings,
+        bins: dict[str, Bins],
+        scales: dict[str, Scale],
+        program: int,
+        headings: list[Heading],
+    ) -> None:
+        self.bins, self.scales, self.program, self.headings = bins, scales, program, headings
+        self._settings = settings
+        self.fields = ("shift", "pitch", "duration", *(["velocity"] if settings.velocity else []))
+        self.end_class = len(bins["shift"])
+        features = {name: Feature(name, len(bins[name]) + 1) for name in self.fields if name != "pitch"}
+        if settings.numbers:
+            features = {name: Feature(name, 1, kind="number") for name in features}
+        features["pitch"] = Feature("pitch", NUM_PITCHES + 1)  # the last class of each means: nothing yet
+        self.inputs = tuple(features[name] for name in self.fields)
+        self.heads = tuple(self._head(name) for name in self.fields)
+
+    def _head(self, name: str) -> Head:
+        if name == "pitch":
+            return Head("pitch", NUM_PITCHES)
+        size = len(self.bins[name]) + (name == "shift")  # a shift may be the end instead
+        if not self._settings.numbers:
+            return Head(name, size)
+        atoms = (0, self.end_class) if name == "shift" else ()
+        return Head(name, size, borders=self.scales[name].borders(self.bins[name]), atoms=atoms)
+
+    @classmethod
+    def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
+        """Learns which times and velocities the pieces use, and which instrument plays most."""
+        is_alone = settings.voices == "instrument"
+        wanted = [program for program, _ in instruments_named(settings.instrument)] if settings.instrument else None
+        counts: dict[int | None, Counts] = {}
+        num_notes: Counter[int] = Counter()
+        for piece in pieces:
+            heard = tracks_heard(piece, settings)
+            notes_of = Counter([heard.tracks[track].program for track in heard.notes["track"].tolist()])
+            notes_of = Counter({one: number for one, number in notes_of.items() if wanted is None or one in wanted})
+            num_notes.update(notes_of)
+            for program in notes_of if is_alone else [None] * bool(notes_of):
+                counts.setdefault(program, Counts()).add(as_one_track(heard, program or 0, is_alone))
+        if not counts:
+            raise CorpusError(explain_silence(settings))
+        program = num_notes.most_common(1)[0][0]
+        found = counts[program if is_alone else None]
+        found.shifts[0] += 1  # a chord is always possible
+        bins = {
+            "shift": fit_time_bins(found.shifts, EXACT_SHIFT_STEPS),
+            "duration": fit_time_bins(found.durations, EXACT_DURATION_STEPS),
+            "velocity": fit_velocity_bins(found.velocities),
+        }
+        numbers = {"shift": found.shifts, "duration": found.durations, "velocity": found.velocities}
+        scales = {name: Scale.fit(bins[name], numbers[name], name != "velocity") for name in bins}
+        return cls(settings, bins, scales, program, some_headings(found.headings))
+
+    def encode(self, piece: Piece) -> np.ndarray:
+        """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
+        is_alone = self._settings.voices == "instrument"
+        notes = as_one_track(tracks_heard(piece, self._settings), self.program, is_alone).notes
+        rows = np.zeros(len(notes), ROW_DTYPE)
+        rows["shift"] = np.diff(self.bins["shift"].snap_onsets(notes["onset"]), prepend=0)
+        rows["pitch"] = notes["pitch"]
+        for name in self.fields[2:]:
+            rows[name] = self.bins[name].values[self.bins[name].classes(notes[name])]
+        return rows
+
+    def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
+        """One track of notes."""
+        notes = np.zeros(len(rows), NOTE_DTYPE)
+        notes["onset"] = np.cumsum(rows["shift"])
+        for name in ("duration", "pitch", "velocity"):
+            notes[name] = rows[name]
+        if not self._settings.velocity:
+            notes["velocity"] = VELOCITY
+        return Piece(
+            sort_notes(notes),
+            (Track(self.program),),
+            (Tempo(0, heading.tempo_qpm),),
+            (Meter(0, heading.numerator, heading.denominator),),
+            heading.is_performed,
+            style=heading.style,
+        )
+
+    def window(
+        self,
+        rows: np.ndarray,
+        start: int,
+        length: int,
+        change: Change = Change(),
+        controls: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        """See the base class. `start` may be negative: before the first row nothing is told and nothing asked."""
+        begin, stop = max(0, start), min(start + length, len(rows) + 1)
+        seen = self._moved(rows[max(0, begin - 1) : stop], change)
+        has_before = int(begin > 0)
+        arrays = {}
+        for name, values in self.told_as(seen).items():
+            told = np.concatenate([self.nothing_told(name, begin - start + 1 - has_before), values])
+            arrays[name] = padded(told[: stop - start], length, 0)
+        for name, ids in self.classes(seen).items():
+            asked = np.append(ids[has_before:], self.end_class if name == "shift" else NOT_ASKED)[: stop - begin]
+            target = np.concatenate([np.full(begin - start, NOT_ASKED), asked])
+            arrays[f"target_{name}"] = padded(target, length, NOT_ASKED)
+        return arrays
+
+    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> FieldsContext:
+        """See the base class; nothing can be asked."""
+        return FieldsContext(self, len(headings))
+
+    def state(self) -> dict[str, Any]:
+        """Plain lists."""
+        return {
+            "bins": {name: bins.values.tolist() for name, bins in self.bins.items()},
+            "scales": {name: [one.mean, one.deviation, one.is_time] for name, one in self.scales.items()},
+            "program": self.program,
+            "headings": pack_headings(self.headings),
+        }
+
+    @classmethod
+    def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
+        """The inverse of `state`."""
+        try:
+            return cls(
+                settings,
+                {name: Bins(state["bins"][name]) for name in ("shift", "duration", "velocity")},
+                {name: Scale(*state["scales"][name]) for name in ("shift", "duration", "velocity")},
+                int(state["program"]),
+                unpack_headings(state["headings"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise VocabularyError(
+                f"Expected the vocabulary of a `fields` model. Received one without {error}."
+            ) from None
+
+    def classes(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The classes of each field, int64."""
+        ids = {name: bins.classes(rows[name]) for name, bins in self.bins.items()} | {"pitch": rows["pitch"]}
+        return {name: ids[name].astype(np.int64) for name in self.fields}
+
+    def told_as(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Each field as the network is told it: classes or numbers."""
+        told = self.classes(rows)
+        if self._settings.numbers:
+            told |= {name: self.scales[name](rows[name]) for name in self.fields if name != "pitch"}
+        return told
+
+    def nothing_told(self, name: str, number: int) -> np.ndarray:
+        """What a network is told of a field before the first note, `number` times."""
+        feature = next(one for one in self.inputs if one.name == name)
+        return np.zeros(number, np.float32) if feature.kind == "number" else np.full(number, feature.size - 1)
+
+    def _moved(self, rows: np.ndarray, change: Change) -> np.ndarray:
+        if not change.semitones or not len(rows):
+            return rows
+        pitches = rows["pitch"].astype(np.int16)
+        semitones = np.clip(change.semitones, -pitches.min(), NUM_PITCHES - 1 - pitches.max())
+        rows = rows.copy()
+        rows["pitch"] = pitches + semitones
+        return rows
+
+
+class FieldsContext(Context):
+    """The past of several pieces: nothing but the last note counts, the network remembers the rest."""
+
+    def __init__(self, representation: FieldsRepresentation, num_pieces: int) -> None:
+        self.num_pieces = num_pieces
+        self._of = representation
+        self._inputs = {name: representation.nothing_told(name, num_pieces) for name in representation.fields}
+        self._next = np.zeros(num_pieces, ROW_DTYPE)
+        self._clock = np.zeros(num_pieces, np.int64)
+        self._committed: list[np.ndarray] = []
+        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """See the base class."""
+        return self._inputs
+
+    def told(self, head: Head) -> dict[str, np.ndarray]:
+        """See the base class."""
+        return {}
+
+    def illegal(self, head: Head) -> np.ndarray | None:
+        """Notes of one onset come from low to high; a piece does not end before its first note."""
+        if head.name == "shift" and not self._committed:
+            return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
+        if head.name != "pitch" or not self._committed:
+            return None
+        last = self._committed[-1]["pitch"].astype(np.int64)
+        lowest = np.where((self._next["shift"] == 0) & (last < NUM_PITCHES - 1), last + 1, 0)
+        return np.arange(head.size) < lowest[:, None]
+
+    def choose(self, head: Head, classes: np.ndarray) -> None:
+        """See the base class."""
+        if head.name == "pitch":
+            self._next["pitch"] = classes
+            return
+        values = self._of.bins[head.name].values
+        self._next[head.name] = values[np.minimum(classes, len(values) - 1)]
+        if head.name == "shift":
+            is_end = classes == self._of.end_class
+            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+
+    def commit(self) -> None:
+        """See the base class."""
+        self._committed.append(self._next.copy())
+        self._clock = self._clock + self._next["shift"]
+        self._inputs = self._of.told_as(self._next)
+
+    @property
+    def has_ended(self) -> np.ndarray:
+        """See the base class."""
+        return self._num_rows >= 0
+
+    @property
+    def clock(self) -> np.ndarray:
+        """See the base class."""
+        return self._clock
+
+    def rows(self, piece_index: int) -> np.ndarray:
+        """See the base class."""
+        number = self._num_rows[piece_index]
+        kept = self._committed[: number if number >= 0 else None]
+        return np.array([row[piece_index] for row in kept], ROW_DTYPE)
+
+
+def _times_counted(steps: np.ndarray) -> np.ndarray:
+    return np.bincount(np.minimum(steps, LONGEST_STEPS), minlength=LONGEST_STEPS + 1)

@@ -1,0 +1,50 @@
+"""Which tracks of a piece are heard, where a representation hears them as one. Drums are never among them.
+
+Knows pieces and settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from melodyforge.music.melody import find_melody, only_track
+from melodyforge.music.piece import Piece, Track, sort_notes
+from melodyforge.settings import RepresentationSettings
+
+
+def tracks_heard(piece: Piece, settings: RepresentationSettings) -> Piece:
+    """The pitched notes that are learnt from, on the tracks they are played on; none where no track is wanted."""
+    if settings.voices == "melody":
+        melody = find_melody(piece, settings.track)
+        piece = only_track(piece, melody.number) if melody else piece.with_notes(piece.notes[:0])
+    is_pitched = np.array([not track.is_drum for track in piece.tracks], bool)
+    return piece.with_notes(piece.notes[is_pitched[piece.notes["track"]]])
+
+
+def as_one_track(piece: Piece, program: int, is_alone: bool) -> Piece:
+    """All notes on one track; of several with the same onset and pitch the longest.
+
+    Args:
+        piece: without drums.
+        program: that plays them.
+        is_alone: whether notes of other programs are left out.
+    """
+    programs = np.array([track.program for track in piece.tracks])
+    notes = piece.notes[programs[piece.notes["track"]] == program] if is_alone else piece.notes
+    notes = notes[np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))].copy()
+    notes["track"] = 0
+    is_double = (np.diff(notes["onset"], prepend=-1) == 0) & (np.diff(notes["pitch"].astype(int), prepend=-1) == 0)
+    return replace(piece, notes=sort_notes(notes[~is_double]), tracks=(Track(program),))
+
+
+def explain_silence(settings: RepresentationSettings) -> str:
+    """Why no piece holds anything to learn from, in one line."""
+    if settings.track:
+        return f"Expected a track that is called {settings.track!r}, or has this number. Received none in any piece."
+    if settings.instrument:
+        return f"Expected notes of the instrument {settings.instrument!r}. Received none in any piece."
+    if settings.voices == "melody":
+        return "Expected at least one piece with a track that carries a melody. Received none. Add other music."
+    return "Expected at least one piece with pitched notes to learn from. Received none."
