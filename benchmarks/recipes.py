@@ -2,9 +2,10 @@
 
     python -m benchmarks.recipes --midi-dir DIR [--minutes M] [--recipes NAME ...] [--keep FOLDER]
 
-Nats are those of each recipe's own rows, so only those of one kind can be held against each other: rows of `forge` are
-notes with instrument and velocity, those of `composer` notes with velocity, those of `attention` notes without; those of
-`classic` and `melody` are events, which may be chords. What share of an n-gram model's nats is left can be compared.
+Nats are those of each recipe's own rows, so only those of one kind can be held against each other: rows of `forge`
+are notes with instrument and velocity, those of `composer` notes with velocity, those of `attention` notes without;
+those of `classic` and `melody` are events, which may be chords. What share of an n-gram model's nats is left can be
+compared.
 """
 
 from __future__ import annotations
