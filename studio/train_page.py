@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -158,7 +159,7 @@ def _new_training() -> None:
             key="minutes",
             help="At most; it ends sooner when done.",
         )
-        recipe, flags = "forge", {"minutes": minutes}
+        recipe, flags = "forge", dict[str, Any](minutes=minutes)
         with st.expander("Recipe and settings", icon=":material/tune:"):
             if start == SCRATCH:
                 recipe = st.selectbox(
@@ -169,7 +170,7 @@ def _new_training() -> None:
                     help=ABOUT_RECIPE,
                     format_func=lambda one: f"{one}: {load_recipe(one).title}",
                 )
-            flags |= _settings()
+            flags |= _settings() | {"style": _style()}
         _estimate(start != SCRATCH)
         if st.button("Start training", key="start_training", type="primary", icon=":material/play_arrow:"):
             try:
@@ -207,6 +208,16 @@ def _settings() -> dict[str, float | None]:
             format=None if is_whole else "%g",
         )
     return chosen
+
+
+def _style() -> str | None:
+    """One style to learn from, if there are several."""
+    found = open_dataset()
+    names = [name for name in found[0].style_names if name] if found else []
+    if len(names) < 2:
+        return None
+    about = TrainingSettings.model_fields["style"].description
+    return st.selectbox("Style", names, index=None, placeholder="all", key="flag_style", help=about)
 
 
 def _trainings() -> None:
