@@ -17,7 +17,7 @@ from studio.visitor import visitor
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing
 PATIENCE_S = 0.25  # for the first note
-NO_NOTES = Piece(make_notes([]))
+NO_NOTES = Piece(make_notes([]), ())
 WELCOME = "Press **Compose**: the music appears here while it is being made."
 
 

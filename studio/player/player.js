@@ -42,6 +42,7 @@ class Player {
     const [red, green, blue] = (getComputedStyle(this.root).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
     return red + green + blue > 384; // light ink stands on dark ground
   }
+  get isEmpty() { return !this.takes.some(hasNotes); }
   get isPlaying() { return !!this.audio && !this.audio.paused; }
 
   show(data) {
@@ -50,7 +51,7 @@ class Player {
       this.pause();
       Object.assign(this, { identity: data.identity, zoom: 1, left: 0, position: 0, loop: null, sounding: 0 });
     }
-    const isNew = data.takes.some((take) => take.notes.length) && (isOther || !this.takes.some((take) => take.notes.length));
+    const isNew = data.takes.some(hasNotes) && (isOther || this.isEmpty);
     const begins = data.is_growing && (isOther || !this.isGrowing);
     const isSame = !isOther && this.isGrowing === data.is_growing && String(data.takes.map(size)) === String(this.takes.map(size));
     this.takes = data.takes;
@@ -228,7 +229,7 @@ class Player {
     const play = this.find("play"), canPlay = !!this.take?.audio;
     play.disabled = !canPlay;
     play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
-    this.find("time").textContent = `${clock(this.position)} / ${clock(this.seconds)}`;
+    this.find("time").textContent = `${clock(this.position)} / ${clock(this.isEmpty ? 0 : this.seconds)}`;
     this.root.dataset.position = this.position.toFixed(3);
     this.root.dataset.state = this.isPlaying ? "playing" : this.isGrowing ? "growing" : canPlay ? "ready" : "silent";
   }
@@ -378,7 +379,7 @@ class Player {
       pen.globalAlpha = 1;
     }
     const x = this.xAt(width, this.position);
-    if (this.isGrowing || x < KEYS - 1 || x > width) return;
+    if (this.isGrowing || this.isEmpty || x < KEYS - 1 || x > width) return;
     pen.fillStyle = view.accent;
     pen.fillRect(x - 1, 0, 2, view.height);
     pen.beginPath();
@@ -446,6 +447,8 @@ class Space {
     });
   }
 }
+
+function hasNotes(take) { return take.notes.length > 0; }
 
 function size(take) { return [take.notes.length, take.seconds]; }
 
