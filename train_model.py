@@ -15,6 +15,8 @@ from melodyforge.settings import (
     DATASET_DIR,
     MIDI_DIR,
     MODELS_DIR,
+    NETWORK_FLAGS,
+    REPRESENTATION_FLAGS,
     Recipe,
     add_recipe_flags,
     check_model_name,
@@ -62,10 +64,25 @@ def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes in it."""
     recipe = load_recipe(arguments.recipe)
     if arguments.start_from:
+        require_same_network(arguments)
         from melodyforge.training.plan import for_tuning
 
         recipe = for_tuning(recipe)
     return recipe.with_flags(vars(arguments))
+
+
+def require_same_network(arguments: argparse.Namespace) -> None:
+    """Refuses to change the network of a model that is trained further.
+
+    Raises:
+        SettingsError: a flag would change it.
+    """
+    for name in (*REPRESENTATION_FLAGS, *NETWORK_FLAGS):
+        if getattr(arguments, name) is not None:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} needs a training from the beginning: --from keeps the model's network. "
+                "Leave one of them out."
+            )
 
 
 def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:

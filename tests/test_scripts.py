@@ -215,12 +215,13 @@ def test_composing_refuses_nonsense_in_one_line(home, flags, words):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--recipe", "jazz"], "--recipe must be one of classic, forge"),
+        (["--recipe", "jazz"], "--recipe must be one of attention, classic, composer, forge, melody"),
         (["--recipe", "."], "--recipe must be"),
         (["--epochs", "0"], "`epochs`"),
         (["--dropout", "1"], "`dropout`"),
         (["--name", "../elsewhere"], "--name"),
         (["--from", "none"], "Model not found"),
+        (["--from", "starter", "--units", "64"], "--units needs a training from the beginning"),
         (["--resume", "--name", "none"], "unfinished training"),
         (["--midi-dir", "nowhere"], "nowhere"),
         (["--precision", "int3"], "`precision`"),

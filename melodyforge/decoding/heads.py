@@ -85,7 +85,7 @@ class _Numbers:
         )
         shares /= shares.sum(axis=1, keepdims=True)
         locations = values[:, num_atoms + NUM_COMPONENTS : -NUM_COMPONENTS] + self._starts
-        widths = np.logaddexp(values[:, -NUM_COMPONENTS:], 0) + LEAST_WIDTH
+        widths = np.exp(np.minimum(values[:, -NUM_COMPONENTS:], 0.0)) + LEAST_WIDTH
         far = (self._borders - locations[..., None]) / widths[..., None]
         below = 0.5 + 0.5 * np.sign(far) * (1 - np.exp(-np.abs(far)))
         chances = np.zeros((len(vector), self._head.size), np.float32)

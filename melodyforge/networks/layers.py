@@ -123,10 +123,11 @@ class Degrees(layers.Layer):
 class NumberLogits(layers.Layer):
     """Log probabilities of classes that stand for numbers, from a mixture of Laplace distributions and atoms.
 
-    A Laplace distribution of deviation 1 costs |number - location|: its location learns by the L1 loss, divided by a
-    width that is learnt as well. Several of them, cut at the borders between classes, can say "a quarter or an eighth,
-    nothing between", which the mean or the median of one cannot; atoms give single classes, such as the shift 0 of a
-    chord, a probability of their own. After Salimans et al., 2017, "PixelCNN++", who mix logistic distributions.
+    The negative log-likelihood of a Laplace distribution is |number - location| / width: its location learns by the
+    L1 loss, and how sure it is, is learnt as well. Several of them, cut at the borders between classes, can say "a
+    quarter or an eighth, nothing between", which the mean or the median of one cannot; atoms give single classes, such
+    as the shift 0 of a chord, a probability of their own. After Salimans et al., 2017, "PixelCNN++", who mix logistic
+    distributions.
     """
 
     def __init__(self, borders: tuple[float, ...], atoms: tuple[int, ...], size: int, **kwargs) -> None:
@@ -137,8 +138,12 @@ class NumberLogits(layers.Layer):
         """Shape (..., len(atoms) + 3 * NUM_COMPONENTS) -> (..., size)."""
         num_weights = len(self.atoms) + NUM_COMPONENTS
         shares = ops.softmax(values[..., :num_weights])
-        locations = values[..., num_weights:-NUM_COMPONENTS] + ops.linspace(-SPREAD, SPREAD, NUM_COMPONENTS)
-        widths = ops.softplus(values[..., -NUM_COMPONENTS:]) + LEAST_WIDTH
+        widths = ops.exp(ops.minimum(values[..., -NUM_COMPONENTS:], 0.0)) + LEAST_WIDTH
+        raw = values[..., num_weights:-NUM_COMPONENTS]
+        # The same locations, but each learns by the slope of L1, which is 1, not by that of the likelihood, 1 / width:
+        # narrow components would outshout all other heads.
+        raw = ops.stop_gradient(raw) + ops.stop_gradient(widths) * (raw - ops.stop_gradient(raw))
+        locations = raw + ops.linspace(-SPREAD, SPREAD, NUM_COMPONENTS)
         far = (ops.array(self.borders, "float32") - locations[..., None]) / widths[..., None]
         below = 0.5 + 0.5 * ops.sign(far) * (1 - ops.exp(-ops.abs(far)))
         below = ops.einsum("...k,...kn->...n", shares[..., len(self.atoms) :], below)
