@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
-from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
+from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.representation import (
     NOT_ASKED,
@@ -26,6 +26,7 @@ from melodyforge.tokens.representation import (
     heading_of,
     pack_headings,
     padded,
+    piece_under,
     some_headings,
     unpack_headings,
 )
@@ -119,14 +120,7 @@ class EventsRepresentation(Representation):
             pitches, steps = parse_event(self.tokens[index])
             notes += [(clock, steps, 0, pitch, VELOCITY) for pitch in pitches]
             clock += steps
-        return Piece(
-            np.array(notes, NOTE_DTYPE),
-            (Track(self.program),),
-            (Tempo(0, heading.tempo_qpm),),
-            (Meter(0, heading.numerator, heading.denominator),),
-            heading.is_performed,
-            style=heading.style,
-        )
+        return piece_under(heading, np.array(notes, NOTE_DTYPE), (Track(self.program),))
 
     def window(
         self,
@@ -204,13 +198,11 @@ class EventsContext(Context):
     """The past of several pieces: nothing but the last event counts, the network remembers the rest."""
 
     def __init__(self, representation: EventsRepresentation, num_pieces: int) -> None:
-        self.num_pieces = num_pieces
+        super().__init__(num_pieces, representation.row_dtype)
         self._end_class = representation.end_class
         self._last = np.full(num_pieces, representation.nothing)
         self._steps_of = representation.steps_of
         self._clock = np.zeros(num_pieces, np.int64)
-        self._committed: list[np.ndarray] = []
-        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
 
     def inputs(self) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -228,7 +220,7 @@ class EventsContext(Context):
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
-        self._num_rows[(classes == self._end_class) & (self._num_rows < 0)] = len(self._committed)
+        self._end(classes == self._end_class)
         self._last = classes
 
     def commit(self) -> None:
@@ -237,20 +229,9 @@ class EventsContext(Context):
         self._clock = self._clock + self._steps_of[self._last]
 
     @property
-    def has_ended(self) -> np.ndarray:
-        """See the base class."""
-        return self._num_rows >= 0
-
-    @property
     def clock(self) -> np.ndarray:
         """See the base class."""
         return self._clock
-
-    def rows(self, piece_index: int) -> np.ndarray:
-        """See the base class."""
-        number = self._num_rows[piece_index]
-        kept = self._committed[: number if number >= 0 else None]
-        return np.array([classes[piece_index] for classes in kept], np.int32)
 
 
 def piece_events(piece: Piece, is_fixed: bool) -> list[tuple[tuple[int, ...], int | None]]:

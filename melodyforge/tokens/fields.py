@@ -16,7 +16,7 @@ import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
 from melodyforge.music.instruments import instruments_named
-from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.representation import (
@@ -30,6 +30,7 @@ from melodyforge.tokens.representation import (
     heading_of,
     pack_headings,
     padded,
+    piece_under,
     some_headings,
     unpack_headings,
 )
@@ -173,14 +174,7 @@ class FieldsRepresentation(Representation):
             notes[name] = rows[name]
         if not self._settings.velocity:
             notes["velocity"] = VELOCITY
-        return Piece(
-            sort_notes(notes),
-            (Track(self.program),),
-            (Tempo(0, heading.tempo_qpm),),
-            (Meter(0, heading.numerator, heading.denominator),),
-            heading.is_performed,
-            style=heading.style,
-        )
+        return piece_under(heading, notes, (Track(self.program),))
 
     def window(
         self,
@@ -264,13 +258,11 @@ class FieldsContext(Context):
     """The past of several pieces: nothing but the last note counts, the network remembers the rest."""
 
     def __init__(self, representation: FieldsRepresentation, num_pieces: int) -> None:
-        self.num_pieces = num_pieces
+        super().__init__(num_pieces, ROW_DTYPE)
         self._of = representation
         self._inputs = {name: representation.nothing_told(name, num_pieces) for name in representation.fields}
         self._next = np.zeros(num_pieces, ROW_DTYPE)
         self._clock = np.zeros(num_pieces, np.int64)
-        self._committed: list[np.ndarray] = []
-        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
 
     def inputs(self) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -298,8 +290,7 @@ class FieldsContext(Context):
         values = self._of.bins[head.name].values
         self._next[head.name] = values[np.minimum(classes, len(values) - 1)]
         if head.name == "shift":
-            is_end = classes == self._of.end_class
-            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+            self._end(classes == self._of.end_class)
 
     def commit(self) -> None:
         """See the base class."""
@@ -308,20 +299,9 @@ class FieldsContext(Context):
         self._inputs = self._of.told_as(self._next)
 
     @property
-    def has_ended(self) -> np.ndarray:
-        """See the base class."""
-        return self._num_rows >= 0
-
-    @property
     def clock(self) -> np.ndarray:
         """See the base class."""
         return self._clock
-
-    def rows(self, piece_index: int) -> np.ndarray:
-        """See the base class."""
-        number = self._num_rows[piece_index]
-        kept = self._committed[: number if number >= 0 else None]
-        return np.array([row[piece_index] for row in kept], ROW_DTYPE)
 
 
 def _times_counted(steps: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from melodyforge.errors import CorpusError, VocabularyError
-from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track
 from melodyforge.music.traits import Traits, read_traits
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens import hints
@@ -33,6 +33,7 @@ from melodyforge.tokens.representation import (
     heading_of,
     pack_headings,
     padded,
+    piece_under,
     some_headings,
     unpack_headings,
 )
@@ -179,14 +180,7 @@ class NotesRepresentation(Representation):
             notes[name] = rows[name]
         notes["track"] = np.searchsorted(used, rows["track"])
         tracks = tuple(Track(program, is_drum) for program, is_drum, _ in (self.tracks.keys[index] for index in used))
-        return Piece(
-            sort_notes(notes),
-            tracks or (Track(),),
-            (Tempo(0, heading.tempo_qpm),),
-            (Meter(0, heading.numerator, heading.denominator),),
-            heading.is_performed,
-            style=heading.style,
-        )
+        return piece_under(heading, notes, tracks or (Track(),))
 
     def without_beginning(self, rows: np.ndarray, number: int) -> np.ndarray:
         """See the base class. What follows begins in the first bar, at its own place in it."""
@@ -336,7 +330,7 @@ class NotesContext(Context):
     """The past of several pieces while they are composed."""
 
     def __init__(self, representation: NotesRepresentation, headings: list[Heading], controls: np.ndarray) -> None:
-        self.num_pieces = len(headings)
+        super().__init__(len(headings), ROW_DTYPE)
         self._of = representation
         self._controls = representation.controls.as_features(controls)
         self._silent_tracks = representation.controls.forbidden_tracks(controls)
@@ -356,8 +350,6 @@ class NotesContext(Context):
         self._asked_tonic = representation.controls.tonic(controls)
         self._hints = representation._hints(self._recall, self._past, self._last, self._asked_tonic)
         self._chosen: dict[str, np.ndarray] = {}
-        self._committed: list[np.ndarray] = []
-        self._num_rows = np.full(shape, -1)  # -1 while the piece goes on
 
     def inputs(self) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -417,7 +409,7 @@ class NotesContext(Context):
         self._chosen[head.name] = classes
         if head.name == "shift":
             is_end = classes == self._of.end_class
-            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+            self._end(is_end)
             steps = self._of.shifts.values[np.where(is_end, 0, classes)]
             self._next = self._row_at(self._last["onset"] + steps)
         elif head.name in ("track", "pitch"):
@@ -442,20 +434,9 @@ class NotesContext(Context):
         self._chosen = {}
 
     @property
-    def has_ended(self) -> np.ndarray:
-        """See the base class."""
-        return self._num_rows >= 0
-
-    @property
     def clock(self) -> np.ndarray:
         """See the base class."""
         return self._last["onset"]
-
-    def rows(self, piece_index: int) -> np.ndarray:
-        """See the base class."""
-        number = self._num_rows[piece_index]
-        kept = self._committed[: number if number >= 0 else None]
-        return np.array([row[piece_index] for row in kept], ROW_DTYPE)
 
     def _row_at(self, onset: np.ndarray) -> np.ndarray:
         """A row at a step, with its place in the bar."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Piece
+from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece, Tempo, Track, sort_notes
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import RepresentationSettings
 
@@ -140,7 +140,11 @@ class Context(ABC):
     The twin of `Representation.window`: for the same music both tell the network the same, which a test holds.
     """
 
-    num_pieces: int
+    def __init__(self, num_pieces: int, row_dtype: np.dtype) -> None:
+        self.num_pieces = num_pieces
+        self._row_dtype = row_dtype
+        self._committed: list[np.ndarray] = []  # each a row of every piece
+        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
 
     @abstractmethod
     def inputs(self) -> dict[str, np.ndarray]:
@@ -164,17 +168,23 @@ class Context(ABC):
 
     @property
     @abstractmethod
-    def has_ended(self) -> np.ndarray:
-        """Which pieces have come to their end, bool, shape (num_pieces,)."""
-
-    @property
-    @abstractmethod
     def clock(self) -> np.ndarray:
         """The step to which each piece has come, shape (num_pieces,)."""
 
-    @abstractmethod
+    @property
+    def has_ended(self) -> np.ndarray:
+        """Which pieces have come to their end, bool, shape (num_pieces,)."""
+        return self._num_rows >= 0
+
     def rows(self, piece_index: int) -> np.ndarray:
         """The rows of one piece so far."""
+        number = self._num_rows[piece_index]
+        kept = self._committed[: number if number >= 0 else None]
+        return np.array([rows[piece_index] for rows in kept], self._row_dtype)
+
+    def _end(self, is_end: np.ndarray) -> None:
+        """Ends pieces before the row that is being chosen, bool, shape (num_pieces,)."""
+        self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
 
 
 class Representation(ABC):
@@ -320,6 +330,18 @@ def heading_of(piece: Piece) -> Heading:
         round(traits.density, 4),
         round(traits.polyphony, 4),
         traits.instruments,
+    )
+
+
+def piece_under(heading: Heading, notes: np.ndarray, tracks: tuple[Track, ...]) -> Piece:
+    """Notes in any order, with tempo, meter and style of a heading."""
+    return Piece(
+        sort_notes(notes),
+        tracks,
+        (Tempo(0, heading.tempo_qpm),),
+        (Meter(0, heading.numerator, heading.denominator),),
+        heading.is_performed,
+        style=heading.style,
     )
 
 
