@@ -14,7 +14,7 @@ from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, ComposeSettings
 from studio import shared
-from studio.primer import primer
+from studio.primer import A_PASSAGE, NOTHING, primer
 from studio.shared import HELP
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
@@ -44,7 +44,7 @@ def _asked(model: Model) -> Wanted | None:
     controls = model.representation.controls
     if controls:
         values |= _style_and_key(controls.available())
-    start = primer()
+    start = primer(A_PASSAGE if model.passages and default_settings(model).start == "passage" else NOTHING)
     with st.expander("Tempo, mood and instruments" if controls else "Tempo", icon=":material/tune:"):
         values["tempo"] = st.number_input(
             "Tempo", 10.0, 400.0, None, 1.0, "%g", placeholder=ANY, key="tempo", help=HELP["tempo"], bind=BOUND

@@ -17,16 +17,27 @@ from studio.keyboard import keyboard
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
 ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]
+A_PASSAGE = "a random passage"  # of the training music
 MAX_PIECES = 2000  # offered; a longer list helps nobody
 
 
-def primer() -> Piece | None:
-    """The widgets, and the music chosen with them."""
+def primer(usual: str = NOTHING) -> Piece | None:
+    """The widgets, and the music chosen with them.
+
+    Args:
+        usual: what the model starts from when nothing is chosen.
+    """
     with st.expander("Start from", icon=":material/start:"):
         store = _dataset()
         ways = [NOTHING, FILE, *([PASSAGE] if store else []), PLAY]
         way = st.segmented_control(
-            "Start from", ways, default=NOTHING, required=True, key="primer_way", label_visibility="collapsed"
+            "Start from",
+            ways,
+            default=NOTHING,
+            required=True,
+            key="primer_way",
+            label_visibility="collapsed",
+            format_func=lambda one: usual if one == NOTHING else one,
         )
         try:
             chosen = _chosen(way, store)
