@@ -17,7 +17,7 @@ from melodyforge.settings import Recipe, list_recipes, load_recipe
 from melodyforge.training.data import prepare_data
 from melodyforge.training.train import train_model
 from tests.conftest import write_store
-from tests.music_samples import tune
+from tests.music_samples import performed_piece, tune
 
 
 def tiny(name: str) -> Recipe:
@@ -91,6 +91,15 @@ def test_numbers_are_drawn_from_a_distribution_that_knows_chords(tune_store, tmp
     shifts = np.concatenate([np.diff(piece.notes["onset"]) for piece in composed])
     assert 0.02 < (shifts == 0).mean() < 0.3  # in the tunes: 1 of 9
     assert 0.5 < (shifts == 12).mean() < 0.98  # 8 of 9
+
+
+def test_recipes_with_the_same_vocabulary_keep_rows_of_their_own(tmp_path):
+    """Music for one instrument gives both the same values, but only one of them learns velocities."""
+    store = write_store(tmp_path / "dataset", [performed_piece(seed) for seed in range(6)])
+    attention, composer = (prepare_data(store, tiny(name)) for name in ("attention", "composer"))
+    assert attention.representation.state() == composer.representation.state()
+    assert not attention.rows[0]["velocity"].any()
+    assert composer.rows[0]["velocity"].all()
 
 
 def test_one_style_is_learnt_alone(tmp_path):

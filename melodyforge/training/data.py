@@ -23,7 +23,7 @@ from melodyforge.decoding.watch import Habits, learn_habits_by_style
 from melodyforge.errors import CorpusError
 from melodyforge.files import output_errors
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe
+from melodyforge.settings import Recipe, RepresentationSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.controls import columns_kept
 from melodyforge.tokens.representation import NOT_ASKED, Change, Passage, Representation
@@ -222,7 +222,7 @@ def assemble_data(
     if representation is None:
         pieces = (_beginning(store[index], share) for index in train.tolist())
         representation = representation_class(recipe.representation).fit(recipe.representation, pieces)
-    rows, controls = _encoded(store, representation)
+    rows, controls = _encoded(store, representation, recipe.representation)
     if is_split:
         spans = _whole(rows, train), _whole(rows, held_out)
     else:
@@ -285,9 +285,11 @@ def _spans(pieces: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndar
     return spans[stops > starts]
 
 
-def _encoded(store: PieceStore, representation: Representation) -> tuple[Ragged, np.ndarray]:
-    """The rows and the controls of all pieces, kept beside the dataset under a name that tells the vocabulary."""
-    vocabulary = json.dumps([representation.kind, representation.state()], sort_keys=True)
+def _encoded(
+    store: PieceStore, representation: Representation, settings: RepresentationSettings
+) -> tuple[Ragged, np.ndarray]:
+    """The rows and the controls of all pieces, kept beside the dataset under a name that tells how they were made."""
+    vocabulary = json.dumps([settings.model_dump(), representation.state()], sort_keys=True)
     digest = hashlib.sha256((store.fingerprint + vocabulary).encode()).hexdigest()[:16]
     folder = store.folder / f"rows-{digest}"
     if not folder.is_dir():
