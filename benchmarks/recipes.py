@@ -10,6 +10,7 @@ compared.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import run_alone, write_results
+from benchmarks.measure import RESULTS_DIR, run_alone, write_results
 from melodyforge.cli import Parser, run
 
 RECIPES = ("classic", "melody", "attention", "composer", "forge")
@@ -40,15 +41,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         keep = (arguments.keep or Path(name)).absolute()
         run_alone(read, arguments.midi_dir, Path(name))
-        columns: dict[str, dict[str, float]] = {}
+        columns = earlier(arguments.midi_dir.name, arguments.minutes)
         for recipe in arguments.recipes:
             (columns[recipe], real), _ = run_alone(judge, recipe, Path(name), keep, arguments.minutes)
-            columns["real music"] = columns.get("real music", {}) | real
+            if recipe == RECIPES[-1]:  # which hears everything
+                columns["real music"] = real
     show(columns, f"{arguments.midi_dir.name}, {arguments.minutes:g} minutes each")
     write_results(
-        f"recipes_{arguments.midi_dir.name}",
+        results_name(arguments.midi_dir.name),
         {"conditions": {"minutes": arguments.minutes, "num_compositions": NUM_COMPOSITIONS}, "recipes": columns},
     )
+
+
+def results_name(corpus: str) -> str:
+    """Under which the figures are kept."""
+    return f"recipes_{corpus}"
+
+
+def earlier(corpus: str, minutes: float) -> dict[str, dict[str, float]]:
+    """The columns of earlier runs with as many minutes, so that one recipe can be measured again by itself."""
+    path = RESULTS_DIR / f"{results_name(corpus)}.json"
+    if not path.exists():
+        return {}
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept["recipes"] if kept["conditions"]["minutes"] == minutes else {}
 
 
 def read(midi_dir: Path, folder: Path) -> None:
@@ -98,8 +114,9 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
 
 def show(columns: dict[str, dict[str, Any]], title: str) -> None:
     """Prints a column for each recipe, in Markdown."""
+    columns = {name: columns[name] for name in ("real music", *RECIPES) if name in columns}
     print(f"\n{title}\n\n| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    for figure in next(iter(columns.values())):
+    for figure in max(columns.values(), key=len):
         cells = [f"{column[figure]:.3g}" if figure in column else "" for column in columns.values()]
         print(f"| {figure} | {' | '.join(cells)} |")
 

@@ -67,7 +67,7 @@ def test_windows_and_contexts_tell_the_same(settings):
             context.choose(head, window[f"target_{head.name}"][None, index])
         context.commit()
     assert np.array_equal(context.rows(0), rows)
-    context.choose(representation.heads[0], window["target_shift"][None, -1])
+    context.choose(representation.heads[0], window["target_pitch"][None, -1])
     assert context.has_ended.all()
 
 
@@ -81,6 +81,20 @@ def test_a_window_tells_nothing_of_the_note_that_is_to_be_predicted(settings):
     assert any(seen[f"target_{head.name}"][-1] != changed[f"target_{head.name}"][-1] for head in representation.heads)
     for feature in representation.inputs:
         assert np.array_equal(seen[feature.name], changed[feature.name])
+
+
+def test_notes_of_one_onset_come_from_low_to_high():
+    representation = fitted()
+    context = representation.begin([Heading()] * 2)
+    pitch, shift, duration = representation.heads
+    for pitches in ((60, 60), (64, 57)):
+        context.choose(pitch, np.array(pitches))
+        forbidden = context.illegal(shift)
+        context.choose(shift, np.array([0, 0]))
+        context.choose(duration, np.array([0, 0]))
+        context.commit()
+    assert forbidden[:, 0].tolist() == [False, True]  # a third above it may sound at once, a third below comes later
+    assert not forbidden[:, 1:].any()
 
 
 def test_before_a_piece_there_is_nothing():
@@ -111,7 +125,7 @@ def test_numbers_have_mean_0_and_deviation_1_and_their_classes_lie_between_borde
         assert abs(told[head.name].mean()) < 0.1
         assert abs(told[head.name].std() - 1) < 0.1
         assert np.array_equal(np.searchsorted(head.borders, told[head.name]), classes[head.name])
-    assert representation.heads[0].atoms == (0, representation.end_class)
+    assert [head.atoms for head in representation.heads] == [(), (0,), (), ()]
 
 
 def test_a_vocabulary_comes_back_from_its_state():

@@ -88,10 +88,9 @@ class _Numbers:
         widths = np.exp(np.minimum(values[:, -NUM_COMPONENTS:], 0.0)) + LEAST_WIDTH
         far = (self._borders - locations[..., None]) / widths[..., None]
         below = 0.5 + 0.5 * np.sign(far) * (1 - np.exp(-np.abs(far)))
-        chances = np.zeros((len(vector), self._head.size), np.float32)
-        of_numbers = chances[:, : len(self._borders) + 1]
-        of_numbers[:, :-1] = np.einsum("pk,pkn->pn", shares[:, num_atoms:], below)
-        of_numbers[:, -1] = shares[:, num_atoms:].sum(axis=1)
-        of_numbers[:, 1:] = np.diff(of_numbers, axis=1)
+        chances = np.empty((len(vector), self._head.size), np.float32)
+        chances[:, :-1] = np.einsum("pk,pkn->pn", shares[:, num_atoms:], below)
+        chances[:, -1] = shares[:, num_atoms:].sum(axis=1)
+        chances[:, 1:] = np.diff(chances, axis=1)
         chances[:, list(self._head.atoms)] += shares[:, :num_atoms]
         return np.log((1 - LEAST_CHANCE) * chances + LEAST_CHANCE / self._head.size)

@@ -149,8 +149,6 @@ class NumberLogits(layers.Layer):
         below = ops.einsum("...k,...kn->...n", shares[..., len(self.atoms) :], below)
         total = ops.sum(shares[..., len(self.atoms) :], axis=-1, keepdims=True)
         chances = ops.concatenate([below, total], -1) - ops.concatenate([ops.zeros_like(total), below], -1)
-        unsaid = self.size - len(self.borders) - 1  # classes behind the last number: the end of a piece
-        chances = ops.concatenate([chances, *[ops.zeros_like(total)] * unsaid], -1)
         for place, atom in enumerate(self.atoms):
             chances = chances + shares[..., place, None] * ops.one_hot(atom, self.size)
         return ops.log((1 - LEAST_CHANCE) * chances + LEAST_CHANCE / self.size)

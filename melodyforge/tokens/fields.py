@@ -1,4 +1,4 @@
-"""Fields: one row a note, its shift, pitch, duration and, if wished, velocity, each predicted by itself.
+"""Fields: one row a note, its pitch, shift, duration and, if wished, velocity, each predicted by itself.
 
 All pitched tracks, or those of one instrument, are heard as one; nothing is told but the notes themselves. Shift,
 duration and velocity are classes, or numbers that a network predicts by regression: then a head has an order among
@@ -109,8 +109,10 @@ class FieldsRepresentation(Representation):
     ) -> None:
         self.bins, self.scales, self.program, self.headings = bins, scales, program, headings
         self._settings = settings
-        self.fields = ("shift", "pitch", "duration", *(["velocity"] if settings.velocity else []))
-        self.end_class = len(bins["shift"])
+        # Pitch comes first: which shifts are possible depends on it. The other way round a shift of 0, drawn without
+        # knowing of a low pitch, would force the pitch above the note before.
+        self.fields = ("pitch", "shift", "duration", *(["velocity"] if settings.velocity else []))
+        self.end_class = NUM_PITCHES
         features = {name: Feature(name, len(bins[name]) + 1) for name in self.fields if name != "pitch"}
         if settings.numbers:
             features = {name: Feature(name, 1, kind="number") for name in features}
@@ -120,12 +122,11 @@ class FieldsRepresentation(Representation):
 
     def _head(self, name: str) -> Head:
         if name == "pitch":
-            return Head("pitch", NUM_PITCHES)
-        size = len(self.bins[name]) + (name == "shift")  # a shift may be the end instead
+            return Head("pitch", NUM_PITCHES + 1)  # or the end
         if not self._settings.numbers:
-            return Head(name, size)
-        atoms = (0, self.end_class) if name == "shift" else ()
-        return Head(name, size, borders=self.scales[name].borders(self.bins[name]), atoms=atoms)
+            return Head(name, len(self.bins[name]))
+        atoms = (0,) if name == "shift" else ()  # a chord
+        return Head(name, len(self.bins[name]), borders=self.scales[name].borders(self.bins[name]), atoms=atoms)
 
     @classmethod
     def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
@@ -193,7 +194,7 @@ class FieldsRepresentation(Representation):
             told = np.concatenate([self.nothing_told(name, begin - start + 1 - has_before), values])
             arrays[name] = padded(told[: stop - start], length, 0)
         for name, ids in self.classes(seen).items():
-            asked = np.append(ids[has_before:], self.end_class if name == "shift" else NOT_ASKED)[: stop - begin]
+            asked = np.append(ids[has_before:], self.end_class if name == "pitch" else NOT_ASKED)[: stop - begin]
             target = np.concatenate([np.full(begin - start, NOT_ASKED), asked])
             arrays[f"target_{name}"] = padded(target, length, NOT_ASKED)
         return arrays
@@ -274,23 +275,20 @@ class FieldsContext(Context):
 
     def illegal(self, head: Head) -> np.ndarray | None:
         """Notes of one onset come from low to high; a piece does not end before its first note."""
-        if head.name == "shift" and not self._committed:
+        if head.name == "pitch" and not self._committed:
             return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
-        if head.name != "pitch" or not self._committed:
+        if head.name != "shift" or not self._committed or head.size == 1:
             return None
-        last = self._committed[-1]["pitch"].astype(np.int64)
-        lowest = np.where((self._next["shift"] == 0) & (last < NUM_PITCHES - 1), last + 1, 0)
-        return np.arange(head.size) < lowest[:, None]
+        is_later = self._next["pitch"] <= self._committed[-1]["pitch"]
+        return is_later[:, None] & (self._of.bins["shift"].values == 0)
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
         if head.name == "pitch":
-            self._next["pitch"] = classes
-            return
-        values = self._of.bins[head.name].values
-        self._next[head.name] = values[np.minimum(classes, len(values) - 1)]
-        if head.name == "shift":
             self._end(classes == self._of.end_class)
+            self._next["pitch"] = np.minimum(classes, NUM_PITCHES - 1)
+        else:
+            self._next[head.name] = self._of.bins[head.name].values[classes]
 
     def commit(self) -> None:
         """See the base class."""
