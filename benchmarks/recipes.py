@@ -15,12 +15,15 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.measure import RESULTS_DIR, run_alone, write_results
 from melodyforge.cli import Parser, run
+
+if TYPE_CHECKING:
+    from melodyforge.evaluation.evaluate import Evaluation
 
 RECIPES = ("classic", "melody", "attention", "composer", "forge")
 MINUTES = 5.0
@@ -46,7 +49,8 @@ def main() -> None:
             (columns[recipe], real), _ = run_alone(judge, recipe, Path(name), keep, arguments.minutes)
             if recipe == RECIPES[-1]:  # which hears everything
                 columns["real music"] = real
-    show(columns, f"{arguments.midi_dir.name}, {arguments.minutes:g} minutes each")
+    columns = {name: columns[name] for name in ("real music", *RECIPES) if name in columns}
+    print_columns(columns, f"{arguments.midi_dir.name}, {arguments.minutes:g} minutes each")
     write_results(
         results_name(arguments.midi_dir.name),
         {"conditions": {"minutes": arguments.minutes, "num_compositions": NUM_COMPOSITIONS}, "recipes": columns},
@@ -95,26 +99,33 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
     for one in found.samples[:NUM_KEPT]:
         one.save(keep / f"{recipe_name}_{one.origin['index']}.png")
         one.save(keep / f"{recipe_name}_{one.origin['index']}.mid")
+    composed, real = figures_of(found)
     return {
         "epochs": result.metrics["epochs"],
         "held-out nats a row": result.metrics["held_out_nats"],
         "best n-gram, nats a row": found.best_ngram_nats,
         "share of the n-gram's nats": result.metrics["held_out_nats"] / found.best_ngram_nats,
-        "overlap with real music": float(np.mean(list(found.overlap["composed"].values()))),
-        f"copies of {COPY_LENGTH} notes": found.originality["composed"].shares[COPY_LENGTH],
-        **found.statistics["composed"],
+        **composed,
         f"seconds for {TIMED_NOTES} notes": seconds,
         "MB of weights": (model_dir / WEIGHTS_FILE).stat().st_size / 1e6,
-    }, {
-        "overlap with real music": float(np.mean(list(found.overlap["training"].values()))),
-        f"copies of {COPY_LENGTH} notes": found.originality["held out"].shares[COPY_LENGTH],
-        **found.statistics["held out"],
-    }
+    }, real
 
 
-def show(columns: dict[str, dict[str, Any]], title: str) -> None:
-    """Prints a column for each recipe, in Markdown."""
-    columns = {name: columns[name] for name in ("real music", *RECIPES) if name in columns}
+def figures_of(found: Evaluation) -> tuple[dict[str, float], dict[str, float]]:
+    """Overlap, copies and statistics of compositions, and those of real music."""
+    composed, real = (
+        {
+            "overlap with real music": float(np.mean(list(found.overlap[overlap].values()))),
+            f"copies of {COPY_LENGTH} notes": found.originality[pieces].shares[COPY_LENGTH],
+            **found.statistics[pieces],
+        }
+        for overlap, pieces in (("composed", "composed"), ("training", "held out"))
+    )
+    return composed, real
+
+
+def print_columns(columns: dict[str, dict[str, Any]], title: str) -> None:
+    """Prints columns of figures, in Markdown."""
     print(f"\n{title}\n\n| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for figure in max(columns.values(), key=len):
         cells = [f"{column[figure]:.3g}" if figure in column else "" for column in columns.values()]
