@@ -343,7 +343,7 @@ def _in_one_line(error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             parts.append(f"`{name}` is not a setting; remove it or correct its spelling.")
             continue
-        if not name:
+        if detail["type"] == "value_error":  # of settings that do not fit together
             parts.append(f"{detail['msg'].removeprefix('Value error, ')}.")
             continue
         expected = detail["msg"].removeprefix("Input should be ").removeprefix("a ")
