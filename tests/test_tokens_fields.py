@@ -7,6 +7,7 @@ from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.fields import FieldsRepresentation
+from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.representation import NOT_ASKED, Change, Heading
 from tests.music_samples import gridded_piece, performed_piece, tune
 
@@ -125,7 +126,15 @@ def test_numbers_have_mean_0_and_deviation_1_and_their_classes_lie_between_borde
         assert abs(told[head.name].mean()) < 0.1
         assert abs(told[head.name].std() - 1) < 0.1
         assert np.array_equal(np.searchsorted(head.borders, told[head.name]), classes[head.name])
-    assert [head.atoms for head in representation.heads] == [(), (0,), (), ()]
+
+
+def test_a_chord_and_the_commonest_values_have_a_chance_of_their_own():
+    piece = performed_piece()
+    for head in fitted(NUMBERS, piece).heads[1:]:
+        often = np.bincount(fitted(NUMBERS, piece).classes(fitted(NUMBERS, piece).encode(piece))[head.name])
+        assert often.argmax() in head.atoms
+        assert len(head.atoms) == min(NUM_ATOMS, head.size)
+    assert 0 in fitted(NUMBERS, piece).heads[1].atoms
 
 
 def test_a_vocabulary_comes_back_from_its_state():

@@ -19,6 +19,7 @@ from melodyforge.music.instruments import instruments_named
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.representation import (
     NOT_ASKED,
     Change,
@@ -67,11 +68,13 @@ class Scale:
     Attributes:
         mean, deviation: of the training values, after the logarithm.
         is_time: whether values are steps.
+        common: the commonest values, ascending.
     """
 
     mean: float
     deviation: float
     is_time: bool
+    common: tuple[int, ...] = ()
 
     @classmethod
     def fit(cls, bins: Bins, counts: np.ndarray, is_time: bool) -> Self:
@@ -80,12 +83,23 @@ class Scale:
         numbers, weights = cls(0.0, 1.0, is_time)(values), counts[values]
         mean = float(np.average(numbers, weights=weights))
         deviation = float(np.sqrt(np.average((numbers - mean) ** 2, weights=weights)))
-        return cls(round(mean, 6), round(max(deviation, 0.01), 6), is_time)
+        often = np.bincount(bins.classes(values), weights, len(bins))
+        common = sorted(bins.values[np.argsort(-often, kind="stable")[:NUM_ATOMS]].tolist())
+        return cls(round(mean, 6), round(max(deviation, 0.01), 6), is_time, tuple(common))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Float32, of the same shape."""
         raw = np.log1p(values) if self.is_time else np.asarray(values)
         return ((raw - self.mean) / self.deviation).astype(np.float32)
+
+    def state(self) -> list[Any]:
+        """For a vocabulary file."""
+        return [self.mean, self.deviation, self.is_time, list(self.common)]
+
+    @classmethod
+    def from_state(cls, mean: float, deviation: float, is_time: bool, common: list[int]) -> Self:
+        """The inverse of `state`."""
+        return cls(mean, deviation, is_time, tuple(common))
 
     def borders(self, bins: Bins) -> tuple[float, ...]:
         """Half-way between neighbouring values."""
@@ -125,8 +139,9 @@ class FieldsRepresentation(Representation):
             return Head("pitch", NUM_PITCHES + 1)  # or the end
         if not self._settings.numbers:
             return Head(name, len(self.bins[name]))
-        atoms = (0,) if name == "shift" else ()  # a chord
-        return Head(name, len(self.bins[name]), borders=self.scales[name].borders(self.bins[name]), atoms=atoms)
+        bins, scale = self.bins[name], self.scales[name]
+        atoms = tuple(bins.classes(np.array(scale.common)).tolist())
+        return Head(name, len(bins), borders=scale.borders(bins), atoms=atoms)
 
     @classmethod
     def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
@@ -207,7 +222,7 @@ class FieldsRepresentation(Representation):
         """Plain lists."""
         return {
             "bins": {name: bins.values.tolist() for name, bins in self.bins.items()},
-            "scales": {name: [one.mean, one.deviation, one.is_time] for name, one in self.scales.items()},
+            "scales": {name: one.state() for name, one in self.scales.items()},
             "program": self.program,
             "headings": pack_headings(self.headings),
         }
@@ -219,7 +234,7 @@ class FieldsRepresentation(Representation):
             return cls(
                 settings,
                 {name: Bins(state["bins"][name]) for name in ("shift", "duration", "velocity")},
-                {name: Scale(*state["scales"][name]) for name in ("shift", "duration", "velocity")},
+                {name: Scale.from_state(*state["scales"][name]) for name in ("shift", "duration", "velocity")},
                 int(state["program"]),
                 unpack_headings(state["headings"]),
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from melodyforge.tokens.representation import Head
 
 NUM_COMPONENTS = 8
+NUM_ATOMS = 16  # at most; of music on a grid they say nearly everything, of performed music a good part
 SPREAD = 1.5  # locations start this far below and above the mean, in deviations
 LEAST_WIDTH = 1e-3
 LEAST_CHANCE = 1e-3  # shared out evenly, so that no class is impossible
