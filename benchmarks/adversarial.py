@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from melodyforge.bundle import Model
     from melodyforge.training.data import RandomChange, TrainingData
 
-ROUNDS = 300
+ROUNDS = 150
 ROUNDS_ALONE = 20  # in which the discriminator learns and the network waits
 STRENGTH = 0.1  # of the adversary's voice, against that of real music
 BATCH_SIZE = 32
@@ -40,7 +40,7 @@ HORIZON = 16  # notes after a note whose realness counts as its own
 LARGEST_ADVANTAGE = 2.0
 LEARNING_RATE, DISCRIMINATOR_RATE = 1e-4, 1e-3
 DISCRIMINATOR_UNITS, DISCRIMINATOR_DROPOUT = 64, 0.3
-NUM_COMPOSITIONS = 200
+NUM_COMPOSITIONS = 100
 SEED = 0
 
 
