@@ -67,6 +67,9 @@ class RepresentationSettings(Section):
         "learned", description="events only: learn durations, or play every event half a quarter apart"
     )
     min_count: int = Field(2, ge=1, description="events only: events rarer than this fall back to a simpler chord")
+    max_events: int = Field(
+        8192, ge=1, description="events only: about how many are told apart, the commonest; rarer chords become simpler"
+    )
     numbers: bool = Field(
         False, description="fields only: shift, duration and velocity are numbers, predicted by regression"
     )

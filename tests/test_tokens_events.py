@@ -68,6 +68,15 @@ def test_a_rare_chord_keeps_its_top_note_and_bass():
     assert [representation.tokens[index] for index in representation.encode(rare)] == ["60.72:24"]
 
 
+def test_only_the_commonest_chords_are_told_apart():
+    often, seldom = (Piece(make_notes([(0, 24, 0, 60, 80), (0, 24, 0, high, 80)])) for high in (64, 67))
+    settings = RepresentationSettings(kind="events", min_count=1, max_events=1)
+    tokens = EventsRepresentation.fit(settings, [often, often, seldom, MELODY]).tokens
+    assert "60.64:24" in tokens
+    assert "60.67:24" not in tokens
+    assert "C5:24" in tokens  # every single note is kept
+
+
 def test_a_single_note_with_an_unseen_duration_keeps_its_pitch():
     representation = EventsRepresentation.fit(LEARNED, [MELODY])
     longer = Piece(make_notes([(0, 96, 0, 72, 80)]))

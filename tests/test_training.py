@@ -154,6 +154,15 @@ def test_batches_are_the_same_for_a_step_and_differ_between_steps(tune_store):
     assert not np.array_equal(first["target_pitch"], other["target_pitch"])
 
 
+def test_held_out_batches_are_smaller_where_a_network_says_a_lot(tune_store, monkeypatch):
+    data = prepare_data(tune_store, load_recipe("forge"))
+    asked = sum((batch["target_shift"] >= 0).sum() for batch in data.held_out_batches(3))
+    monkeypatch.setattr("melodyforge.training.data.MAX_LOGITS", 1)
+    batches = list(data.held_out_batches(3))
+    assert all(len(batch["target_shift"]) == 1 for batch in batches)
+    assert sum((batch["target_shift"] >= 0).sum() for batch in batches) == asked
+
+
 def test_held_out_batches_ask_for_every_row_once(tune_store):
     data = prepare_data(tune_store, load_recipe("forge"))
     asked = sum((batch["target_shift"] >= 0).sum() for batch in data.held_out_batches(3))

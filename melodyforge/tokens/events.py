@@ -90,7 +90,7 @@ class EventsRepresentation(Representation):
 
     @classmethod
     def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
-        """Collects the events that occur at least `min_count` times, and every single pitch."""
+        """Collects the `max_events` commonest that occur at least `min_count` times, and every single pitch."""
         counts: Counter[str] = Counter()
         programs: Counter[int] = Counter()
         headings = []
@@ -105,6 +105,8 @@ class EventsRepresentation(Representation):
             raise CorpusError(explain_silence(settings))
         common = [token for token, count in counts.items() if count >= settings.min_count or _is_single(token)]
         common.sort(key=lambda token: (-counts[token], token))
+        rarer = [token for token in common[settings.max_events :] if _is_single(token)]
+        common = common[: settings.max_events] + rarer
         return cls(settings, [END, *common], programs.most_common(1)[0][0], some_headings(headings))
 
     def encode(self, piece: Piece) -> np.ndarray:

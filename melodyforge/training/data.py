@@ -34,6 +34,7 @@ MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
 OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
 CONTROLS_FILE = "controls.npy"
 MAX_PIECES = 5_000  # listened to in all, so that large folders take no longer
+MAX_LOGITS = 2**26  # that a network says at once of held-out music: 256 MB
 WINDOW_QUANTUM = 64  # held-out windows have a length that is a multiple of this
 
 # A stretch of one piece: rows `start` to `stop` - 1 are predicted; row len(rows) is the end of the piece.
@@ -95,11 +96,13 @@ class TrainingData:
         The network starts each window knowing nothing of the music before, so figures never flatter.
 
         Args:
-            batch_size: windows in a batch.
+            batch_size: windows in a batch, fewer where a network says a lot for each.
             max_rows: about how many to measure on; None: all.
             is_told: whether the network is told style, key and the other controls of each piece.
         """
         window = self.read_window or self._held_out_window()
+        num_classes = sum(head.size for head in self.representation.heads)
+        batch_size = min(batch_size, max(1, MAX_LOGITS // (num_classes * window)))
         stride = 1 if self.read_window else window
         starts = [
             (piece, start - (window - stride), stop)

@@ -395,9 +395,9 @@ def held_out_nats(
     heads, end_class = data.representation.heads, data.representation.end_class
     total, num_notes = np.zeros(len(heads)), 0
     for batch in data.held_out_batches(batch_size, max_rows):
-        nats = learner.predict_on_batch(batch)[:batch_size]  # each device computes all of it
-        total += nats.sum(axis=(0, 1))
         target = batch[f"target_{heads[0].name}"]
+        nats = learner.predict_on_batch(batch)[: len(target)]  # each device computes all of it
+        total += nats.sum(axis=(0, 1))
         num_notes += int(((target >= 0) & (target != end_class)).sum())
     return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
 
