@@ -22,7 +22,7 @@ app: setup ## start the studio; it prints the address to open
 
 test: check ## run all checks and tests
 	@setup/install_packages.sh fluidsynth chromium
-	$(IN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(IN)/python -m pytest
 
 check: $(VENV)/.dev
 	$(IN)/ruff check .
