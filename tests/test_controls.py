@@ -24,11 +24,12 @@ def tiny_model(tiny_model_dir):
 
 
 @pytest.fixture(scope="module")
-def tiny_classic_model(tiny_model_dir, tune_store):
+def tiny_classic_model(tmp_path_factory, tune_store):
     from melodyforge.training.train import train_model
 
-    train_model(tune_store, small("classic", epochs=1), tiny_model_dir / "tiny-classic")
-    return load_model(tiny_model_dir / "tiny-classic")
+    folder = tmp_path_factory.mktemp("classic") / "tiny-classic"
+    train_model(tune_store, small("classic", epochs=1), folder)
+    return load_model(folder)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
-from melodyforge.workshop.composers import Composers
+from melodyforge.workshop.composers import ENDED, Composers
 from melodyforge.workshop.jobs import Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
@@ -141,6 +141,14 @@ def test_a_process_that_dies_is_explained_and_replaced(model):
     again = job_for(model, num_notes=5)
     again.run(composers)
     assert (again.state, again.error) == (State.DONE, "")
+
+
+def test_nobody_waits_for_a_process_that_ended_while_it_was_asked(model):
+    process = Composers(1)._running(0)
+    process._process.kill()
+    wait_until(lambda: process.mail.is_closed)
+    _, answers = process.ask(model.folder, default_settings(model, num_notes=5), None)
+    assert answers.get(timeout=PATIENCE_S) == ENDED
 
 
 def test_two_at_once_get_what_each_gets_alone(model):

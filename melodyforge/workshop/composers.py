@@ -36,18 +36,21 @@ NICENESS = 10  # pages come before music
 SECONDS_BETWEEN_NEWS = 0.1
 LOAD, COMPOSE, STOP = "load", "compose", "stop"
 GROWN, DONE, FAILED, BROKEN = "grown", "done", "failed", "broken"
+ENDED = (BROKEN, "the process that composes has ended")
 
 
 class Composers:
-    """Some processes, each started when it is first needed. For many threads."""
+    """Some processes, each started when it is first needed, and anew when it has ended. For many threads."""
 
     def __init__(self, number: int = min(MAX_PROCESSES, os.cpu_count() or 1)) -> None:
-        self._processes = [_Process() for _ in range(number)]
+        self._processes: list[_Process | None] = [None] * number
         self._lock = threading.Lock()
 
     def prepare(self, folder: Path) -> None:
         """Has a model loaded before it is needed."""
-        for process in self._processes:
+        for index in range(len(self._processes)):
+            with self._lock:
+                process = self._running(index)
             process.send(LOAD, 0, folder.absolute())
 
     def compose(
@@ -59,11 +62,11 @@ class Composers:
 
         Raises:
             SettingsError, ModelFolderError: what is asked for cannot be composed.
-            RuntimeError: a bug; its traceback was printed.
+            RuntimeError: a bug, whose traceback was printed, or the process was killed.
         """
         with self._lock:
-            process = min(self._processes, key=lambda one: len(one.answers))
-            number, answers = process.begin(folder.absolute(), settings, primer)
+            process = self._running(min(range(len(self._processes)), key=self._num_at_work))
+            number, answers = process.ask(folder.absolute(), settings, primer)
         try:
             while True:
                 kind, *rest = answers.get()
@@ -78,51 +81,91 @@ class Composers:
                 else:
                     raise RuntimeError(rest[0])
         finally:
-            process.answers.pop(number, None)
+            process.mail.forget(number)
+
+    def _num_at_work(self, index: int) -> int:
+        process = self._processes[index]
+        return len(process.mail) if process else 0
+
+    def _running(self, index: int) -> _Process:
+        process = self._processes[index]
+        if process is None or process.mail.is_closed:
+            process = self._processes[index] = _Process()
+        return process
 
 
 def _always(piece: Piece) -> Callable[[int], Piece]:
     return lambda _: piece
 
 
-class _Process:
-    """One process, and whoever waits for it."""
+class _Mail:
+    """Answers for those who wait, by the number of their request. Closed when the process ends: nobody waits then."""
 
     def __init__(self) -> None:
-        self.answers: dict[int, queue.SimpleQueue] = {}
-        self._numbers = itertools.count(1)
-        self._process: subprocess.Popen | None = None
-        self._end: Callable[[], object] = lambda: None
+        self.is_closed = False
+        self._answers: dict[int, queue.SimpleQueue] = {}
         self._lock = threading.Lock()
 
-    def begin(self, folder: Path, settings: ComposeSettings, primer: Piece | None) -> tuple[int, queue.SimpleQueue]:
-        """Asks for music; gives the number of the request, and where its answers arrive."""
-        number = next(self._numbers)
-        answers = self.answers[number] = queue.SimpleQueue()
-        self.send(COMPOSE, number, folder, settings, primer)
-        return number, answers
+    def __len__(self) -> int:
+        return len(self._answers)
 
-    def send(self, kind: str, number: int, *rest: Any) -> None:
-        """Sends a request; starts the process if it is not there, or has died."""
+    def expect(self, number: int) -> queue.SimpleQueue:
+        """Where the answers to a request will arrive."""
+        answers: queue.SimpleQueue = queue.SimpleQueue()
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._start()
-            stdin = self._process.stdin if self._process else None
-            if stdin is None:
-                return
-            with contextlib.suppress(OSError):  # it has just died; whoever waits is told by `_read`
-                pickle.dump((kind, number, *rest), stdin)
-                stdin.flush()
+            self._answers[number] = answers
+            if self.is_closed:  # it ended between the choice of the process and now
+                answers.put(ENDED)
+        return answers
 
-    def _start(self) -> None:
+    def forget(self, number: int) -> None:
+        """Nobody waits for these answers any longer."""
+        with self._lock:
+            self._answers.pop(number, None)
+
+    def put(self, number: int, answer: tuple) -> None:
+        """Hands an answer over."""
+        with self._lock:
+            if number in self._answers:
+                self._answers[number].put(answer)
+
+    def close(self) -> None:
+        """Tells all who wait that no answer will come."""
+        with self._lock:
+            self.is_closed = True
+            for answers in self._answers.values():
+                answers.put(ENDED)
+
+
+class _Process:
+    """One running process, and whoever waits for it."""
+
+    def __init__(self) -> None:
+        self.mail = _Mail()
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
         command = [sys.executable, "-m", "melodyforge.workshop.composers"]
         alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # it shares the processors
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_DIR, env=alone
         )
-        self._end()
-        self._end = weakref.finalize(self, _end, self._process)
-        threading.Thread(target=_read, args=(self._process.stdout, self.answers), daemon=True).start()
+        weakref.finalize(self, _end, self._process)
+        threading.Thread(target=_read, args=(self._process.stdout, self.mail), daemon=True).start()
+
+    def ask(self, folder: Path, settings: ComposeSettings, primer: Piece | None) -> tuple[int, queue.SimpleQueue]:
+        """Asks for music; gives the number of the request, and where its answers arrive."""
+        number = next(self._numbers)
+        answers = self.mail.expect(number)
+        self.send(COMPOSE, number, folder, settings, primer)
+        return number, answers
+
+    def send(self, kind: str, number: int, *rest: Any) -> None:
+        """Sends a request."""
+        stdin = self._process.stdin
+        with self._lock, contextlib.suppress(OSError):  # it has just ended; whoever waits is told by its mail
+            if stdin:
+                pickle.dump((kind, number, *rest), stdin)
+                stdin.flush()
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -133,15 +176,15 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()  # its answers are closed by whoever reads them
 
 
-def _read(stream: IO[bytes], waiting: dict[int, queue.SimpleQueue]) -> None:
+def _read(stream: IO[bytes], mail: _Mail) -> None:
     """Hands answers to those who wait for them, until the process ends."""
-    with stream, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
-        while True:
-            kind, number, *rest = pickle.load(stream)
-            if number in waiting:
-                waiting[number].put((kind, *rest))
-    for answers in list(waiting.values()):
-        answers.put((BROKEN, "the process that composes has ended"))
+    try:
+        with stream, contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                kind, number, *rest = pickle.load(stream)
+                mail.put(number, (kind, *rest))
+    finally:
+        mail.close()
 
 
 @dataclass
