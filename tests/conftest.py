@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,19 @@ from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece
 from melodyforge.settings import NetworkSettings, load_recipe
 from tests.music_samples import tune
+
+COMPILED_DIR = Path(tempfile.gettempdir(), f"melody-forge-compiled-{os.getpid()}")
+
+
+def pytest_configure() -> None:
+    """Trainings of the same network, also in processes of their own, have it compiled once: half of a short one."""
+    os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={COMPILED_DIR}"
+    COMPILED_DIR.mkdir()
+
+
+def pytest_unconfigure() -> None:
+    """Leaves nothing behind."""
+    shutil.rmtree(COMPILED_DIR)
 
 
 def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:
