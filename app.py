@@ -20,6 +20,7 @@ def shown_by(module: str) -> Callable[[], None]:
 
 
 st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")
+st.logo(HERE / "studio" / "logo.svg", size="large")
 for name, title, icon in (
     ("compose", "Compose", "piano"),
     ("takes", "Takes", "library_music"),

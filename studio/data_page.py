@@ -17,7 +17,8 @@ from studio import shared
 from studio.player import player
 from studio.train_page import READ, watch_reading
 
-MAX_BARS_SHOWN = 12  # in a plot
+PLOTS_IN_A_ROW = 3
+MAX_BARS_SHOWN = 8  # in a plot
 BAR_COLOUR = "#0072b2"
 ABOUT_FATES = {
     Fate.USED: "as it is",
@@ -67,7 +68,6 @@ def _figures(summary: Summary, report: CorpusReport) -> None:
 
 
 def _plots(summary: Summary) -> None:
-    columns = st.columns(3)
     plots = {
         "Styles": summary.styles,
         "Keys": summary.keys,
@@ -76,15 +76,20 @@ def _plots(summary: Summary) -> None:
         "Meters": summary.meters,
         "Moods": summary.moods,
     }
-    for number, (title, counts) in enumerate(plots.items()):
-        if not any(counts):
-            continue
-        with columns[number % 3]:
-            st.caption(title)
-            shown = pd.DataFrame(_most(counts, by_name=title.startswith("Tempo")), columns=["name", "pieces"])
-            height = 60 + 23 * len(shown)
-            axes = {"x": "name", "y": "pieces", "x_label": "", "y_label": ""}
-            st.bar_chart(shown, **axes, horizontal=True, height=height, sort=False, color=BAR_COLOUR)
+    shown = [(title, counts) for title, counts in plots.items() if any(counts)]
+    for first in range(0, len(shown), PLOTS_IN_A_ROW):
+        columns = st.columns(PLOTS_IN_A_ROW)
+        for column, (title, counts) in zip(columns, shown[first : first + PLOTS_IN_A_ROW], strict=False):
+            with column:
+                _plot(title, counts)
+
+
+def _plot(title: str, counts: Counter[str]) -> None:
+    st.caption(title)
+    bars = pd.DataFrame(_most(counts, by_name=title.startswith("Tempo")), columns=["name", "pieces"])
+    height = 60 + 23 * len(bars)
+    axes = {"x": "name", "y": "pieces", "x_label": "", "y_label": ""}
+    st.bar_chart(bars, **axes, horizontal=True, height=height, sort=False, color=BAR_COLOUR)
 
 
 def _most(counts: Counter[str], by_name: bool) -> list[tuple[str, int]]:

@@ -131,7 +131,7 @@ def _sheet(take: Take) -> None:
     page = 1
     if sheet.num_pages > 1:
         page = st.number_input(f"Page, of {sheet.num_pages}", 1, sheet.num_pages, key=f"page_{take.id}", width=140)
-    with st.container(border=True):
+    with st.container(border=True, key="paper"):
         st.image(sheet.page(page), width="stretch")
 
 

@@ -19,7 +19,7 @@ from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
 from melodyforge.workshop.trainings import Training, estimated_minutes, list_trainings, start_training
 from studio import shared
 from studio.player import player
-from studio.words import about_minutes, plain
+from studio.words import about_minutes, about_time, plain
 
 SECONDS_BETWEEN_LOOKS = 1.0
 FETCH, READ = "fetch-music", "read-music"  # names of tasks
@@ -81,19 +81,13 @@ def _upload() -> None:
 
 
 def _corpora() -> None:
-    corpora = {corpus.name: corpus for corpus in list_corpora()}
-    chosen = st.multiselect(
-        "Corpora",
-        corpora,
-        format_func=lambda name: f"{corpora[name].title} ({corpora[name].num_pieces:,} pieces)",
-        key="corpora",
-        label_visibility="collapsed",
-        placeholder="choose",
-    )
-    for name in chosen:
-        st.caption(f"{corpora[name].title}: {corpora[name].licence}")
-    if st.button("Fetch", key="fetch", icon=":material/download:", disabled=not chosen):
-        _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", *chosen])
+    for corpus in list_corpora():
+        with st.container(border=True, horizontal=True, wrap=False, vertical_alignment="center"):
+            facts = f"{corpus.num_pieces:,} pieces · {corpus.licence}"
+            st.markdown(f"**{plain(corpus.title)}**  \n:small[{plain(facts)}]", width="stretch")
+            wait = f"{corpus.num_bytes / 1e6:.0f} MB to download" if corpus.num_bytes else about_time(corpus.seconds)
+            if st.button("Fetch", key=f"fetch_{corpus.name}", icon=":material/download:", help=wait):
+                _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", corpus.name])
 
 
 def watch_reading() -> None:

@@ -20,3 +20,8 @@ def about_minutes(number: float) -> str:
     if number < 1:
         return "less than a minute"
     return f"about {number:.0f} minute{'s' if round(number) != 1 else ''}"
+
+
+def about_time(seconds: float) -> str:
+    """About how long something takes."""
+    return f"about {seconds:.0f} seconds" if seconds < 100 else about_minutes(seconds / 60)

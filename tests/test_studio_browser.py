@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from melodyforge.corpus.builtin import fetch_corpus
 from melodyforge.music.midi import read_midi, write_midi
 from tests.music_samples import tune
 
@@ -58,14 +59,17 @@ def wait_until_up(url: str, server: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="module")
 def home(tiny_model_dir, tmp_path_factory) -> Path:
-    """A user's home: a model, some tunes to train on."""
+    """A user's home: a model, some tunes to train on; for pictures real music instead, and the starter."""
     folder = tmp_path_factory.mktemp("home")
-    if PICTURES_VARIABLE not in os.environ:
+    music = folder / "data" / "midi_files"
+    if PICTURES_VARIABLE in os.environ:
+        for corpus in ("bach-chorales", "string-quartets"):
+            fetch_corpus(corpus, music)
+    else:
         shutil.copytree(tiny_model_dir / "tiny", folder / "models" / "tiny")
-    music = folder / "data" / "midi_files" / "tunes"
-    music.mkdir(parents=True)
-    for index in range(6):
-        (music / f"tune {index}.mid").write_bytes(write_midi(tune(index, 8 + index)))
+        (music / "tunes").mkdir(parents=True)
+        for index in range(6):
+            (music / "tunes" / f"tune {index}.mid").write_bytes(write_midi(tune(index, 8 + index)))
     (music / "broken.mid").write_bytes(b"MThd and nothing more")
     return folder
 
@@ -335,12 +339,27 @@ def test_takes_are_compared_exported_and_branched(visit):
     page.get_by_role("button", name="Open").nth(2).wait_for()
 
 
-def test_sheet_music_is_shown(visit):
+def test_the_strip_below_shows_the_whole_piece_and_leads_to_any_place(visit):
     page = visit()
+    set_slider(page, "Notes", 300)
+    compose(page)
+    composed(page)
+    strip = page.locator(".player .strip").bounding_box()
+    page.mouse.click(strip["x"] + strip["width"] * 0.9, strip["y"] + strip["height"] / 2)
+    seconds = page.locator(".player").evaluate("root => root.player.seconds")
+    assert 0.8 * seconds < position(page.locator(".player")) < seconds
+    left, visible = page.locator(".player").evaluate("root => [root.player.left, root.player.visibleSeconds]")
+    assert left <= position(page.locator(".player")) <= left + visible < seconds + 0.01
+
+
+def test_sheet_music_is_black_on_white_on_dark_pages_too(visit):
+    page = visit(color_scheme="dark")
     compose(page)
     composed(page)
     open_tab(page, "Sheet music")
     page.locator("[data-testid=stImage] svg, [data-testid=stImage] img").first.wait_for()
+    paper = page.locator(".st-key-paper").evaluate("paper => getComputedStyle(paper).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
 
 
 def test_a_model_is_trained_to_the_end_heard_and_composes(visit):

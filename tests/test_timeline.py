@@ -33,7 +33,7 @@ def test_an_empty_piece_has_a_timeline():
 
 def test_tracks_of_one_instrument_are_numbered():
     piece = Piece(make_notes([]), (Track(0), Track(40), Track(0)))
-    assert track_names(piece) == ["acoustic grand piano 1", "violin", "acoustic grand piano 2"]
+    assert track_names(piece) == ["acoustic grand piano (1)", "violin", "acoustic grand piano (2)"]
 
 
 def test_a_recording_becomes_a_piece_on_a_grid():

@@ -104,6 +104,11 @@ def test_keys_are_read_as_people_write_them(text, key):
     assert key_named(text) == key
 
 
+@pytest.mark.parametrize(("tonic", "name", "title"), [(10, "Bb major", "B♭ major"), (6, "F# major", "F♯ major")])
+def test_keys_are_named_as_typed_and_as_printed(tonic, name, title):
+    assert (Key(tonic).name, Key(tonic).title) == (name, title)
+
+
 @pytest.mark.parametrize("text", ["", "H", "D minorish", "12", "Cbb"])
 def test_other_keys_are_refused(text):
     with pytest.raises(SettingsError, match="--key must be"):

@@ -23,7 +23,7 @@ from melodyforge.workshop.jobs import Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
 from melodyforge.workshop.sounds import Sounds
-from melodyforge.workshop.takes import Takes
+from melodyforge.workshop.takes import Take, Takes
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
 from melodyforge.workshop.trainings import Training, estimated_minutes
 from tests.music_samples import gridded_piece, tune
@@ -202,6 +202,11 @@ def test_takes_are_named_rated_and_deleted(takes):
         takes.rename("me", numbers[0], " \n ")
     with pytest.raises(TakeError, match="0 to 5"):
         takes.rate("me", numbers[0], 6)
+
+
+def test_keys_that_differ_by_a_sign_alone_give_files_of_different_names():
+    names = {Take(1, 0.0, f"Folk, in {key}", 0, [], b"").file_name for key in ("B minor", "B♭ minor", "F♯ minor")}
+    assert names == {"Folk_in_B_minor", "Folk_in_B-flat_minor", "Folk_in_F-sharp_minor"}
 
 
 def test_a_zip_holds_every_take_under_a_name_of_its_own(takes):

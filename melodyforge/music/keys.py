@@ -68,9 +68,17 @@ class Key:
 
     @property
     def name(self) -> str:
-        """Such as "F# minor"."""
+        """Such as "F# minor", as people type it."""
+        return self._named("#", "b")
+
+    @property
+    def title(self) -> str:
+        """Such as "F♯ minor", as it is printed."""
+        return self._named("♯", "♭")
+
+    def _named(self, sharp: str, flat: str) -> str:
         letter, alter = spell(self.tonic, self.fifths)
-        return f"{letter}{'#' * alter}{'b' * -alter} {'minor' if self.is_minor else 'major'}"
+        return f"{letter}{sharp * alter}{flat * -alter} {'minor' if self.is_minor else 'major'}"
 
 
 def key_named(text: str) -> tuple[int | None, bool | None]:

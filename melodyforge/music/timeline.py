@@ -41,7 +41,7 @@ def track_names(piece: Piece) -> list[str]:
     """The instrument of each track; those of the same instrument are numbered."""
     names = [instrument_name(track.program, track.is_drum) for track in piece.tracks]
     return [
-        f"{name} {names[:number].count(name) + 1}" if names.count(name) > 1 else name
+        f"{name} ({names[:number].count(name) + 1})" if names.count(name) > 1 else name
         for number, name in enumerate(names)
     ]
 

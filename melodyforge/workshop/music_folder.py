@@ -111,7 +111,7 @@ def summarise(store: PieceStore) -> Summary:
         len(store),
         store.num_notes,
         styles,
-        Counter(trait.key.name for trait in traits if trait.key),
+        Counter(trait.key.title for trait in traits if trait.key),
         Counter(trait.meter for trait in traits if trait.meter),
         Counter(trait.mood for trait in traits),
         instruments,

@@ -83,14 +83,15 @@ class Take:
     @property
     def file_name(self) -> str:
         """The name, as files can have it everywhere; without an ending."""
-        return re.sub(r"[^\w.-]+", "_", self.name).strip("_.") or "take"
+        spelled = self.name.replace("♯", "-sharp").replace("♭", "-flat")
+        return re.sub(r"[^\w.-]+", "_", spelled).strip("_.") or "take"
 
 
 def title_of(piece: Piece) -> str:
     """What a composition is called before anybody names it: style, mood and key."""
     traits = read_traits(piece)
     style = (piece.style or "music").replace("-", " ")
-    key = f"in {traits.key.name}" if traits.key else f"at {piece.tempo_qpm:.0f} beats a minute"
+    key = f"in {traits.key.title}" if traits.key else f"at {piece.tempo_qpm:.0f} beats a minute"
     return f"{style[:1].upper()}{style[1:]}, {traits.mood}, {key}"
 
 

@@ -5,8 +5,9 @@
 
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
 const COLOURS_ON_DARK = ["#4db2f0", "#ff8a3d", "#2ec99a", "#e6a0c8", "#ffc247", "#8fd0ff", "#a99bf5", "#b9c94a"];
-const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 12, DRAG_PIXELS = 5, MAX_ZOOM = 64;
-const ROLL_HEIGHT = { 1: 340, 2: 230 };
+const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 14, DRAG_PIXELS = 5, MAX_ZOOM = 64, MIN_LABEL_GAP = 36;
+const STRIP_HEIGHT = 40, PIXELS_A_SECOND = 24; // at first; the strip below shows the whole piece
+const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
 const CLOSE_SECONDS = 0.03;
 const BLACK = new Set([1, 3, 6, 8, 10]);
 
@@ -23,6 +24,8 @@ class Player {
   constructor(root) {
     this.root = root;
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.strip = this.find("strip"); // all of the take that is heard, in small
+    this.stripLayer = document.createElement("canvas");
     this.zoom = 1;
     this.left = 0; // seconds at the left edge
     this.position = 0;
@@ -42,6 +45,10 @@ class Player {
     const [red, green, blue] = (getComputedStyle(this.root).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
     return red + green + blue > 384; // light ink stands on dark ground
   }
+  get usualZoom() {
+    const pixels = (this.root.clientWidth || 700) - KEYS;
+    return Math.min(MAX_ZOOM, Math.max(1, (this.seconds * PIXELS_A_SECOND) / pixels));
+  }
   get isEmpty() { return !this.takes.some(hasNotes); }
   get isPlaying() { return !!this.audio && !this.audio.paused; }
 
@@ -49,13 +56,14 @@ class Player {
     const isOther = data.identity !== this.identity;
     if (isOther) {
       this.pause();
-      Object.assign(this, { identity: data.identity, zoom: 1, left: 0, position: 0, loop: null, sounding: 0 });
+      Object.assign(this, { identity: data.identity, left: 0, position: 0, loop: null, sounding: 0 });
     }
     const isNew = data.takes.some(hasNotes) && (isOther || this.isEmpty);
     const begins = data.is_growing && (isOther || !this.isGrowing);
     const isSame = !isOther && this.isGrowing === data.is_growing && String(data.takes.map(size)) === String(this.takes.map(size));
     this.takes = data.takes;
     this.isGrowing = data.is_growing;
+    if (isOther) this.zoom = this.isGrowing ? 1 : this.usualZoom;
     if (this.views.length !== this.takes.length) this.makeViews();
     this.takes.forEach((take, number) => {
       const { audio } = this.views[number];
@@ -99,6 +107,7 @@ class Player {
     on("in", () => this.zoomBy(2));
     on("out", () => this.zoomBy(0.5));
     this.root.addEventListener("keydown", (event) => this.press(event));
+    this.listenToStrip();
     this.watcher = new ResizeObserver(() => this.change());
     this.theme = matchMedia("(prefers-color-scheme: dark)");
     this.themeChanged = () => this.change();
@@ -151,6 +160,15 @@ class Player {
     }, { passive: false });
   }
 
+  listenToStrip() {
+    const seek = (event) => this.seek(((event.offsetX - KEYS) / (this.strip.clientWidth - KEYS)) * this.seconds);
+    this.strip.addEventListener("pointerdown", (event) => {
+      this.strip.setPointerCapture(event.pointerId);
+      seek(event);
+    });
+    this.strip.addEventListener("pointermove", (event) => { if (event.buttons) seek(event); });
+  }
+
   toggle() { this.isPlaying ? this.pause() : this.play(); }
 
   play() {
@@ -187,7 +205,7 @@ class Player {
     this.sounding = number;
     this.showChoice();
     if (wasPlaying) this.play();
-    this.draw();
+    this.change();
   }
 
   toggleLoop() {
@@ -295,6 +313,7 @@ class Player {
       if (view.isStale) this.paintMusic(view, this.takes[number], number);
       this.paintPlayhead(view);
     });
+    this.paintStrip();
   }
 
   secondsAt(canvas, x) {
@@ -309,16 +328,11 @@ class Player {
     const ink = style.color, ground = style.getPropertyValue("--ground"), band = style.getPropertyValue("--band");
     const accent = style.getPropertyValue("--accent");
     const width = view.canvas.clientWidth;
-    const space = new Space(take, ROLL_HEIGHT[this.takes.length] ?? 180);
-    const scale = devicePixelRatio || 1;
+    const space = new Space(take, rollHeight(this.takes.length));
     view.canvas.style.height = `${space.height}px`;
-    for (const canvas of [view.canvas, view.layer]) {
-      canvas.width = Math.max(1, Math.round(width * scale));
-      canvas.height = Math.round(space.height * scale);
-    }
+    fit(view.canvas, width, space.height);
     view.canvas.setAttribute("aria-label", `Piano roll of ${take.name}: ${take.notes.length} notes`);
-    const pen = view.layer.getContext("2d");
-    pen.scale(scale, scale);
+    const pen = fit(view.layer, width, space.height);
     pen.fillStyle = ground;
     pen.fillRect(0, 0, width, space.height);
     space.paintRows(pen, width, band, ink);
@@ -330,24 +344,43 @@ class Player {
     const right = this.left + this.visibleSeconds;
     for (const [start, length, pitch, velocity, track] of take.notes) {
       if (start > right || start + length < this.left) continue;
-      const x = this.xAt(width, start), w = Math.max(1.5, this.xAt(width, start + length) - x - 0.5);
-      const [y, h] = space.row(pitch, take.tracks[track].is_drum);
-      pen.globalAlpha = 0.35 + 0.65 * (velocity / 127);
-      pen.fillStyle = this.colours.get(take.tracks[track].name);
-      pen.fillRect(x, y, take.tracks[track].is_drum ? Math.min(w, 5) : w, h);
+      const { is_drum, name } = take.tracks[track];
+      const x = this.xAt(width, start), w = Math.max(2, this.xAt(width, start + length) - x - 1);
+      const [y, h] = space.row(pitch, is_drum);
+      pen.globalAlpha = 0.4 + 0.6 * (velocity / 127);
+      pen.fillStyle = this.colours.get(name);
+      pen.beginPath();
+      pen.roundRect(x, y, is_drum ? Math.min(w, 5) : w, h, Math.min(2.5, w / 2, h / 2));
+      pen.fill();
     }
     pen.restore();
     view.isStale = false;
     view.accent = accent;
     view.ink = ink;
     view.height = space.height;
-    view.isHeard = number === this.sounding;
+    if (number === this.sounding) this.paintSmall(take, space, ground);
+  }
+
+  // The strip's layer: every note as a line, whatever part of them the rolls show.
+  paintSmall(take, space, ground) {
+    const width = this.strip.clientWidth, inner = width - KEYS;
+    fit(this.strip, width, STRIP_HEIGHT);
+    const pen = fit(this.stripLayer, width, STRIP_HEIGHT), shrink = (STRIP_HEIGHT - 8) / (space.height - RULER);
+    pen.fillStyle = ground;
+    pen.fillRect(0, 0, width, STRIP_HEIGHT);
+    pen.globalAlpha = 0.75;
+    for (const [start, length, pitch, , track] of take.notes) {
+      const [y] = space.row(pitch, take.tracks[track].is_drum);
+      pen.fillStyle = this.colours.get(take.tracks[track].name);
+      const x = KEYS + (start / this.seconds) * inner, w = (length / this.seconds) * inner;
+      pen.fillRect(x, 4 + (y - RULER) * shrink, Math.max(1, w), 1.5);
+    }
   }
 
   paintBars(pen, take, width, height, ink) {
     pen.font = "11px system-ui, sans-serif";
     pen.fillStyle = pen.strokeStyle = ink;
-    let lastLabel = -Infinity;
+    const step = this.barsBetweenLabels(take, width);
     take.bars.forEach((seconds, bar) => {
       const x = Math.round(this.xAt(width, seconds)) + 0.5;
       if (x < KEYS || x > width) return;
@@ -358,12 +391,18 @@ class Player {
       pen.moveTo(x, RULER);
       pen.lineTo(x, height);
       pen.stroke();
-      if (x - lastLabel < 34) return;
+      if (bar % step) return;
       pen.globalAlpha = 0.75;
       pen.fillText(take.is_free ? clock(seconds) : String(bar + 1), x + 3, 14);
-      lastLabel = x;
     });
     pen.globalAlpha = 1;
+  }
+
+  // 1, 2, 4, 8 or more, so that numbers stand where phrases begin and do not touch; seconds by fives and tens.
+  barsBetweenLabels(take, width) {
+    const pixels = (this.xAt(width, take.seconds) - this.xAt(width, 0)) / Math.max(1, take.bars.length);
+    const steps = take.is_free ? [1, 2, 5, 10, 30, 60, 300] : [1, 2, 4, 8, 16, 32, 64, 128];
+    return steps.find((step) => step * pixels >= MIN_LABEL_GAP) ?? steps.at(-1);
   }
 
   paintPlayhead(view) {
@@ -387,6 +426,24 @@ class Player {
     pen.lineTo(x + 6, 0);
     pen.lineTo(x, 8);
     pen.fill();
+  }
+
+  paintStrip() {
+    const width = this.strip.clientWidth, { accent } = this.views[0] ?? {};
+    const xAt = (seconds) => KEYS + (seconds / this.seconds) * (width - KEYS);
+    const pen = this.strip.getContext("2d"), scale = devicePixelRatio || 1;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.drawImage(this.stripLayer, 0, 0);
+    if (this.isGrowing || this.isEmpty) return;
+    pen.scale(scale, scale);
+    pen.fillStyle = pen.strokeStyle = accent;
+    const left = xAt(this.left), shown = xAt(this.left + this.visibleSeconds) - left;
+    pen.globalAlpha = 0.12;
+    pen.fillRect(left, 0, shown, STRIP_HEIGHT);
+    pen.globalAlpha = 0.6;
+    pen.strokeRect(left + 0.5, 0.5, shown - 1, STRIP_HEIGHT - 1);
+    pen.globalAlpha = 1;
+    pen.fillRect(xAt(this.position) - 0.75, 0, 1.5, STRIP_HEIGHT);
   }
 
   close() {
@@ -449,6 +506,20 @@ class Space {
 }
 
 function hasNotes(take) { return take.notes.length > 0; }
+
+function rollHeight(numTakes) {
+  const { share, least, most } = ROLL_HEIGHT[Math.min(2, Math.max(1, numTakes))];
+  return Math.min(most, Math.max(least, Math.round(innerHeight * share)));
+}
+
+// Gives a canvas its size in the pixels of the screen; the pen that comes back counts in those of the page.
+function fit(canvas, width, height) {
+  const scale = devicePixelRatio || 1, pen = canvas.getContext("2d");
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.round(height * scale);
+  pen.scale(scale, scale);
+  return pen;
+}
 
 function size(take) { return [take.notes.length, take.seconds]; }
 
