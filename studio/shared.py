@@ -15,6 +15,7 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
+from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
 
@@ -31,6 +32,7 @@ def models_dir() -> Path:
 @st.cache_resource(show_spinner=False)
 def queue() -> JobQueue:
     """Composes for everybody."""
+    share_heaps()  # now, before there are threads that compose
     return JobQueue()
 
 
