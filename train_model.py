@@ -13,6 +13,7 @@ from melodyforge.cli import Parser, run
 from melodyforge.errors import SettingsError
 from melodyforge.settings import (
     DATASET_DIR,
+    DEFAULT_RECIPE,
     MIDI_DIR,
     MODELS_DIR,
     NETWORK_FLAGS,
@@ -20,6 +21,7 @@ from melodyforge.settings import (
     Recipe,
     add_recipe_flags,
     check_model_name,
+    list_recipes,
     load_recipe,
 )
 
@@ -47,7 +49,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
     )
-    parser.add_argument("--recipe", default="forge", help="a recipe's name, or a .toml file (default: %(default)s)")
+    parser.add_argument(
+        "--recipe", help=f"a recipe's name, or a .toml file (default: {DEFAULT_RECIPE}, with --from the model's)"
+    )
     parser.add_argument("--name", help="the model's name (default: the recipe's, or FOLDER-from-MODEL)")
     parser.add_argument(
         "--from",
@@ -62,13 +66,31 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes in it."""
-    recipe = load_recipe(arguments.recipe)
-    if arguments.start_from:
-        require_same_network(arguments)
-        from melodyforge.training.plan import for_tuning
+    if not arguments.start_from:
+        return load_recipe(arguments.recipe or DEFAULT_RECIPE).with_flags(vars(arguments))
+    from melodyforge.bundle import find_model, read_model
+    from melodyforge.training.plan import for_tuning
 
-        recipe = for_tuning(recipe)
-    return recipe.with_flags(vars(arguments))
+    source = read_model(find_model(arguments.start_from, MODELS_DIR)).recipe
+    known = source.name if source.name in list_recipes() else DEFAULT_RECIPE
+    recipe = load_recipe(arguments.recipe or known)
+    if arguments.recipe:
+        require_same_recipe(recipe, source, arguments)
+    require_same_network(arguments)
+    return for_tuning(recipe).with_flags(vars(arguments))
+
+
+def require_same_recipe(recipe: Recipe, source: Recipe, arguments: argparse.Namespace) -> None:
+    """Refuses a recipe with another network than that of the model that is trained further.
+
+    Raises:
+        SettingsError: it has one.
+    """
+    if recipe.shape != source.shape:
+        raise SettingsError(
+            f"--recipe must have the network of the model that --from names: {arguments.start_from!r} is of the recipe "
+            f"{source.name!r}. Received {arguments.recipe!r}. Leave one of them out."
+        )
 
 
 def require_same_network(arguments: argparse.Namespace) -> None:

@@ -28,6 +28,7 @@ OUTPUT_DIR = HOME_DIR / "output"
 MAX_NOTES = 100_000  # in one composition
 MAX_SEED = 2**32 - 1
 REPRESENTATION_FLAGS = ("track", "instrument")
+DEFAULT_RECIPE = "forge"
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
@@ -233,6 +234,12 @@ class Recipe(Section):
         if self.training.window is None:
             raise ValueError('the network `kind = "attention"` needs `window` under [training]')
         return self
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """All that decides which weights there are and what they mean; models of one shape can go on from another."""
+        network = self.network.model_dump(exclude={"dropout", "note_dropout"})
+        return {"representation": self.representation.model_dump(), "network": network}
 
     def with_flags(self, given: dict[str, Any]) -> Self:
         """The recipe with what `add_recipe_flags` read from the command line put in place."""

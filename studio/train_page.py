@@ -12,7 +12,7 @@ from melodyforge.bundle import STARTER_NAME
 from melodyforge.corpus.builtin import list_corpora
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.load import load_piece
-from melodyforge.settings import MIDI_DIR, TrainingSettings, list_recipes, load_recipe
+from melodyforge.settings import DEFAULT_RECIPE, MIDI_DIR, TrainingSettings, list_recipes, load_recipe
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset
 from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
@@ -153,13 +153,13 @@ def _new_training() -> None:
             key="minutes",
             help="At most; it ends sooner when done.",
         )
-        recipe, flags = "forge", dict[str, Any](minutes=minutes)
+        recipe, flags = None, dict[str, Any](minutes=minutes)
         with st.expander("Recipe and settings", icon=":material/tune:"):
             if start == SCRATCH:
                 recipe = st.selectbox(
                     "Recipe",
                     list_recipes(),
-                    list_recipes().index("forge"),
+                    list_recipes().index(DEFAULT_RECIPE),
                     key="recipe",
                     help=ABOUT_RECIPE,
                     format_func=lambda one: f"{one}: {load_recipe(one).title}",

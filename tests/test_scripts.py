@@ -222,6 +222,7 @@ def test_composing_refuses_nonsense_in_one_line(home, flags, words):
         (["--name", "../elsewhere"], "--name"),
         (["--from", "none"], "Model not found"),
         (["--from", "starter", "--units", "64"], "--units needs a training from the beginning"),
+        (["--from", "starter", "--recipe", "attention"], "'starter' is of the recipe 'forge'. Received 'attention'"),
         (["--resume", "--name", "none"], "unfinished training"),
         (["--midi-dir", "nowhere"], "nowhere"),
         (["--precision", "int3"], "`precision`"),

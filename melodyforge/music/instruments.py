@@ -41,8 +41,12 @@ def instrument_name(program: int, is_drum: bool = False) -> str:
     return DRUMS if is_drum else NAMES[program]
 
 
-def instruments_named(name: str) -> list[tuple[int, bool]]:
+def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int, bool]]:
     """The instruments that a name, a family or a part of a name stands for, as (program, is_drum).
+
+    Args:
+        name: as people write it.
+        flag: what the user gave it with, for messages.
 
     Raises:
         SettingsError: no instrument is called so.
@@ -59,7 +63,6 @@ def instruments_named(name: str) -> list[tuple[int, bool]]:
     if not found:
         families = ", ".join(title for title, _ in FAMILIES)
         raise SettingsError(
-            f"--instruments must be General MIDI names such as violin, families ({families}), or drums. "
-            f"Received {name!r}."
+            f"{flag} must be General MIDI names such as violin, families ({families}), or drums. Received {name!r}."
         )
     return found

@@ -147,7 +147,8 @@ class FieldsRepresentation(Representation):
     def fit(cls, settings: RepresentationSettings, pieces: Iterable[Piece]) -> Self:
         """Learns which times and velocities the pieces use, and which instrument plays most."""
         is_alone = settings.voices == "instrument"
-        wanted = [program for program, _ in instruments_named(settings.instrument)] if settings.instrument else None
+        named = instruments_named(settings.instrument, "--instrument") if settings.instrument else None
+        wanted = [program for program, _ in named] if named else None
         counts: dict[int | None, Counts] = {}
         num_notes: Counter[int] = Counter()
         for piece in pieces:

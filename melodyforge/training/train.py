@@ -107,7 +107,7 @@ def train_model(
 
     Args:
         store: the pieces.
-        recipe: how.
+        recipe: how; of a model that is trained further only `training` counts, for all else is as it was.
         model_dir: where the model folder is to be.
         watcher: is told how it goes.
         start_from: a model folder whose network and vocabulary are trained further.
@@ -123,8 +123,7 @@ def train_model(
         learning = recipe.training
         if source.recipe.network.reads_windows:
             learning = learning.changed(window=source.recipe.training.window)
-        kept = {"representation": source.recipe.representation, "network": source.recipe.network, "training": learning}
-        recipe = recipe.model_copy(update=kept)
+        recipe = source.recipe.model_copy(update={"training": learning})
     vocabulary, notices = _vocabulary_for(store, recipe, source) if source else (None, [])
     data = prepare_data(store, recipe, vocabulary)
     machine = find_machine()

@@ -74,7 +74,7 @@ class Training:
 
 def start_training(
     name: str,
-    recipe: str = "forge",
+    recipe: str | None = None,
     start_from: str | None = None,
     flags: dict[str, Any] | None = None,
     resume: bool = False,
@@ -85,7 +85,7 @@ def start_training(
 
     Args:
         name: of the model.
-        recipe: its recipe.
+        recipe: its recipe; None for the usual one, or that of the model that it starts from.
         start_from: a model to train further.
         flags: training settings by name; None leaves one to the recipe.
         resume: go on with a training that was interrupted.
@@ -99,7 +99,8 @@ def start_training(
     """
     if check_model_name(name) == STARTER_NAME:
         raise ModelFolderError(f"A model of your own must have a name of its own. Received {name!r}.")
-    command = ["train_model.py", "--midi-dir", str(midi_dir), "--name", name, "--recipe", recipe]
+    command = ["train_model.py", "--midi-dir", str(midi_dir), "--name", name]
+    command += ["--recipe", recipe] if recipe else []
     command += ["--from", start_from] if start_from else []
     command += ["--resume"] if resume else []
     for flag, value in (flags or {}).items():
