@@ -40,7 +40,7 @@ HISTORY_FILE = "history.csv"
 MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY_FILE)
 STARTER_NAME = "starter"
 STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
-FORMAT = 3  # raised when older folders can no longer be read
+FORMAT = 4  # raised when older folders can no longer be read
 NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]] = {
     "lstm": LstmNetwork,
     "attention": AttentionNetwork,

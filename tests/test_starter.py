@@ -17,7 +17,7 @@ from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, find_model, list_model
 from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
-from melodyforge.settings import RepresentationSettings
+from melodyforge.settings import RepresentationSettings, load_recipe
 from melodyforge.tokens.adapt import adapt_vocabulary, relabel_tracks, share_changed
 from melodyforge.tokens.bins import LONGEST_STEPS, fit_time_bins
 from melodyforge.tokens.notes import NotesRepresentation
@@ -95,7 +95,7 @@ def test_without_starter_the_missing_model_is_said_as_before(
 )
 def test_training_further_gets_a_name_of_its_own(flags: list[str], name: str) -> None:
     arguments = script.parse_arguments(flags)
-    assert script.chosen_name(arguments, script.chosen_recipe(arguments)) == name
+    assert script.chosen_name(arguments, load_recipe("forge")) == name
 
 
 def test_nobody_overwrites_the_starter_by_mistake() -> None:

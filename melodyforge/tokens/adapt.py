@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from melodyforge.music.piece import Piece, Track
+from melodyforge.music.piece import NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.fields import FieldsRepresentation
+from melodyforge.tokens.notes import NotesRepresentation
+from melodyforge.tokens.ranges import PitchRanges
 from melodyforge.tokens.representation import Representation, heading_of, pack_headings, some_headings
-from melodyforge.tokens.tracks import TrackClasses, track_keys
-
-TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
+from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
 
 
 def adapt_vocabulary(
@@ -35,7 +36,20 @@ def adapt_vocabulary(
     if known.controls:
         state["controls"] = known.controls.with_styles(piece.style for piece in pieces).state()
     state["headings"] = pack_headings(some_headings([heading_of(piece) for piece in pieces]))
-    return known.from_state(settings, state)
+    adapted = known.from_state(settings, state)
+    if isinstance(adapted, NotesRepresentation | FieldsRepresentation):
+        adapted.ranges = _ranges_in(adapted, pieces)
+    return adapted
+
+
+def _ranges_in(vocabulary: NotesRepresentation | FieldsRepresentation, pieces: Iterable[Piece]) -> PitchRanges:
+    """How low and how high instruments play in pieces, as the vocabulary says them."""
+    counts = np.zeros((len(vocabulary.ranges), NUM_PITCHES), np.int64)
+    for piece in pieces:
+        rows = vocabulary.encode(piece)
+        track = rows["track"] if len(counts) > 1 else np.zeros(len(rows), np.uint8)
+        np.add.at(counts, (track, rows["pitch"]), 1)
+    return PitchRanges.fit(counts)
 
 
 def relabel_tracks(known: Sequence[TrackKey], wanted: Counter[TrackKey]) -> list[TrackKey]:

@@ -20,6 +20,7 @@ from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.numbers import NUM_ATOMS
+from melodyforge.tokens.ranges import PitchRanges, Reach
 from melodyforge.tokens.representation import (
     NOT_ASKED,
     Change,
@@ -50,6 +51,7 @@ class Counts:
     shifts: np.ndarray = field(default_factory=lambda: np.zeros(LONGEST_STEPS + 1, np.int64))
     durations: np.ndarray = field(default_factory=lambda: np.zeros(LONGEST_STEPS + 1, np.int64))
     velocities: np.ndarray = field(default_factory=lambda: np.zeros(128, np.int64))
+    pitches: np.ndarray = field(default_factory=lambda: np.zeros(NUM_PITCHES, np.int64))
     headings: list[Heading] = field(default_factory=list)
 
     def add(self, piece: Piece) -> None:
@@ -58,6 +60,7 @@ class Counts:
         self.shifts += _times_counted(np.diff(notes["onset"], prepend=0))
         self.durations += _times_counted(notes["duration"])
         self.velocities += np.bincount(notes["velocity"], minlength=128)
+        self.pitches += np.bincount(notes["pitch"], minlength=NUM_PITCHES)
         self.headings.append(heading_of(piece))
 
 
@@ -119,9 +122,11 @@ class FieldsRepresentation(Representation):
         bins: dict[str, Bins],
         scales: dict[str, Scale],
         program: int,
+        ranges: PitchRanges,
         headings: list[Heading],
     ) -> None:
         self.bins, self.scales, self.program, self.headings = bins, scales, program, headings
+        self.ranges = ranges  # of the one track
         self._settings = settings
         # Pitch comes first: which shifts are possible depends on it. The other way round a shift of 0, drawn without
         # knowing of a low pitch, would force the pitch above the note before.
@@ -170,7 +175,8 @@ class FieldsRepresentation(Representation):
         }
         numbers = {"shift": found.shifts, "duration": found.durations, "velocity": found.velocities}
         scales = {name: Scale.fit(bins[name], numbers[name], name != "velocity") for name in bins}
-        return cls(settings, bins, scales, program, some_headings(found.headings))
+        ranges = PitchRanges.fit(found.pitches[None])
+        return cls(settings, bins, scales, program, ranges, some_headings(found.headings))
 
     def encode(self, piece: Piece) -> np.ndarray:
         """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
@@ -225,6 +231,7 @@ class FieldsRepresentation(Representation):
             "bins": {name: bins.values.tolist() for name, bins in self.bins.items()},
             "scales": {name: one.state() for name, one in self.scales.items()},
             "program": self.program,
+            "ranges": self.ranges.state(),
             "headings": pack_headings(self.headings),
         }
 
@@ -237,6 +244,7 @@ class FieldsRepresentation(Representation):
                 {name: Bins(state["bins"][name]) for name in ("shift", "duration", "velocity")},
                 {name: Scale.from_state(*state["scales"][name]) for name in ("shift", "duration", "velocity")},
                 int(state["program"]),
+                PitchRanges(state["ranges"]),
                 unpack_headings(state["headings"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -278,6 +286,8 @@ class FieldsContext(Context):
         super().__init__(num_pieces, ROW_DTYPE)
         self._of = representation
         self._inputs = {name: representation.nothing_told(name, num_pieces) for name in representation.fields}
+        self._reach = Reach(representation.ranges, num_pieces)
+        self._track = np.zeros(num_pieces, np.int64)  # the same one for all
         self._next = np.zeros(num_pieces, ROW_DTYPE)
         self._clock = np.zeros(num_pieces, np.int64)
 
@@ -290,9 +300,10 @@ class FieldsContext(Context):
         return {}
 
     def illegal(self, head: Head) -> np.ndarray | None:
-        """Notes of one onset come from low to high; a piece does not end before its first note."""
-        if head.name == "pitch" and not self._committed:
-            return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
+        """Notes lie within reach, those of one onset come from low to high; no piece ends before its first note."""
+        if head.name == "pitch":
+            may_end = bool(self._committed)
+            return np.insert(self._reach.is_outside(self._track), self._of.end_class, not may_end, axis=1)
         if head.name != "shift" or not self._committed or head.size == 1:
             return None
         is_later = self._next["pitch"] <= self._committed[-1]["pitch"]
@@ -309,6 +320,7 @@ class FieldsContext(Context):
     def commit(self) -> None:
         """See the base class."""
         self._committed.append(self._next.copy())
+        self._reach.add(self._track, self._next["pitch"])
         self._clock = self._clock + self._next["shift"]
         self._inputs = self._of.told_as(self._next)
 

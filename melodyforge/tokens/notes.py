@@ -21,6 +21,7 @@ from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velo
 from melodyforge.tokens.controls import Controls, transposed
 from melodyforge.tokens.hints import HintFeatures, Hints
 from melodyforge.tokens.past import NO_PITCH, NUM_REMAINING, Past
+from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
 from melodyforge.tokens.recall import HORIZON_ROWS, GrowingRecall, Recall, WindowRecall
 from melodyforge.tokens.representation import (
     NOT_ASKED,
@@ -37,7 +38,7 @@ from melodyforge.tokens.representation import (
     some_headings,
     unpack_headings,
 )
-from melodyforge.tokens.tracks import TrackClasses, track_keys
+from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
 
 ROW_DTYPE = np.dtype(
     [
@@ -72,12 +73,14 @@ class NotesRepresentation(Representation):
         velocities: Bins,
         bar_lengths: Bins,
         tracks: TrackClasses,
+        ranges: PitchRanges,
         headings: list[Heading],
         controls: Controls,
     ) -> None:
         self.shifts, self.durations, self.velocities, self.tracks = shifts, durations, velocities, tracks
-        self.bar_lengths, self.headings, self.controls = bar_lengths, headings, controls
+        self.bar_lengths, self.ranges, self.headings, self.controls = bar_lengths, ranges, headings, controls
         self.end_class = len(shifts)
+        self.chord_class = int(shifts.classes(np.array([0]))[0])  # a shift of 0: one more note at the same onset
         num_tracks = len(tracks)
         hinted = HintFeatures(shifts, durations, num_tracks)
         self.inputs = (
@@ -128,7 +131,8 @@ class NotesRepresentation(Representation):
         velocity_counts = np.zeros(128, np.int64)
         headings: list[Heading] = []
         traits: list[Traits] = []
-        key_counts: Counter[tuple[int, bool, int]] = Counter()
+        key_counts: Counter[TrackKey] = Counter()
+        pitch_counts = PitchCounts()
         for piece in pieces:
             notes = piece.notes
             if not len(notes):
@@ -140,6 +144,7 @@ class NotesRepresentation(Representation):
             headings.append(heading_of(piece))
             traits.append(read_traits(piece))
             key_counts.update(track_keys(piece.tracks))
+            pitch_counts.add(piece)
         if not headings:
             raise CorpusError("Expected at least one piece with notes to learn from. Received none.")
         shift_counts[0] += 1  # a chord is always possible
@@ -150,6 +155,7 @@ class NotesRepresentation(Representation):
             fit_velocity_bins(velocity_counts),
             Bins(sorted({0} | {Meter(0, h.numerator, h.denominator).bar_steps for h in headings})),
             tracks,
+            pitch_counts.ranges(tracks),
             some_headings(headings),
             Controls.fit(traits, tracks),
         )
@@ -243,6 +249,7 @@ class NotesRepresentation(Representation):
             "velocities": self.velocities.values.tolist(),
             "bar_lengths": self.bar_lengths.values.tolist(),
             "tracks": [list(key) for key in self.tracks.keys],
+            "ranges": self.ranges.state(),
             "headings": pack_headings(self.headings),
             "controls": self.controls.state(),
         }
@@ -258,6 +265,7 @@ class NotesRepresentation(Representation):
                 Bins(state["velocities"]),
                 Bins(state["bar_lengths"]),
                 tracks,
+                PitchRanges(state["ranges"]),
                 unpack_headings(state["headings"]),
                 Controls(**state["controls"], tracks=tracks),
             )
@@ -334,6 +342,7 @@ class NotesContext(Context):
         self._of = representation
         self._controls = representation.controls.as_features(controls)
         self._silent_tracks = representation.controls.forbidden_tracks(controls)
+        self._reach = Reach(representation.ranges, self.num_pieces)
         shape, num_tracks = (self.num_pieces,), len(representation.tracks)
         self._past = Past(
             np.zeros((*shape, NUM_PITCHES), np.int32),
@@ -381,28 +390,36 @@ class NotesContext(Context):
         return {"new_duration": self._chosen["duration"]}
 
     def illegal(self, head: Head) -> np.ndarray | None:
-        """Notes of one onset come by track, then by pitch; a piece does not end before its first note."""
-        if head.name == "shift" and not self._committed:
-            return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
+        """Notes of one onset come by track, then by pitch, all within reach; no piece ends before its first note."""
+        if head.name == "shift":
+            if not self._committed:
+                return (np.arange(head.size) == self._of.end_class)[None].repeat(self.num_pieces, axis=0)
+            return self._is_chord_full()[:, None] & (np.arange(head.size) == self._of.chord_class)
         if head.name not in ("track", "pitch"):
             return None
-        silent = self._silent_tracks if head.name == "track" and self._silent_tracks.any() else None
+        never = self._silent_tracks if head.name == "track" else self._reach.is_outside(self._chosen["track"])
         if not self._committed:
-            return silent
+            return never
         same_onset = self._next["onset"] == self._last["onset"]
         if head.name == "track":
-            too_early = self._last["track"] + (self._last["pitch"] == NUM_PITCHES - 1)
+            too_early = self._first_track_of_chord()
         else:
             same_onset = same_onset & (self._chosen["track"] == self._last["track"])
             too_early = self._last["pitch"].astype(np.int64) + 1
-        if not same_onset.any():
-            return silent
-        forbidden = same_onset[:, None] & (np.arange(head.size) < too_early[:, None])
-        if silent is not None:
-            forbidden |= silent
+        forbidden = never | (same_onset[:, None] & (np.arange(head.size) < too_early[:, None]))
         is_stuck = forbidden.all(axis=1)  # nothing would be left: rather a doubled note than none
-        forbidden[is_stuck] = False if silent is None else silent[is_stuck]
+        forbidden[is_stuck] = never[is_stuck]
         return forbidden
+
+    def _first_track_of_chord(self) -> np.ndarray:
+        """The first track that can play another note at the last onset, shape (num_pieces,)."""
+        return self._last["track"] + self._reach.is_at_the_top(self._last["track"], self._last["pitch"])
+
+    def _is_chord_full(self) -> np.ndarray:
+        """Whether nothing can be added at the last onset, shape (num_pieces,)."""
+        tracks = np.arange(self._silent_tracks.shape[1])
+        is_silent_or_earlier = self._silent_tracks | (tracks < self._first_track_of_chord()[:, None])
+        return np.all(is_silent_or_earlier, axis=1)
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
@@ -428,6 +445,7 @@ class NotesContext(Context):
         self._past.track_end[every, track] = end
         self._past.track_pitch[every, track] = pitch
         self._committed.append(row)
+        self._reach.add(track, pitch)
         self._recall.append(row["onset"] - self._last["onset"], row)
         self._last, self._last_classes = row, self._chosen
         self._hints = self._of._hints(self._recall, self._past, self._last, self._asked_tonic)

@@ -9,17 +9,19 @@ import numpy as np
 
 from melodyforge.music.piece import Track
 
+TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
+
 
 class TrackClasses:
     """The instruments of the training pieces: (program, is_drum, n-th of its kind) <-> class."""
 
-    def __init__(self, keys: list[tuple[int, bool, int]]) -> None:
+    def __init__(self, keys: list[TrackKey]) -> None:
         self.keys = [(int(program), bool(is_drum), int(ordinal)) for program, is_drum, ordinal in keys]
         self.is_drum = np.array([is_drum for _, is_drum, _ in self.keys])
         self._class_of = {key: index for index, key in enumerate(self.keys)}
 
     @classmethod
-    def fit(cls, counts: Counter[tuple[int, bool, int]], max_tracks: int) -> Self:
+    def fit(cls, counts: Counter[TrackKey], max_tracks: int) -> Self:
         """Keeps the keys that most pieces have, drums last, programs together."""
         kept = [key for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_tracks]]
         return cls(sorted(kept, key=lambda key: (key[1], key[0], key[2])))
@@ -29,10 +31,13 @@ class TrackClasses:
 
     def of(self, tracks: tuple[Track, ...]) -> np.ndarray:
         """The class of every track, -1 for drums when the vocabulary has none and the other way round."""
-        return np.array([self._nearest(key) for key in track_keys(tracks)], dtype=np.int16)
+        return np.array([self.nearest(key) for key in track_keys(tracks)], dtype=np.int16)
 
-    def _nearest(self, key: tuple[int, bool, int]) -> int:
-        """The same instrument, else one of its General MIDI family of eight, else any pitched one."""
+    def nearest(self, key: TrackKey) -> int:
+        """The same instrument, else one of its General MIDI family of eight, else any pitched one; -1 if none will do.
+
+        Drums stand for drums alone.
+        """
         if key in self._class_of:
             return self._class_of[key]
         program, is_drum, ordinal = key
@@ -40,13 +45,13 @@ class TrackClasses:
         if not alike:
             return -1
 
-        def unlikeness(other: tuple[int, bool, int]) -> tuple[bool, bool, int]:
+        def unlikeness(other: TrackKey) -> tuple[bool, bool, int]:
             return other[0] != program, other[0] // 8 != program // 8, abs(other[2] - ordinal)
 
         return self._class_of[min(alike, key=unlikeness)]
 
 
-def track_keys(tracks: tuple[Track, ...]) -> list[tuple[int, bool, int]]:
+def track_keys(tracks: tuple[Track, ...]) -> list[TrackKey]:
     """(program, is_drum, n-th of its kind) for each track; all drums are one."""
     seen: Counter[tuple[int, bool]] = Counter()
     keys = []

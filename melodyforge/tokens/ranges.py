@@ -1,0 +1,95 @@
+"""How low and how high each instrument plays in the training music; compositions keep to it. Knows no network.
+
+A network always leaves a little probability to pitches that it never heard. Over hundreds of notes one of them comes,
+and sounds like the mistake that it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Self
+
+import numpy as np
+
+from melodyforge.music.piece import NUM_PITCHES, Piece
+from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
+
+FREAKS = 1 / 2000  # share of an instrument's notes, at either end, that are no part of its range
+
+
+class PitchCounts:
+    """How often each instrument plays each pitch, counted before it is known which instruments get a class."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[TrackKey, np.ndarray] = defaultdict(lambda: np.zeros(NUM_PITCHES, np.int64))
+
+    def add(self, piece: Piece) -> None:
+        """Counts the notes of a piece."""
+        for index, key in enumerate(track_keys(piece.tracks)):
+            pitches = piece.notes["pitch"][piece.notes["track"] == index]
+            self._counts[key] += np.bincount(pitches, minlength=NUM_PITCHES)
+
+    def ranges(self, tracks: TrackClasses) -> PitchRanges:
+        """The range of every class of instruments."""
+        counts = np.zeros((len(tracks), NUM_PITCHES), np.int64)
+        for key, of_key in self._counts.items():
+            index = tracks.nearest(key)
+            if index >= 0:
+                counts[index] += of_key
+        return PitchRanges.fit(counts)
+
+
+class PitchRanges:
+    """The lowest and the highest pitch of every class of instruments.
+
+    Attributes:
+        lowest, highest: shape (num_tracks,), int64.
+    """
+
+    def __init__(self, bounds: Iterable[Iterable[int]]) -> None:
+        self.lowest, self.highest = np.array(list(map(list, bounds)), np.int64).reshape(-1, 2).T
+
+    @classmethod
+    def fit(cls, counts: np.ndarray) -> Self:
+        """Of pitches, each as often as counted, shape (num_tracks, NUM_PITCHES); all pitches where none is counted."""
+        totals = counts.sum(axis=1, keepdims=True)
+        below = counts.cumsum(axis=1)
+        lowest = (below <= totals * FREAKS).sum(axis=1)
+        highest = (below < totals * (1 - FREAKS)).sum(axis=1)
+        is_unknown = totals[:, 0] == 0
+        return cls(zip(np.where(is_unknown, 0, lowest), np.where(is_unknown, NUM_PITCHES - 1, highest), strict=True))
+
+    def __len__(self) -> int:
+        return len(self.lowest)
+
+    def state(self) -> list[list[int]]:
+        """For a vocabulary file."""
+        return np.stack([self.lowest, self.highest], axis=1).tolist()
+
+
+class Reach:
+    """How low and how high the instruments of pieces may go while these are composed.
+
+    As in the training music, and as far as the piece itself has gone: a primer may lie anywhere.
+    """
+
+    def __init__(self, ranges: PitchRanges, num_pieces: int) -> None:
+        self._lowest = np.tile(ranges.lowest, (num_pieces, 1))
+        self._highest = np.tile(ranges.highest, (num_pieces, 1))
+        self._every = np.arange(num_pieces)
+
+    def is_outside(self, track: np.ndarray) -> np.ndarray:
+        """Which pitches lie outside for a track of each piece, shapes (num_pieces,) -> (num_pieces, NUM_PITCHES)."""
+        pitches, at = np.arange(NUM_PITCHES), (self._every, track)
+        return (pitches < self._lowest[at][:, None]) | (pitches > self._highest[at][:, None])
+
+    def is_at_the_top(self, track: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+        """Whether nothing higher can follow, shape (num_pieces,)."""
+        return pitch >= self._highest[self._every, track]
+
+    def add(self, track: np.ndarray, pitch: np.ndarray) -> None:
+        """A note of each piece; shapes (num_pieces,)."""
+        at = (self._every, track)
+        self._lowest[at] = np.minimum(self._lowest[at], pitch)
+        self._highest[at] = np.maximum(self._highest[at], pitch)
