@@ -96,9 +96,9 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
     compose(model, default_settings(model, num_notes=TIMED_NOTES, seed=0))
     seconds = time.perf_counter() - began
     found = evaluate_model(model, store, NUM_COMPOSITIONS, num_wishes=0)
-    for one in found.samples[:NUM_KEPT]:
-        one.save(keep / f"{recipe_name}_{one.origin['index']}.png")
-        one.save(keep / f"{recipe_name}_{one.origin['index']}.mid")
+    for number, one in enumerate(found.samples[:NUM_KEPT], 1):
+        one.save(keep / f"{recipe_name}_{number}.png")
+        one.save(keep / f"{recipe_name}_{number}.mid")
     composed, real = figures_of(found)
     return {
         "epochs": result.metrics["epochs"],

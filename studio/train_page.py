@@ -81,13 +81,17 @@ def _upload() -> None:
 
 
 def _corpora() -> None:
+    task = find_task(FETCH)
+    is_busy = task is not None and task.is_running
     for corpus in list_corpora():
         with st.container(border=True, horizontal=True, wrap=False, vertical_alignment="center"):
             facts = f"{corpus.num_pieces:,} pieces · {corpus.licence}"
             st.markdown(f"**{plain(corpus.title)}**  \n:small[{plain(facts)}]", width="stretch")
             wait = f"{corpus.num_bytes / 1e6:.0f} MB to download" if corpus.num_bytes else about_time(corpus.seconds)
-            if st.button("Fetch", key=f"fetch_{corpus.name}", icon=":material/download:", help=wait):
-                _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", corpus.name])
+            key = f"fetch_{corpus.name}"
+            is_pressed = st.button("Fetch", key=key, icon=":material/download:", help=wait, disabled=is_busy)
+            if is_pressed and _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", corpus.name]):
+                st.rerun()
 
 
 def watch_reading() -> None:
@@ -99,11 +103,14 @@ def _read_music() -> None:
     _start(READ, ["preprocess.py", "--midi-dir", str(MIDI_DIR)])
 
 
-def _start(name: str, command: list[str]) -> None:
+def _start(name: str, command: list[str]) -> bool:
+    """Whether it could be started; the page says why not."""
     try:
         start_task(name, command)
     except MelodyForgeError as error:
         st.error(str(error))
+        return False
+    return True
 
 
 def _task(name: str, title: str) -> None:

@@ -385,6 +385,18 @@ def test_a_model_is_trained_to_the_end_heard_and_composes(visit):
     page.get_by_text("by from-the-web").wait_for()  # the newest model is the one that composes
 
 
+def test_built_in_music_is_fetched_and_fetching_can_be_stopped(visit):
+    page = visit("train")
+    fetch = page.get_by_role("button", name="Fetch", exact=True)
+    page.get_by_text("Chorales by J. S. Bach").wait_for()
+    fetch.first.click()
+    page.get_by_text("Fetching ...").wait_for()
+    assert fetch.first.is_disabled()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Fetching ...").wait_for(state="detached")
+    assert fetch.first.is_enabled()
+
+
 def test_the_data_page_says_what_became_of_every_file(visit):
     page = visit("train")
     page.locator("input[type=file]").first.set_input_files(
