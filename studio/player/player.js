@@ -6,7 +6,7 @@
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
 const COLOURS_ON_DARK = ["#4db2f0", "#ff8a3d", "#2ec99a", "#e6a0c8", "#ffc247", "#8fd0ff", "#a99bf5", "#b9c94a"];
 const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 14, DRAG_PIXELS = 5, MAX_ZOOM = 64, MIN_LABEL_GAP = 36;
-const STRIP_HEIGHT = 40, PIXELS_A_SECOND = 24; // at first; the strip below shows the whole piece
+const STRIP_HEIGHT = 40, PIXELS_A_SECOND = 24, MIN_BARS = 6; // at first; the strip below shows the whole piece
 const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
 const CLOSE_SECONDS = 0.03;
 const BLACK = new Set([1, 3, 6, 8, 10]);
@@ -47,7 +47,8 @@ class Player {
   }
   get usualZoom() {
     const pixels = (this.root.clientWidth || 700) - KEYS;
-    return Math.min(MAX_ZOOM, Math.max(1, (this.seconds * PIXELS_A_SECOND) / pixels));
+    const shown = Math.max(pixels / PIXELS_A_SECOND, this.take.bars[MIN_BARS] ?? 0); // seconds
+    return Math.min(MAX_ZOOM, Math.max(1, this.seconds / shown));
   }
   get isEmpty() { return !this.takes.some(hasNotes); }
   get isPlaying() { return !!this.audio && !this.audio.paused; }
