@@ -6,9 +6,10 @@ import pytest
 from melodyforge.corpus.melodies import choose_melodies, write_choices
 from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.music.melody import describe_tracks, find_melody, only_track
-from melodyforge.music.piece import Piece, Track, make_notes
+from melodyforge.music.piece import Meter, Piece, Track, make_notes
 from melodyforge.settings import load_recipe
 from melodyforge.tokens import EventsRepresentation
+from melodyforge.tokens.voices import without_long_rests
 from tests.conftest import write_store
 from tests.music_samples import gridded_piece, tune
 
@@ -94,3 +95,26 @@ def test_music_without_the_melody_is_refused(track):
 def test_a_track_is_only_chosen_where_one_is_taken():
     with pytest.raises(SettingsError, match="`track` needs a recipe"):
         load_recipe("classic").representation.changed(track="2")
+
+
+@pytest.mark.parametrize(
+    ("meter", "rest_steps", "kept_steps"),
+    [
+        (Meter(0, 4, 4), 96, 96),
+        (Meter(0, 4, 4), 190, 190),  # less than two bars stays
+        (Meter(0, 4, 4), 10 * 96 + 24, 96 + 24),
+        (Meter(0, 3, 4), 10 * 72, 2 * 72),  # whole bars that make up at least four quarters
+        (Meter(0, 1, 4), 40 * 24, 4 * 24),
+    ],
+)
+def test_long_rests_of_the_melody_are_shortened_by_whole_bars(meter, rest_steps, kept_steps):
+    second = 96 + 48 + rest_steps
+    piece = Piece(make_notes([(96, 48, 0, 60, 80), (second, 24, 0, 64, 80), (second, 24, 0, 67, 80)]), meters=(meter,))
+    onsets = without_long_rests(piece).notes["onset"].tolist()
+    assert onsets == [96, 96 + 48 + kept_steps, 96 + 48 + kept_steps]
+
+
+def test_a_melody_that_comes_late_begins_soon():
+    piece = Piece(make_notes([(16 * 96 + 12, 24, 0, 60, 80)]))
+    assert without_long_rests(piece).notes["onset"].tolist() == [96 + 12]
+    assert len(without_long_rests(piece.with_notes(piece.notes[:0]))) == 0

@@ -16,7 +16,7 @@ from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
 LONGEST_PERIOD = 32  # onsets in a loop that is looked for
 TOLERANCE = 1.5  # a composition may exceed what real pieces do by this factor
-NORMAL_QUANTILE = 0.98  # of real pieces; the rest are freaks
+NORMAL_QUANTILE = 0.9  # of real pieces; the rest are freaks, such as those whose pedal never goes up
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,37 @@ from dataclasses import replace
 import numpy as np
 
 from melodyforge.music.melody import find_melody, only_track
-from melodyforge.music.piece import Piece, Track, sort_notes
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, Track, sort_notes
 from melodyforge.settings import RepresentationSettings
+
+MIN_REST_STEPS = 4 * STEPS_PER_QUARTER
 
 
 def tracks_heard(piece: Piece, settings: RepresentationSettings) -> Piece:
     """The pitched notes that are learnt from, on the tracks they are played on; none where no track is wanted."""
     if settings.voices == "melody":
         melody = find_melody(piece, settings.track)
-        piece = only_track(piece, melody.number) if melody else piece.with_notes(piece.notes[:0])
+        piece = without_long_rests(only_track(piece, melody.number)) if melody else piece.with_notes(piece.notes[:0])
     is_pitched = np.array([not track.is_drum for track in piece.tracks], bool)
     return piece.with_notes(piece.notes[is_pitched[piece.notes["track"]]])
+
+
+def without_long_rests(piece: Piece) -> Piece:
+    """The piece with long rests, in which others played, shortened by whole bars; nobody listens to silence.
+
+    What remains of a rest is at least the bars that make up `MIN_REST_STEPS`, and less than twice as many.
+    """
+    notes = piece.notes
+    if not len(notes):
+        return piece
+    onsets = notes["onset"].astype(np.int64)
+    sounding_until = np.maximum.accumulate(onsets + notes["duration"])
+    rests = onsets - np.concatenate([[0], sounding_until[:-1]])
+    bar_steps = np.full(len(notes), MIN_REST_STEPS) if piece.is_performed else piece.bars_at(notes["onset"])[2]
+    kept = bar_steps * -(-MIN_REST_STEPS // bar_steps)
+    notes = notes.copy()
+    notes["onset"] -= np.cumsum(np.maximum(0, rests // kept - 1) * kept)
+    return piece.with_notes(notes)
 
 
 def as_one_track(piece: Piece, program: int, is_alone: bool) -> Piece:
