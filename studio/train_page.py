@@ -30,6 +30,15 @@ ABOUT_START = (
     "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
     "alone; good from a hundred files on."
 )
+CURVES = {"train_nats": "music it learns from", "held_out_nats": "music it has not heard"}
+CURVE = {  # in the language of Vega-Lite; from a scale that begins at 0 nobody could read how it falls
+    "mark": {"type": "line", "point": True},
+    "encoding": {
+        "x": {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}},
+        "y": {"field": "nats", "type": "quantitative", "scale": {"zero": False}, "title": "nats a note"},
+        "color": {"field": "of", "type": "nominal", "legend": {"orient": "bottom", "title": None}},
+    },
+}
 ABOUT_RECIPE = "Which kind of network, and how it sees music. `forge` suits nearly everything."
 
 
@@ -184,7 +193,8 @@ def _new_training() -> None:
 def _estimate(is_further: bool) -> None:
     found = open_dataset()
     if found is None:
-        st.caption("No music has been read yet; that is done first.")
+        if not any(training.task.is_running for training in list_trainings()):
+            st.caption("No music has been read yet; that is done first.")
         return
     num_notes = found[0].num_notes
     words = about_minutes(estimated_minutes(num_notes, is_further))
@@ -293,13 +303,12 @@ def _resume(name: str) -> None:
 
 
 def _curve(training: Training) -> None:
-    rows = pd.DataFrame(training.history)
-    curves = rows.set_index("epoch")[["train_nats", "held_out_nats"]]
-    curves.columns = ["music it learns from", "music it has not heard"]
+    rows = pd.DataFrame(training.history).rename(columns=CURVES)
+    points = rows.melt("epoch", list(CURVES.values()), "of", "nats")
     st.caption(
         "Surprise a note, in nats: lower is better.", help="How unexpected the true next note is to the network."
     )
-    st.line_chart(curves, height=220, x_label="epoch", y_label="nats a note")
+    st.vega_lite_chart(points, CURVE, height=260)
 
 
 def _sample(training: Training) -> None:
