@@ -477,7 +477,7 @@ def test_pictures_of_training(visit):
     page.get_by_text("Recipe and settings", exact=True).click()
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("my-music · training").wait_for()
-    page.get_by_text("What it composed after epoch 3").wait_for(timeout=400_000)
+    page.get_by_text("What it composed after epoch 3").wait_for(timeout=900_000)
     page.locator(".player[data-state=ready]").wait_for()
     picture(page, "training")
     page.get_by_role("button", name="Stop").click()
