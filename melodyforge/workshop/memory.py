@@ -6,8 +6,9 @@ import contextlib
 import ctypes
 import sys
 
-M_ARENA_MAX = -8  # malloc.h of the GNU C library, mallopt(3)
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h of the GNU C library, mallopt(3)
 MAX_HEAPS = 2
+LARGE_BYTES = 1_000_000  # what is larger, such as a sound, lies outside the heaps and goes back at once when done with
 
 
 def share_heaps(number: int = MAX_HEAPS) -> None:
@@ -17,4 +18,6 @@ def share_heaps(number: int = MAX_HEAPS) -> None:
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, number)
+            library = ctypes.CDLL(None)
+            library.mallopt(M_ARENA_MAX, number)
+            library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
