@@ -10,6 +10,7 @@ import streamlit as st
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.load import load_piece
+from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
 from melodyforge.settings import DATASET_DIR
@@ -82,14 +83,18 @@ def _from_keyboard() -> Piece | None:
 
 def _beginning(piece: Piece, key: str) -> Piece:
     """A stretch of bars of a piece, as the user chooses it."""
-    bars, _, _ = piece.bars_at(piece.notes["onset"])
-    num_bars = int(bars.max()) + 1
-    if num_bars == 1:
+    bars = bar_numbers(piece)
+    if len(bars) == 1:
         return piece
     first, last = st.slider(
-        "Bars", 1, num_bars, (1, min(8, num_bars)), key=f"primer_bars_{key}", help="The passage to go on from."
+        "Bars",
+        bars[0],
+        bars[-1],
+        (bars[0], min(8, bars[-1])),
+        key=f"primer_bars_{key}",
+        help="The passage to go on from.",
     )
-    return piece.excerpt(first - 1, last)
+    return piece.excerpt(first - bars[0], last - bars[0] + 1)
 
 
 def _dataset() -> PieceStore | None:

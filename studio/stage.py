@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_ogg
+from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.workshop.takes import Take
 from studio import shared
@@ -104,22 +105,22 @@ def _downloads(take: Take, wav: bytes) -> None:
 def _branches(owner: str, take: Take) -> None:
     """Composing further from a take: other music in the same manner, or another ending."""
     piece = take.piece
-    bars, _, _ = piece.bars_at(piece.notes["onset"])
-    num_bars = int(bars.max()) + 1
+    bars = bar_numbers(piece)
+    first, last = bars[0] + 1, max(bars[0] + 1, bars[-1])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Same settings, new seed", key="same_settings", icon=":material/casino:"):
             shared.branch(owner, take)
         bar = st.number_input(
             "from bar",
-            2,
-            max(2, num_bars),
-            min(9, max(2, num_bars)),
+            first,
+            last,
+            min(9, last),
             key=f"branch_bar_{take.id}",
             width=110,
             help="What stands before it is kept; from there on the music is new.",
         )
-        if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=num_bars < 2):
-            shared.branch(owner, take, piece.excerpt(0, bar - 1))
+        if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
+            shared.branch(owner, take, piece.excerpt(0, bar - bars[0]))
 
 
 def _sheet(take: Take) -> None:

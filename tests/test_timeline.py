@@ -1,10 +1,15 @@
 """Music as players, keyboards and engravers see it."""
 
+import re
+
 import pytest
 
 from melodyforge.errors import MusicReadError, OutputError
+from melodyforge.music.musicxml_write import write_musicxml
+from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from melodyforge.music.recording import piece_of_recording
+from melodyforge.music.roll_layout import time_marks
 from melodyforge.music.sheet import engrave
 from melodyforge.music.timeline import timeline, track_names
 from tests.music_samples import gridded_piece, performed_piece, tune
@@ -29,6 +34,19 @@ def test_music_that_was_played_freely_is_measured_in_seconds():
 
 def test_an_empty_piece_has_a_timeline():
     assert timeline(Piece(make_notes([])))["notes"] == []
+
+
+def upbeat_piece() -> Piece:
+    return Piece(make_notes([(72, 24, 0, 60, 80), *((96 * bar, 96, 0, 64, 80) for bar in range(1, 5))]), name="upbeat")
+
+
+@pytest.mark.parametrize(("piece", "first"), [(upbeat_piece(), 0), (tune(num_bars=5), 1)], ids=["upbeat", "downbeat"])
+def test_an_upbeat_is_bar_0_for_score_roll_player_and_pages_alike(piece, first):
+    measures = re.findall(rb'measure number="(\d+)"', write_musicxml(piece))
+    assert [int(number) for number in dict.fromkeys(measures)] == list(range(first, first + 5))
+    assert [mark.number for mark in time_marks(piece)][:5] == list(range(first, first + 5))
+    assert timeline(piece)["first_bar"] == first
+    assert bar_numbers(piece) == range(first, first + 5)
 
 
 def test_tracks_of_one_instrument_are_numbered():

@@ -150,6 +150,18 @@ def lay_bars(piece: Piece) -> list[Bar]:
     return bars
 
 
+def first_bar_number(piece: Piece) -> int:
+    """What the bar in which a piece begins is called: 0 where it is an upbeat, else 1, as in printed music."""
+    return 0 if lay_bars(piece)[0].is_upbeat else 1
+
+
+def bar_numbers(piece: Piece) -> range:
+    """What the bars are called in which notes may begin, the first and the last that has one among them."""
+    bars, _, _ = piece.bars_at(piece.notes["onset"])
+    first = first_bar_number(piece)
+    return range(first, first + int(bars.max(initial=0)) + 1)
+
+
 def _to_smallest(steps: int) -> int:
     """Steps rounded to a place where notation can put a bar line."""
     return round(steps / SMALLEST_STEPS) * SMALLEST_STEPS

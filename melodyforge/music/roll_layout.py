@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
+from melodyforge.music.notation import first_bar_number
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
 MARGIN = 28
 HEADER_HEIGHT = 100  # title and one line of facts
@@ -36,7 +37,7 @@ class Mark:
 
     Attributes:
         step: where it stands.
-        number: of the bar from 1, or of the second from 0.
+        number: of the bar, 1 after an upbeat, which is bar 0; or of the second, from 0.
         beat_steps: steps between the beats that follow; 0 when there are none.
     """
 
@@ -145,18 +146,19 @@ def legend_columns(width: int) -> int:
 def time_marks(piece: Piece) -> list[Mark]:
     """Bars, or seconds when the piece is played freely, up to and with the first one that nothing follows."""
     end = piece.end or EMPTY_PIECE_STEPS
-    return _second_marks(piece, end) if piece.is_performed else _bar_marks(piece.meters, end)
+    return _second_marks(piece, end) if piece.is_performed else _bar_marks(piece, end)
 
 
-def _bar_marks(meters: tuple[Meter, ...], end: int) -> list[Mark]:
+def _bar_marks(piece: Piece, end: int) -> list[Mark]:
     marks: list[Mark] = []
-    next_changes = [*(meter.onset for meter in meters[1:]), end]
-    for meter, next_change in zip(meters, next_changes, strict=True):
+    first_number = first_bar_number(piece)
+    next_changes = [*(meter.onset for meter in piece.meters[1:]), end]
+    for meter, next_change in zip(piece.meters, next_changes, strict=True):
         beat_steps = 4 * STEPS_PER_QUARTER // meter.denominator
         for step in range(meter.onset, min(next_change, end), meter.bar_steps):
-            marks.append(Mark(step, len(marks) + 1, beat_steps))
+            marks.append(Mark(step, len(marks) + first_number, beat_steps))
             last_end = step + meter.bar_steps
-    return [*marks, Mark(last_end, len(marks) + 1)]
+    return [*marks, Mark(last_end, len(marks) + first_number)]
 
 
 def _second_marks(piece: Piece, end: int) -> list[Mark]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melodyforge.music.instruments import instrument_name
+from melodyforge.music.notation import first_bar_number
 from melodyforge.music.piece import Piece
 
 SECONDS_BETWEEN_MARKS = 1.0  # where there are no bars
@@ -18,7 +19,8 @@ def timeline(piece: Piece) -> dict[str, Any]:
     Returns:
         `notes`: lists of start and length in seconds, pitch, velocity, and the index of the track;
         `tracks`: a dict of `name` and `is_drum` for each; `bars`: where bars begin, or every second of
-        music that was played freely, then `is_free` is true; `seconds`: playing time.
+        music that was played freely, then `is_free` is true; `first_bar`: what the first of the bars is called;
+        `seconds`: playing time.
     """
     notes = piece.notes
     starts = piece.seconds_at(notes["onset"])
@@ -32,6 +34,7 @@ def timeline(piece: Piece) -> dict[str, Any]:
             for name, track in zip(track_names(piece), piece.tracks, strict=True)
         ],
         "bars": _bars(piece),
+        "first_bar": first_bar_number(piece),
         "is_free": piece.is_performed,
         "seconds": round(piece.seconds, 3),
     }

@@ -383,18 +383,19 @@ class Player {
     pen.fillStyle = pen.strokeStyle = ink;
     const step = this.barsBetweenLabels(take, width);
     take.bars.forEach((seconds, bar) => {
+      const number = bar + (take.is_free ? 1 : take.first_bar), isEvery = (many) => (number - 1) % many === 0;
       const x = Math.round(this.xAt(width, seconds)) + 0.5;
       if (x < KEYS || x > width) return;
       const gap = (this.xAt(width, take.bars[bar + 1] ?? take.seconds) - x);
-      if (gap < 6 && bar % 8) return;
-      pen.globalAlpha = bar % 4 ? 0.12 : 0.28;
+      if (gap < 6 && !isEvery(8)) return;
+      pen.globalAlpha = isEvery(4) ? 0.28 : 0.12;
       pen.beginPath();
       pen.moveTo(x, RULER);
       pen.lineTo(x, height);
       pen.stroke();
-      if (bar % step) return;
+      if (!isEvery(step)) return;
       pen.globalAlpha = 0.75;
-      pen.fillText(take.is_free ? clock(seconds) : String(bar + 1), x + 3, 14);
+      pen.fillText(take.is_free ? clock(seconds) : String(number), x + 3, 14);
     });
     pen.globalAlpha = 1;
   }
