@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import multiprocessing
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pebble import ProcessExpired, ProcessPool
 
 from melodyforge.corpus.download import Download, fetch_archive
 from melodyforge.errors import CorpusError, MelodyForgeError
 from melodyforge.files import write_bytes
+from melodyforge.guard import Guard, StoppedError
 from melodyforge.music.midi import write_midi
 from melodyforge.music.musicxml_read import unpack_mxl
 from melodyforge.music.piece import Piece, Track
@@ -239,34 +236,23 @@ def _export(tasks: list[_Task], num_workers: int | None, on_progress: Callable[[
     missing = [task for task in tasks if not task.target.exists()]
     report = on_progress or (lambda done, total: None)
     report(len(tasks) - len(missing), len(tasks))
-    num_workers = max(1, min(num_workers or os.cpu_count() or 1, len(missing)))
-    # fresh processes: a fork copies the caller's threads, TensorFlow's too, which may hang
-    context = multiprocessing.get_context("spawn")
-    # the parent alone answers Ctrl-C
-    pool = ProcessPool(
-        num_workers, initializer=signal.signal, initargs=[signal.SIGINT, signal.SIG_IGN], context=context
-    )
-    try:
-        results = pool.map(_export_task, missing, timeout=MAX_SECONDS).result() if missing else iter(())
-        for number, task in enumerate(missing, start=len(tasks) - len(missing) + 1):
-            if reason := _wait(results):
+    guard = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(missing))))
+    with closing(guard.each(functools.partial(_try_task, guard), missing)) as reasons:
+        for number, (task, reason) in enumerate(
+            zip(missing, reasons, strict=True), start=len(tasks) - len(missing) + 1
+        ):
+            if reason:
                 print(f"skipped {task.source.name}: {reason}", file=sys.stderr)
             report(number, len(tasks))
-        pool.close()
-    finally:
-        pool.stop()
-        pool.join()
     return sorted(task.target for task in tasks if task.target.exists())
 
 
-def _wait(results: Iterator[str]) -> str:
-    """Why the next piece could not be made; "" when it was."""
+def _try_task(guard: Guard, task: _Task) -> str:
+    """Has a MIDI file made; returns why it could not be, "" when it was."""
     try:
-        return next(results)
-    except (TimeoutError, FutureTimeoutError):
-        return f"it took more than {MAX_SECONDS:.0f} seconds"
-    except ProcessExpired:
-        return "the reader crashed"
+        return guard.run(_export_task, task, seconds=MAX_SECONDS)
+    except StoppedError as stopped:
+        return f"it {stopped}"
 
 
 def _export_task(task: _Task) -> str:

@@ -5,22 +5,19 @@ Knows time and memory limits. Does not judge what was read, and keeps nothing.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from pebble import ProcessExpired, ProcessPool
 
 from melodyforge.corpus.duplicates import compute_fingerprint, compute_signature
 from melodyforge.corpus.files import MusicFile
 from melodyforge.corpus.store import PackedPiece, pack_piece
 from melodyforge.errors import MusicReadError
+from melodyforge.guard import Guard, StoppedError
 from melodyforge.music.midi import read_midi
 from melodyforge.music.midi_container import check_size
 from melodyforge.music.piece import Piece
@@ -32,9 +29,6 @@ CHUNK_BYTES = 2**20
 MIDI_SECONDS = 20.0  # the slowest of 353 hostile files takes 1
 SCORE_SECONDS = 60.0
 SCORE_SECONDS_PER_BYTE = 1e-3  # music21 parses about 10 KB of ABC a second; ten times that
-MAX_WORKER_BYTES = 2 * 2**30  # address space of one worker
-OUT_OF_MEMORY = "Reading took too much memory and was stopped. Remove the file."
-CHUNKS_AHEAD = 3  # a worker; enough that none waits, few enough that results do not pile up
 
 
 @dataclass(frozen=True)
@@ -84,17 +78,11 @@ def read_files(
         Each file with its result, in the order given.
     """
     chunks = _split_into_chunks(files)
-    num_workers = max(1, min(num_workers or os.cpu_count() or 1, len(chunks)))
-    # Forking copies the threads of whoever calls, TensorFlow's too, which may hang; a fresh process imports
-    # only what reading needs.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=num_workers, initializer=_prepare_worker, context=context)
-    try:
-        workers = _Workers(pool, read_file or read_music_file, midi_seconds)
-        yield from workers.read(chunks, num_ahead=num_workers * CHUNKS_AHEAD)
-    finally:
-        pool.stop()
-        pool.join()
+    guard = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(chunks))))
+    workers = _Workers(guard, read_file or read_music_file, midi_seconds)
+    with closing(guard.each(workers.read, chunks)) as results:
+        for chunk, result in zip(chunks, results, strict=True):
+            yield from zip(chunk, result, strict=True)
 
 
 def _split_into_chunks(files: list[MusicFile]) -> list[list[MusicFile]]:
@@ -116,60 +104,28 @@ class _Workers:
     """The worker processes, and how they are asked.
 
     Attributes:
-        pool: the processes.
+        guard: the processes.
         read_file: what they run for each file.
         midi_seconds: how long reading a MIDI file may take.
     """
 
-    pool: ProcessPool
+    guard: Guard
     read_file: FileReader
     midi_seconds: float
 
-    def read(self, chunks: list[list[MusicFile]], num_ahead: int) -> Iterator[tuple[MusicFile, FileResult]]:
-        """Keeps `num_ahead` chunks on their way, and gives back their results in order."""
-        waiting = deque(chunks)
-        running: deque[tuple[list[MusicFile], Future[list[FileResult]]]] = deque()
-        while waiting or running:
-            while waiting and len(running) < num_ahead:
-                chunk = waiting.popleft()
-                running.append((chunk, self._send(chunk)))
-            chunk, future = running.popleft()
-            yield from zip(chunk, self._wait(chunk, future), strict=True)
-
-    def _send(self, chunk: list[MusicFile]) -> Future[list[FileResult]]:
-        """Starts reading a chunk, in no more time than two of its files may take: longer means stuck."""
-        seconds = sum(self._seconds_for(file) for file in chunk[:2])
-        return self.pool.schedule(_read_chunk, args=[chunk, self.read_file], timeout=seconds)
+    def read(self, chunk: list[MusicFile]) -> list[FileResult]:
+        """The results of a chunk; when it was lost, of each of its files, read again on its own."""
+        seconds = sum(self._seconds_for(file) for file in chunk[:2])  # for the chunk as a whole: longer means stuck
+        try:
+            return self.guard.run(_read_chunk, chunk, self.read_file, seconds=seconds)
+        except StoppedError as stopped:
+            if len(chunk) == 1:
+                return [FileResult(error=f"Expected a file that can be read. Received one that {stopped}. Remove it.")]
+        return [self.read([file])[0] for file in chunk]
 
     def _seconds_for(self, file: MusicFile) -> float:
         """How long reading a file may take."""
         return self.midi_seconds if file.is_midi else SCORE_SECONDS + SCORE_SECONDS_PER_BYTE * file.num_bytes
-
-    def _wait(self, chunk: list[MusicFile], future: Future[list[FileResult]]) -> list[FileResult]:
-        """The results of a chunk; when it was lost, of each of its files, read again on its own."""
-        try:
-            return future.result()
-        except TimeoutError:
-            reason = "Reading took too long and was stopped. Remove the file."
-        except ProcessExpired:
-            reason = "The reader crashed on this file. Remove it."
-        except MemoryError:
-            reason = OUT_OF_MEMORY
-        if len(chunk) == 1:
-            return [FileResult(error=reason)]
-        return [self._wait([file], self._send([file]))[0] for file in chunk]
-
-
-def _prepare_worker() -> None:
-    """Runs first in each worker: the parent alone answers Ctrl-C, and memory is limited."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits
-        return
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
-    is_lower = hard_limit != resource.RLIM_INFINITY and hard_limit < MAX_WORKER_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (hard_limit if is_lower else MAX_WORKER_BYTES, hard_limit))
 
 
 def _read_chunk(files: list[MusicFile], read_file: FileReader) -> list[FileResult]:
@@ -186,8 +142,8 @@ def read_music_file(file: MusicFile) -> FileResult:
         return FileResult(error=str(error))
     except OSError as error:
         return FileResult(error=f"The file cannot be opened: {error.strerror}. Check its permissions.")
-    except MemoryError:
-        return FileResult(error=OUT_OF_MEMORY)
+    except MemoryError:  # for the guard to report
+        raise
     except Exception as error:  # whatever a library trips over, one file must not cost the others
         return FileResult(error=f"The reader failed ({type(error).__name__}). Export the file again or remove it.")
 
