@@ -44,7 +44,6 @@ def _begin(owner, model, settings, primer) -> None:
     try:
         asked_controls(model, settings)  # says at once what the model has not learnt
         shared.submit(owner, model, settings, primer)
-        st.session_state.pop("shown", None)
     except MelodyForgeError as error:
         st.error(str(error))
 
@@ -79,12 +78,12 @@ def _progress(job: Job) -> tuple[str, float]:
 def _finished(owner: str, job: Job | None) -> None:
     if job and job.error:
         st.error(job.error)
-    take_ids = st.session_state.get("shown") or (job.take_ids if job else [])
+    take_ids = job.take_ids if job else []
     if not take_ids:
         newest = shared.takes().of(owner)[:1]
         take_ids = [take.id for take in newest]
     if take_ids:
-        show_takes(owner, take_ids)
+        show_takes(owner, take_ids, st.rerun)
     else:
         with st.container():
             st.info(WELCOME, icon=":material/music_note:")

@@ -11,7 +11,6 @@ from streamlit.navigation.page import StreamlitPage
 
 from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, read_model
 from melodyforge.composition import Composition
-from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
@@ -102,22 +101,19 @@ def job_of(owner: str) -> Job | None:
 
 
 def branch(owner: str, take: Take, primer: Piece | None = None) -> None:
-    """Composes anew as a take was composed, or on from a part of it, and shows that.
+    """Has music composed as a take was composed, or on from a part of it.
 
     Args:
         owner: whose take it is.
         take: that is branched from.
         primer: what is kept of it; None for other music from the same settings, and from the same primer.
+
+    Raises:
+        MelodyForgeError: the model is not there any more, or too many wait.
     """
     settings = ComposeSettings.check(take.origin["settings"])
     settings = settings.changed(seed=secrets.randbelow(MAX_SEED), num_pieces=1)
     start = take.primer if primer is None else primer
     if primer is not None:
         settings = ComposeSettings.check(settings.model_dump() | {"primer_notes": None})
-    try:
-        submit(owner, model(take.origin["model"]), settings, start)
-    except MelodyForgeError as error:
-        st.error(str(error))
-        return
-    st.session_state.pop("shown", None)
-    st.switch_page(PAGES["compose"])
+    submit(owner, model(take.origin["model"]), settings, start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,6 +13,7 @@ from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
+from melodyforge.music.piece import Piece
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.workshop.takes import Take
 from studio import shared
@@ -22,7 +24,7 @@ STAGE = "stage"  # the key of the player that stays where it is from the first n
 KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
 
 
-def show_takes(owner: str, take_ids: list[int]) -> None:
+def show_takes(owner: str, take_ids: list[int], and_then: Callable[[], object]) -> None:
     """The takes of one composing; one of them is on the stage."""
     number, head = 0, st.container()
     if len(take_ids) > 1:
@@ -35,13 +37,21 @@ def show_takes(owner: str, take_ids: list[int]) -> None:
             key="take_chosen",
         )
     try:
-        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]), head)
+        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]), head, and_then)
     except MelodyForgeError as error:
         st.warning(str(error))
 
 
-def show_take(owner: str, take: Take, head: DeltaGenerator) -> None:
-    """One take with all that belongs to it; its name and rating go into `head`."""
+def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[], object]) -> None:
+    """One take with all that belongs to it.
+
+    Args:
+        owner: whose take it is.
+        take: that is shown.
+        head: where its name and rating go.
+        and_then: shows what is being composed, once something has been asked for here. Compose looks again; other
+            pages turn to Compose. It cannot turn to itself: Streamlit does not clear wishes from the address.
+    """
     piece, settings = take.piece, take.origin["settings"]
     with head.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(take.name)}", width="content")
@@ -58,7 +68,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator) -> None:
             _downloads(take, sound.wav)
     if go_on.open:
         with go_on:
-            _branches(owner, take)
+            _branches(owner, take, and_then)
     if sheet.open:
         with sheet:
             _sheet(take)
@@ -102,14 +112,14 @@ def _downloads(take: Take, wav: bytes) -> None:
     st.caption(f"Composed on {day(take.created_at)} at {time.strftime('%H:%M', time.localtime(take.created_at))}")
 
 
-def _branches(owner: str, take: Take) -> None:
+def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
     """Composing further from a take: other music in the same manner, or another ending."""
     piece = take.piece
     bars = bar_numbers(piece)
     first, last = bars[0] + 1, max(bars[0] + 1, bars[-1])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Same settings, new seed", key="same_settings", icon=":material/casino:"):
-            shared.branch(owner, take)
+            _branch(owner, take, None, and_then)
         bar = st.number_input(
             "from bar",
             first,
@@ -120,7 +130,16 @@ def _branches(owner: str, take: Take) -> None:
             help="What stands before it is kept; from there on the music is new.",
         )
         if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
-            shared.branch(owner, take, piece.excerpt(0, bar - bars[0]))
+            _branch(owner, take, piece.excerpt(0, bar - bars[0]), and_then)
+
+
+def _branch(owner: str, take: Take, primer: Piece | None, and_then: Callable[[], object]) -> None:
+    try:
+        shared.branch(owner, take, primer)
+    except MelodyForgeError as error:
+        st.error(str(error))
+        return
+    and_then()
 
 
 def _sheet(take: Take) -> None:

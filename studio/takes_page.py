@@ -7,6 +7,7 @@ import streamlit as st
 from melodyforge.errors import MelodyForgeError
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
 from studio import shared
+from studio.remembered import Remembered
 from studio.stage import compare, rating, show_take
 from studio.visitor import visitor
 from studio.words import day, plain
@@ -38,7 +39,7 @@ def _actions(owner: str, chosen: list[Take]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(chosen)} chosen**", width="content")
         if st.button("Compare", key="compare_chosen", icon=":material/compare:", disabled=len(chosen) != 2):
-            st.session_state.stage = ("compare", ids)
+            st.session_state[Remembered.ON_STAGE] = ("compare", ids)
         st.download_button(
             "Export as zip",
             lambda: shared.takes().zip(owner, ids),
@@ -58,7 +59,7 @@ def _actions(owner: str, chosen: list[Take]) -> None:
 
 
 def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
-    kind, ids = st.session_state.get("stage", ("", []))
+    kind, ids = st.session_state.get(Remembered.ON_STAGE, ("", []))
     on_stage = [take for take in takes if take.id in ids]
     if not on_stage:
         return
@@ -66,7 +67,7 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
         if kind == "compare" and len(on_stage) == 2:
             compare(on_stage)
         else:
-            show_take(owner, on_stage[0], st.container())
+            show_take(owner, on_stage[0], st.container(), lambda: st.switch_page(shared.PAGES["compose"]))
 
 
 def _filtered(takes: list[Take]) -> list[Take]:
@@ -91,7 +92,7 @@ def _row(owner: str, take: Take) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.checkbox(f"Choose {take.name}", key=_key(take), label_visibility="collapsed", width="content")
         if st.button("Open", key=f"open_{take.id}", icon=":material/play_arrow:"):
-            st.session_state.stage = ("take", [take.id])
+            st.session_state[Remembered.ON_STAGE] = ("take", [take.id])
             st.rerun()
         st.markdown(f"**{plain(take.name)}**  \n:small[{plain(_facts(take))}]", width="stretch")
         rating_of_row(owner, take)
@@ -103,7 +104,7 @@ def _row(owner: str, take: Take) -> None:
 
 def rating_of_row(owner: str, take: Take) -> None:
     """Stars, unless the stage above shows those of the same take."""
-    kind, ids = st.session_state.get("stage", ("", []))
+    kind, ids = st.session_state.get(Remembered.ON_STAGE, ("", []))
     if kind == "take" and take.id in ids:
         st.markdown("★" * take.rating, width="content")
     else:

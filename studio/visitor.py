@@ -7,6 +7,8 @@ import secrets
 
 import streamlit as st
 
+from studio.remembered import Remembered
+
 COOKIE = "melody_forge_visitor"
 _PLAUSIBLE = re.compile(r"[0-9a-f]{32}")
 _JS = """
@@ -21,9 +23,11 @@ _setter = st.components.v2.component("melody_forge_visitor", js=_JS)
 def visitor() -> str:
     """The name of whoever is at the browser, the same after a reload or a restart."""
     known = str(st.context.cookies.get(COOKIE, ""))
-    if "visitor" not in st.session_state:
-        st.session_state.visitor = known if _PLAUSIBLE.fullmatch(known) else secrets.token_hex(16)
-    if known != st.session_state.visitor:
+    if Remembered.VISITOR not in st.session_state:
+        name = known if _PLAUSIBLE.fullmatch(known) else secrets.token_hex(16)
+        st.session_state[Remembered.VISITOR] = name
+    name = st.session_state[Remembered.VISITOR]
+    if known != name:
         with st.container(height=1, border=False):
-            _setter(data={"name": COOKIE, "value": st.session_state.visitor}, key="visitor_setter")
-    return st.session_state.visitor
+            _setter(data={"name": COOKIE, "value": name}, key="visitor_setter")
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ from melodyforge.bundle import CONFIG_FILE, load_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.workshop.takes import Takes
+from studio.remembered import Remembered
 
 PROJECT_DIR = Path(__file__).parents[1]
 APP = str(PROJECT_DIR / "app.py")
@@ -63,25 +65,43 @@ def checked(app: AppTest) -> AppTest:
 
 def open_app() -> AppTest:
     app = AppTest.from_file(APP, default_timeout=TIMEOUT_S)
-    app.session_state.visitor = OWNER
+    app.session_state[Remembered.VISITOR] = OWNER
     return checked(app.run())
 
 
 def open_page(name: str) -> AppTest:
     app = AppTest.from_string(f"from studio import {name}\n{name}.show()", default_timeout=TIMEOUT_S)
-    app.session_state.visitor = OWNER
+    app.session_state[Remembered.VISITOR] = OWNER
     return checked(app.run())
 
 
 def press_compose(app: AppTest) -> AppTest:
+    return press_until_composed(app, "compose")
+
+
+def press_until_composed(app: AppTest, button: str) -> AppTest:
     """Presses the button and waits for the end, as the page does by looking again and again."""
-    checked(app.button(key="compose").click().run())
+    checked(app.button(key=button).click().run())
     deadline = time.monotonic() + TIMEOUT_S
     while any(button.key == "stop" for button in app.button):
         assert time.monotonic() < deadline
         time.sleep(0.05)
         checked(app.run())
     return app
+
+
+def turn_to(app: AppTest, page: str) -> AppTest:
+    """Turns to a page by its name in the address, as the links above do; AppTest itself knows pages as files only."""
+    pages = app._registered_pages
+    app._page_hash = next(name for name, info in pages.items() if info.get("url_pathname") == page)
+    checked(app.run())
+    app._page_hash = ""
+    return app
+
+
+def open_tab(app: AppTest, name: str) -> AppTest:
+    app.session_state.take_tab = name
+    return checked(app.run())
 
 
 def add_take(takes: Takes, models_dir: Path, seed: int = 0) -> int:
@@ -190,3 +210,53 @@ def test_a_model_cannot_take_the_starters_name(models_dir):
     app.text_input(key="new_name").set_value("starter")
     checked(app.button(key="start_training").click().run())
     assert "starter" in app.error[0].value
+
+
+def test_going_on_works_after_a_wish_was_set_and_again_and_from_the_takes(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(20)
+    app.selectbox(key="tonic").set_value("D")
+    app.query_params["tonic"] = "D"  # as a browser has it in its address from then on
+    press_compose(app)
+    for number, button in enumerate(("same_settings", "go_on", "go_on"), start=2):
+        open_tab(app, "Go on")
+        press_until_composed(app, button)
+        assert len(takes.of(OWNER)) == number
+    assert app.selectbox(key="tonic").value == "D"
+
+
+def test_take_after_take_is_opened_and_compared_in_any_order(models_dir, takes):
+    first, second = (add_take(takes, models_dir, seed) for seed in range(2))
+    app = open_page("takes_page")
+    for number in (first, second, first):
+        checked(app.button(key=f"open_{number}").click().run())
+        app.checkbox(key=f"chosen_{number}").check()
+    checked(app.button(key="compare_chosen").click().run())
+    checked(app.button(key=f"open_{second}").click().run())
+    assert "notes" in app.caption[0].value
+
+
+def test_going_on_from_the_takes_turns_to_compose_whose_wishes_stay(models_dir, takes):
+    add_take(takes, models_dir)
+    app = open_app()
+    app.segmented_control(key="unit").set_value("bars").run()
+    app.slider(key="bars").set_value(7)
+    app.selectbox(key="tonic").set_value("D")
+    app.query_params |= {"unit": "bars", "bars": "7", "tonic": "D"}
+    checked(app.run())
+    for number in range(2, 4):
+        turn_to(app, "takes")
+        checked(app.button(key=f"open_{takes.of(OWNER)[-1].id}").click().run())
+        open_tab(app, "Go on")
+        press_until_composed(app, "go_on")
+        assert len(takes.of(OWNER)) == number
+        assert app.slider(key="bars").value == 7
+        assert app.selectbox(key="tonic").value == "D"
+
+
+def test_what_the_studio_remembers_has_names_that_no_widget_has():
+    sources = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT_DIR / "studio").glob("*.py")}
+    for name, source in sources.items():
+        assert not re.search(r"session_state(\.(?!get\b|pop\b)\w+ =|\[\s*f?[\"'])", source), f"{name}: use Remembered"
+        assert not re.search(r"key=f?[\"'][^\"']*:", source), f"{name}: keys of widgets hold no colon"
+    assert all(":" in name for name in Remembered)

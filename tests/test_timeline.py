@@ -1,6 +1,7 @@
 """Music as players, keyboards and engravers see it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +11,7 @@ from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from melodyforge.music.recording import piece_of_recording
 from melodyforge.music.roll_layout import time_marks
-from melodyforge.music.sheet import engrave
+from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.music.timeline import timeline, track_names
 from tests.music_samples import gridded_piece, performed_piece, tune
 
@@ -98,3 +99,16 @@ def test_sheet_music_is_engraved(piece):
 def test_music_that_fills_no_page_is_refused():
     with pytest.raises(OutputError, match="Received 0"):
         engrave(Piece(make_notes([])))
+
+
+def test_every_thread_engraves_and_turns_pages():
+    pytest.importorskip("verovio")
+
+    def engraved(_: int) -> list[Sheet]:
+        return [engrave(tune(index, 40)) for index in range(4)]
+
+    with ThreadPoolExecutor(2) as two:
+        first, second = two.map(engraved, range(2))
+    for one, other in zip(first, second, strict=True):
+        assert one.num_pages == other.num_pages > 1
+        assert one.page(2).count("<use") == other.page(2).count("<use") > 40

@@ -1,7 +1,8 @@
-"""Sheet music as pictures: a piece engraved by Verovio, page by page. Knows scores and SVG."""
+"""Sheet music as pictures: a piece engraved by Verovio, page by page. For many threads. Knows scores and SVG."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from melodyforge.errors import OutputError
@@ -45,7 +46,8 @@ def engrave(piece: Piece) -> Sheet:
     except ImportError:
         raise OutputError("Sheet music needs the package verovio. Run `pip install verovio`.") from None
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
+    toolkit = verovio.toolkit(False)
+    toolkit.setResourcePath(str(Path(verovio.__file__).parent / "data"))  # else the importing thread alone has fonts
     toolkit.setOptions(OPTIONS)
     if not toolkit.loadData(write_musicxml(piece).decode()):
         raise OutputError("Verovio could not engrave this piece. Its MusicXML may open in a notation program.")

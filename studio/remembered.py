@@ -1,0 +1,12 @@
+"""What is remembered of a visit beside its widgets, under names that no widget has: a key never holds a colon."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Remembered(StrEnum):
+    """Names in `st.session_state`."""
+
+    VISITOR = "remembered: visitor"
+    ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes
