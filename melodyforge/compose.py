@@ -34,12 +34,14 @@ class Growing:
 
     Attributes:
         num_rows: composed so far, the primer not counted.
+        num_notes: composed so far by the piece that has fewest, of those that go on.
         draw: 0 at first, more when takes are drawn again.
         indices: which of the pieces these are.
         piece: gives the music so far of the take at a place in `indices`.
     """
 
     num_rows: int
+    num_notes: int
     draw: int
     indices: list[int]
     piece: Callable[[int], Piece]
@@ -99,8 +101,8 @@ def compose(
         takes, ended_at = _draw_takes(task, waiting, draw, listener)
         for index, take in zip(waiting, takes, strict=True):
             take = replace(take, piece=task.in_asked_key(take.piece))
-            fault = task.find_fault(take.piece)
-            missed = None if fault else task.find_disobedience(take.piece)
+            fault = task.find_fault(take)
+            missed = None if fault else task.find_disobedience(take)
             if missed:
                 sound.setdefault(index, (take, missed))
             if ended_at or not (fault or missed):
@@ -182,10 +184,11 @@ class _Task:
     primer_rows: np.ndarray | None
     asked: np.ndarray
 
-    def find_fault(self, piece: Piece) -> str | None:
-        """What is degenerate about a take, measured by music of its style."""
+    def find_fault(self, take: _Take) -> str | None:
+        """What is degenerate about what was composed, measured by music of its style."""
         habits = self.model.config.get("habits", {})
-        return find_fault(piece, Habits.from_dict(habits.get(piece.style, habits.get("", {}))))
+        normal = Habits.from_dict(habits.get(take.piece.style, habits.get("", {})))
+        return find_fault(take.piece, normal, take.num_given)
 
     def in_asked_key(self, piece: Piece) -> Piece:
         """The piece, moved as little as possible to the tonic that was asked for, unless its mode is wrong anyway.
@@ -204,12 +207,12 @@ class _Task:
         except ValueError:  # a note would leave the range of pitches; the take will be drawn again
             return piece
 
-    def find_disobedience(self, piece: Piece) -> str | None:
-        """In which point a take is not what was asked for."""
+    def find_disobedience(self, take: _Take) -> str | None:
+        """In which point what was composed is not what was asked for."""
         controls = self.model.representation.controls
-        if controls is None or not self.asked.any() or not len(piece):
+        if controls is None or not self.asked.any():
             return None
-        return controls.broken(read_traits(piece), self.asked)
+        return controls.broken(read_traits(take.composed), self.asked)
 
 
 @dataclass(frozen=True)
@@ -218,20 +221,30 @@ class _Start:
 
     Attributes:
         headings: of each.
+        length: that each may have.
         primers: rows that each goes on from, all of the same length, or None.
         are_kept: whether they are a part of the music; passages of training music are not.
     """
 
     headings: list[Heading]
+    length: Length
     primers: list[np.ndarray] | None = None
     are_kept: bool = True
 
     def piece(self, representation: Representation, context: Context, place: int) -> Piece:
-        """What has been composed so far."""
+        """What there is so far, no longer than it may be."""
         rows = context.rows(place)
         if self.primers and not self.are_kept:
             rows = representation.without_beginning(rows, len(self.primers[place]))
-        return representation.decode(rows, self.headings[place])
+        piece = representation.decode(rows, self.headings[place])
+        if self.length.num_steps is not None:
+            begins = int(context.begins[place]) if self.are_kept else 0
+            piece = _until(piece, begins + self.length.num_steps[place])
+        return _with_at_most(piece, self.num_given(context, place) + self.length.num_notes)
+
+    def num_given(self, context: Context, place: int) -> int:
+        """Notes of the piece that were given, not composed."""
+        return int(context.num_given[place]) if self.are_kept else 0
 
     def passage(self, representation: Representation, place: int) -> Piece | None:
         """The passage that a take starts from without keeping it."""
@@ -242,16 +255,28 @@ class _Start:
 
 @dataclass(frozen=True)
 class _Take:
-    """A piece, and the passage that it was started from."""
+    """A piece, how many of its notes were given, and the passage of training music that it was started from."""
 
     piece: Piece
+    num_given: int
     passage: Piece | None
+
+    @property
+    def composed(self) -> Piece:
+        """What follows the notes that were given, as a piece of its own."""
+        notes = self.piece.notes[self.num_given :].copy()
+        if self.num_given and len(notes):
+            notes["onset"] -= notes["onset"][0]
+        return self.piece.with_notes(notes)
 
 
 def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) -> np.ndarray | None:
     if primer is None:
         return None
-    rows = model.representation.encode(primer)[: settings.primer_notes]
+    rows = model.representation.encode(primer)
+    if settings.primer_notes:
+        num_notes = model.representation.notes_in(rows).cumsum()
+        rows = rows[: max(1, np.searchsorted(num_notes, settings.primer_notes, side="right"))]
     if not len(rows):
         raise SettingsError(
             "The primer must hold notes for instruments that the model has learnt. Received none. "
@@ -271,45 +296,44 @@ def _draw_takes(
             def piece(place: int, context: Context = context) -> Piece:
                 return start.piece(representation, context, place)
 
-            if listener and listener(Growing(num_rows, draw, indices, piece)):
+            growing = Growing(num_rows, _num_notes(context, start.length), draw, indices, piece)
+            if listener and listener(growing):
                 ended_at = [draw, num_rows]
                 break
-    limits = _num_steps(task.settings, start.headings)
-    pieces = [piece(place) for place in range(len(indices))]
-    if limits is not None:
-        limits = limits + (_last_onset(task) if task.primer is not None else 0)
-        pieces = [_until(one, last_step) for one, last_step in zip(pieces, limits.tolist(), strict=True)]
-    return [_Take(_closed(one), start.passage(representation, place)) for place, one in enumerate(pieces)], ended_at
+    takes = [
+        _Take(_closed(piece(place)), start.num_given(context, place), start.passage(representation, place))
+        for place in range(len(indices))
+    ]
+    return takes, ended_at
+
+
+def _num_notes(context: Context, length: Length) -> int:
+    """Composed by the piece that has fewest, of those that go on."""
+    composed = np.minimum(context.num_composed, length.num_notes)
+    return int(np.where(context.has_ended, composed.max(), composed).min())
 
 
 def _contexts(task: _Task, start: _Start, indices: list[int], draw: int) -> Iterator[Context]:
     settings, known, headings = task.settings, task.model.representation.controls, start.headings
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
-    num_steps = _num_steps(settings, headings)
-    num_rows = settings.num_notes if num_steps is None else MAX_NOTES
-    length = Length(num_rows, settings.ending == "full", num_steps)
     controls = np.repeat(task.asked[None], len(headings), axis=0)
     if known and task.primer is None:  # what is not asked for comes from one training piece, so that all fits together
         controls = np.where(controls == ANY, known.of_headings(headings), controls)
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
     network, representation = task.model.network, task.model.representation
-    return generate(network, representation, headings, settings, length, rngs, start.primers, controls)
+    return generate(network, representation, headings, settings, start.length, rngs, start.primers, controls)
 
 
-def _num_steps(settings: ComposeSettings, headings: list[Heading]) -> np.ndarray | None:
-    """How many steps each piece lasts, a primer not counted; None where only notes are counted."""
+def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
+    """How long each piece may be: in notes, unless bars or seconds are given."""
     limits: list[list[float]] = []
     if settings.num_bars:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
     if settings.num_seconds:
         limits.append([settings.num_seconds * one.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
-    return np.min(limits, axis=0) if limits else None
-
-
-def _last_onset(task: _Task) -> int:
-    """Where the last note of the primer begins."""
-    return int(task.primer.notes["onset"][: task.settings.primer_notes].max()) if task.primer is not None else 0
+    is_full = settings.ending == "full"
+    return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
 
 
 def _until(piece: Piece, last_step: float) -> Piece:
@@ -317,18 +341,29 @@ def _until(piece: Piece, last_step: float) -> Piece:
     return piece.with_notes(piece.notes[piece.notes["onset"] < last_step])
 
 
+def _with_at_most(piece: Piece, num_notes: int) -> Piece:
+    """The piece with its first notes only; of a chord that is cut the highest stay, which carry the melody."""
+    if len(piece) <= num_notes:
+        return piece
+    order = np.lexsort((-piece.notes["pitch"].astype(int), piece.notes["onset"]))
+    return piece.with_notes(piece.notes[order[:num_notes]])
+
+
 def _start(task: _Task, indices: list[int], draw: int) -> _Start:
     """What each take begins with: the primer, a passage of training music, or nothing but a heading."""
     settings = task.settings
     if task.primer is not None and task.primer_rows is not None:
         heading = _as_asked(heading_of(task.primer), settings)
-        return _Start([heading] * len(indices), [task.primer_rows] * len(indices))
+        headings = [heading] * len(indices)
+        return _Start(headings, _length(settings, headings), [task.primer_rows] * len(indices))
     if settings.start == "passage" and task.model.passages:
         rngs = [np.random.default_rng([settings.seed, index, draw, 2]) for index in indices]
         passages = [task.model.passages[rng.integers(len(task.model.passages))] for rng in rngs]
         headings = [_as_asked(one.heading, settings) for one in passages]
-        return _Start(headings, [one.rows[: settings.passage_notes] for one in passages], are_kept=False)
-    return _Start(_headings(task, indices, draw))
+        rows = [one.rows[: settings.passage_notes] for one in passages]
+        return _Start(headings, _length(settings, headings), rows, are_kept=False)
+    headings = _headings(task, indices, draw)
+    return _Start(headings, _length(settings, headings))
 
 
 def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:

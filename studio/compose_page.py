@@ -70,9 +70,9 @@ def _progress(job: Job) -> tuple[str, float]:
         return f"Waiting: {before} before you" if before else "You are next", 0.0
     settings = job.settings
     if settings.num_bars or settings.num_seconds:
-        return f"Composing: {job.num_rows:,} notes", 0.5
+        return f"Composing: {job.num_notes:,} notes", 0.5
     again = f" · drawn again ({job.draw})" if job.draw else ""
-    return f"Composing: {job.num_rows:,} of {settings.num_notes:,} notes{again}", job.num_rows / settings.num_notes
+    return f"Composing: {job.num_notes:,} of {settings.num_notes:,} notes{again}", job.num_notes / settings.num_notes
 
 
 def _finished(owner: str, job: Job | None) -> None:

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 import melodyforge
-from melodyforge.bundle import load_model
+from melodyforge.bundle import Model, load_model
 from melodyforge.compose import MAX_DRAWS, compose, default_settings, reproduce, stream
 from melodyforge.composition import read_origin
 from melodyforge.decoding.watch import Habits
 from melodyforge.errors import OutputError, SettingsError
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
-from tests.music_samples import tune
+from melodyforge.settings import load_recipe
+from melodyforge.tokens import EventsRepresentation
+from tests.music_samples import gridded_piece, tune
+from tests.test_decoding import UniformNetwork
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,28 @@ def test_the_growing_music_can_be_heard_at_any_time(model):
         listener=lambda growing: heard.append(growing.piece(1)) if growing.draw == 0 else None,
     )
     assert [len(piece) for piece in heard[:17]] == list(range(1, 18))
+
+
+@pytest.fixture(scope="module")
+def chord_model(tmp_path_factory):
+    """A model of the recipe `classic` that expects chords, notes and rests alike."""
+    recipe = load_recipe("classic").changed(representation={"kind": "events", "min_count": 1})
+    representation = EventsRepresentation.fit(recipe.representation, [gridded_piece(), tune()])
+    model = Model(tmp_path_factory.mktemp("chords"), recipe, representation, {}, {}, "0")
+    model.__dict__["network"] = UniformNetwork()
+    return model
+
+
+@pytest.mark.parametrize("primer", [None, tune(num_bars=2)])
+@pytest.mark.parametrize("num_notes", [1, 20, 40])
+def test_chords_count_as_the_notes_that_they_are(chord_model, num_notes, primer):
+    settings = default_settings(chord_model, num_notes=num_notes, num_pieces=3, ending="full", primer_notes=11)
+    told = []
+    pieces = [one.piece for one in compose(chord_model, settings, primer, lambda now: told.append(now.num_notes))]
+    lengths = [len(piece) - (0 if primer is None else 11) for piece in pieces]
+    assert max(lengths) <= num_notes
+    assert min(lengths) >= 0.9 * num_notes - 8  # an ending is welcome in the last tenth, and events have several notes
+    assert max(told) <= num_notes
 
 
 @pytest.mark.parametrize("primer", [None, tune(num_bars=2)])

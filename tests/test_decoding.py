@@ -204,6 +204,68 @@ def test_what_real_pieces_do_is_no_fault():
     assert measure_habits(Piece(make_notes([]))).polyphony == 0
 
 
+def after(given, composed):
+    """A piece of given notes (onset, duration, pitch) and composed ones, and how many were given."""
+    rows = [(onset, steps, 0, pitch, 80) for onset, steps, pitch in given + composed]
+    return Piece(make_notes(rows)), len(given)
+
+
+def test_the_faults_of_a_primer_are_not_those_of_what_follows():
+    scale = [(4000 + 12 * index, 12, 60 + index) for index in range(12)]
+    crowd = [(3900, 300, pitch) for pitch in range(40, 56)]
+    stuck = [(0, 4000, 50)]
+    loop = [(12 * index, 12, 60) for index in range(333)]
+    silence = [(0, 12, 60), (3990, 12, 62)]
+    for given in (crowd, stuck, loop, silence):
+        piece, number = after(given, scale)
+        assert find_fault(piece, Habits()) is not None
+        assert find_fault(piece, Habits(), number) is None
+
+
+def judged(piece, number):
+    return find_fault(piece, Habits(), number)
+
+
+def test_what_is_composed_after_a_primer_is_judged():
+    tune_before = [(12 * index, 12, 60 + index * 5 % 12 + index // 12) for index in range(24)]
+    begins = 24 * 12
+    bar_again = [(begins + 12 * index, 12, tune_before[16 + index % 8][2]) for index in range(50)]
+    assert "repeats itself for 50 notes" in judged(*after(tune_before, bar_again))
+    assert judged(*after(tune_before, bar_again[:30])) is None
+    late = [(begins + 800, 12, 60)]
+    assert "silent" in judged(*after(tune_before, late))
+    crowd = [(begins, 12, pitch) for pitch in range(40, 56)]
+    assert "16 notes sound at once" in judged(*after(tune_before, crowd))
+    assert "stuck" in judged(*after(tune_before, [(begins, 2000, 60)]))
+    assert "no notes" in judged(*after(tune_before, []))
+
+
+def test_music_may_go_on_as_densely_as_its_primer_but_not_repeat_itself_for_that():
+    crowd = [(12 * beat, 12, pitch) for beat in range(70) for pitch in range(40, 56)]
+    piece, number = after(crowd[:320], crowd[320:])
+    assert "repeats itself for 50 notes" in find_fault(piece, Habits(), number)
+    assert find_fault(piece, Habits(loop_onsets=60), number) is None
+
+
+class EndingNetwork(UniformNetwork):
+    """Would end every piece at once."""
+
+    def logits(self, state, head, told):
+        logits = super().logits(state, head, told)
+        logits[:, head.size - 1 if head.name in ("shift", "pitch") else 0] = 50.0
+        return logits
+
+
+@pytest.mark.parametrize("kind", ["notes", "events", "ids"])
+def test_a_piece_ends_after_its_first_composed_note_at_the_earliest(kind):
+    representation = representations()[kind][0]
+    primers = [representation.encode(tune())[:20]]
+    network, rngs = EndingNetwork(), [np.random.default_rng(1)]
+    *_, context = generate(network, representation, [HEADING], PLAIN, Length(50), rngs, primers)
+    assert context.num_given.tolist() == [representation.notes_in(primers[0]).sum()]
+    assert 1 <= context.num_composed[0] <= 16
+
+
 def test_a_model_in_a_folder_gives_the_network_that_was_trained(tiny_model_dir):
     model = load_model(tiny_model_dir / "tiny")
     window = model.representation.window(model.representation.encode(tune()), 0, 64)

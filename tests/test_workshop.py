@@ -79,7 +79,7 @@ def test_a_job_composes_and_keeps_every_take(model):
 def test_a_job_can_be_watched_and_stopped(model):
     job = job_for(model, num_notes=50_000)
     JobQueue().submit(job)
-    wait_until(lambda: job.num_rows > 20)
+    wait_until(lambda: job.num_notes > 20)
     assert 0 < len(job.piece()) < 50_000
     job.stop()
     wait_until(lambda: job.is_over)
@@ -133,7 +133,7 @@ def test_a_process_that_dies_is_explained_and_replaced(model):
     job = job_for(model, num_notes=50_000)
     thread = threading.Thread(target=job.run, args=(composers,))
     thread.start()
-    wait_until(lambda: job.num_rows > 0)
+    wait_until(lambda: job.num_notes > 0)
     composers._processes[0]._process.kill()
     thread.join(PATIENCE_S)
     assert job.state == State.FAILED

@@ -20,35 +20,41 @@ from melodyforge.tokens.representation import Context, Heading, Representation
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
 ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
 ENDING_LOGIT = 4.0  # how much, at the very end
+ROWS_PER_NOTE = 4  # at most, on average: most representations have one, others have rests in rows of their own
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a piece may become.
+    """How long a piece may become, what a primer gave not counted.
 
     Attributes:
-        num_rows: at most.
+        num_notes: at most; the row that reaches this number is the last.
         is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
-        num_steps: after which each piece is over, the primer not counted, shape (num_pieces,); None: rows alone
-            count.
+        num_steps: after which each piece is over, shape (num_pieces,); None: notes alone count.
     """
 
-    num_rows: int
+    num_notes: int
     is_full: bool = False
     num_steps: np.ndarray | None = None
 
-    def ending_bias(self, row_index: int, clock: np.ndarray) -> np.ndarray:
-        """What is added to the logit of the end at a row, when each piece has come to the step `clock`."""
-        share = row_index / self.num_rows
-        if self.num_steps is not None:
-            share = np.maximum(share, clock / self.num_steps)
-        lateness = (share - 1 + ENDING_SHARE) / ENDING_SHARE
-        early = IMPOSSIBLE if self.is_full else 0
-        return np.where(lateness < 0, early, ENDING_LOGIT * lateness).astype(np.float32)
+    @property
+    def max_rows(self) -> int:
+        """After which even music that hardly holds notes is over."""
+        return ROWS_PER_NOTE * self.num_notes
 
-    def is_over(self, clock: np.ndarray) -> np.ndarray | bool:
-        """Which pieces have come to their last step."""
-        return False if self.num_steps is None else clock >= self.num_steps
+    def ending_bias(self, context: Context) -> np.ndarray:
+        """What is added to the logit of the end of each piece; none ends before its first note."""
+        share = context.num_composed / self.num_notes
+        if self.num_steps is not None:
+            share = np.maximum(share, context.steps_composed / self.num_steps)
+        lateness = (share - 1 + ENDING_SHARE) / ENDING_SHARE
+        is_too_early = (context.num_composed == 0) | (self.is_full & (lateness < 0))
+        return np.where(is_too_early, IMPOSSIBLE, ENDING_LOGIT * np.maximum(lateness, 0)).astype(np.float32)
+
+    def is_over(self, context: Context) -> np.ndarray:
+        """Which pieces have come to their last note or step."""
+        is_over = context.num_composed >= self.num_notes
+        return is_over if self.num_steps is None else is_over | (context.steps_composed >= self.num_steps)
 
 
 def generate(
@@ -82,23 +88,24 @@ def generate(
     state = network.start(context.num_pieces)
     if primers:
         state = _listen(network, representation, context, state, primers)
-    begins = context.clock.copy()
+    context.begin_composing()
     draws = _uniforms(rngs, len(representation.heads))
-    for row_index in range(length.num_rows):
+    for _ in range(length.max_rows):
         state = network.advance(state, context.inputs())
         for head, uniforms in zip(representation.heads, next(draws), strict=True):
             logits = network.logits(state, head, context.told(head))
             illegal = context.illegal(head)
             if head is representation.heads[0]:
-                logits[:, representation.end_class] += length.ending_bias(row_index, context.clock - begins)
+                logits[:, representation.end_class] += length.ending_bias(context)
             if illegal is not None:
                 logits[illegal] = IMPOSSIBLE
             context.choose(head, sample(logits, settings, uniforms))
             if context.has_ended.all():
                 return
         context.commit()
+        context.end(length.is_over(context))
         yield context
-        if np.all(context.has_ended | length.is_over(context.clock - begins)):
+        if context.has_ended.all():
             return
 
 

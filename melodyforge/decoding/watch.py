@@ -44,23 +44,32 @@ class Habits:
         """From config.json; what is missing has its default."""
         return cls(**{name: float(values[name]) for name in cls().to_dict() if name in values})
 
+    def stretched_to(self, given: Habits) -> Habits:
+        """The habits of what follows given music: as dense, held and silent as that, but not as repetitive."""
+        wider = {name: max(value, given.to_dict()[name]) for name, value in self.to_dict().items()}
+        return Habits(**wider | {"loop_onsets": self.loop_onsets})
 
-def measure_habits(piece: Piece) -> Habits:
-    """How far this piece goes; zeros without notes."""
-    notes = piece.notes
-    if not len(notes):
+
+def measure_habits(piece: Piece, num_given: int = 0) -> Habits:
+    """How far this piece goes; zeros without notes.
+
+    Args:
+        piece: to listen to.
+        num_given: its first notes, which are heard but not judged: only the notes after them can loop, be stuck, come
+            after silence or crowd.
+    """
+    judged = piece.notes[num_given:]
+    if not len(judged):
         return Habits(0.0, 0.0, 0.0, 0.0)
-    onsets, ends = notes["onset"].astype(np.int64), notes["onset"].astype(np.int64) + notes["duration"]
-    sounding_until = np.maximum.accumulate(ends)
-    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)
-    steps = np.concatenate([onsets, ends])
-    changes = np.concatenate([np.ones(len(notes)), -np.ones(len(notes))])
-    order = np.lexsort((changes, steps))  # at one step, notes end before others begin
+    onsets = piece.notes["onset"].astype(np.int64)
+    sounding_until = np.maximum.accumulate(_ends(piece.notes))
+    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)[max(0, num_given - 1) :]
+    first_onset = int(np.searchsorted(np.unique(onsets), judged["onset"][0]))
     return Habits(
-        float(_longest_loop(_onset_keys(piece))),
+        float(_longest_loop(_onset_keys(piece), first_onset)),
         float(gaps.max()) / STEPS_PER_QUARTER,
-        float(notes["duration"].max()) / STEPS_PER_QUARTER,
-        float(changes[order].cumsum().max()),
+        float(judged["duration"].max()) / STEPS_PER_QUARTER,
+        float(_most_at_once(judged)),
     )
 
 
@@ -88,11 +97,12 @@ def learn_habits_by_style(pieces: Iterable[Piece], max_pieces: int) -> dict[str,
     return {style: learn_habits(group) for style, group in by_style.items()}
 
 
-def find_fault(piece: Piece, normal: Habits) -> str | None:
-    """The first thing that is wrong with a composition, in words; None if all is well."""
-    if not len(piece):
+def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> str | None:
+    """The first thing that is wrong with a composition after its first `num_given` notes, in words; None if nothing."""
+    if len(piece) <= num_given:
         return "it has no notes"
-    found = measure_habits(piece)
+    found = measure_habits(piece, num_given)
+    normal = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given])))
     if found.loop_onsets > TOLERANCE * normal.loop_onsets:
         return f"it repeats itself for {found.loop_onsets:.0f} notes on end"
     if found.gap_quarters > TOLERANCE * normal.gap_quarters:
@@ -113,11 +123,25 @@ def _onset_keys(piece: Piece) -> np.ndarray:
     return chords + np.diff(onsets, prepend=onsets[:1]).astype(np.uint64)
 
 
-def _longest_loop(keys: np.ndarray) -> int:
-    """Length of the longest stretch that equals what stood a fixed number of onsets before."""
+def _longest_loop(keys: np.ndarray, first: int) -> int:
+    """Length of the longest stretch from onset `first` on that equals what stood a fixed number of onsets before."""
     longest = 0
     for period in range(1, min(LONGEST_PERIOD, len(keys) - 1) + 1):
-        differs = np.flatnonzero(keys[period:] != keys[:-period])
-        borders = np.concatenate([[-1], differs, [len(keys) - period]])
+        heard = keys[max(0, first - period) :]
+        differs = np.flatnonzero(heard[period:] != heard[:-period])
+        borders = np.concatenate([[-1], differs, [len(heard) - period]])
         longest = max(longest, int(np.diff(borders).max()) - 1)
     return longest
+
+
+def _most_at_once(notes: np.ndarray) -> int:
+    """How many notes sound together at most."""
+    steps = np.concatenate([notes["onset"], _ends(notes)])
+    changes = np.repeat([1, -1], len(notes))
+    order = np.lexsort((changes, steps))  # at one step, notes end before others begin
+    return int(changes[order].cumsum().max())
+
+
+def _ends(notes: np.ndarray) -> np.ndarray:
+    """The steps at which notes end, int64."""
+    return notes["onset"].astype(np.int64) + notes["duration"]

@@ -81,7 +81,9 @@ class EventsRepresentation(Representation):
         self.tokens, self.program, self.headings = tokens, program, headings
         self.is_fixed, self._settings = settings.rhythm == "fixed", settings
         self._id_of = {token: index for index, token in enumerate(tokens)}
-        self.steps_of = np.array([0, *(parse_event(token)[1] for token in tokens[1:])])  # the end takes no time
+        played = [((), 0), *map(parse_event, tokens[1:])]  # the end has no notes and takes no time
+        self._notes_of = np.array([len(pitches) for pitches, _ in played])
+        self.steps_of = np.array([steps for _, steps in played])
         self._moved: dict[int, np.ndarray] = {}
         self.end_class = 0
         self.nothing = len(tokens)  # the class before the first event
@@ -123,6 +125,10 @@ class EventsRepresentation(Representation):
             notes += [(clock, steps, 0, pitch, VELOCITY) for pitch in pitches]
             clock += steps
         return piece_under(heading, np.array(notes, NOTE_DTYPE), (Track(self.program),))
+
+    def notes_in(self, rows: np.ndarray) -> np.ndarray:
+        """See the base class; a chord has several, a rest none."""
+        return self._notes_of[rows]
 
     def window(
         self,
@@ -203,8 +209,8 @@ class EventsContext(Context):
         super().__init__(num_pieces, representation.row_dtype)
         self._end_class = representation.end_class
         self._last = np.full(num_pieces, representation.nothing)
-        self._steps_of = representation.steps_of
-        self._clock = np.zeros(num_pieces, np.int64)
+        self._steps_of, self._notes_in = representation.steps_of, representation.notes_in
+        self._clock, self._num_notes = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
 
     def inputs(self) -> dict[str, np.ndarray]:
         """See the base class."""
@@ -222,13 +228,19 @@ class EventsContext(Context):
 
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
-        self._end(classes == self._end_class)
+        self.end(classes == self._end_class)
         self._last = classes
 
     def commit(self) -> None:
         """See the base class."""
         self._committed.append(self._last)
         self._clock = self._clock + self._steps_of[self._last]
+        self._num_notes = self._num_notes + np.where(self.has_ended, 0, self._notes_in(self._last))
+
+    @property
+    def num_notes(self) -> np.ndarray:
+        """See the base class."""
+        return self._num_notes
 
     @property
     def clock(self) -> np.ndarray:

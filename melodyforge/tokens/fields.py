@@ -312,7 +312,7 @@ class FieldsContext(Context):
     def choose(self, head: Head, classes: np.ndarray) -> None:
         """See the base class."""
         if head.name == "pitch":
-            self._end(classes == self._of.end_class)
+            self.end(classes == self._of.end_class)
             self._next["pitch"] = np.minimum(classes, NUM_PITCHES - 1)
         else:
             self._next[head.name] = self._of.bins[head.name].values[classes]

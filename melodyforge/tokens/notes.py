@@ -426,7 +426,7 @@ class NotesContext(Context):
         self._chosen[head.name] = classes
         if head.name == "shift":
             is_end = classes == self._of.end_class
-            self._end(is_end)
+            self.end(is_end)
             steps = self._of.shifts.values[np.where(is_end, 0, classes)]
             self._next = self._row_at(self._last["onset"] + steps)
         elif head.name in ("track", "pitch"):

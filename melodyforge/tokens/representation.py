@@ -138,6 +138,11 @@ class Context(ABC):
     """What is known of several pieces while they are composed, row by row.
 
     The twin of `Representation.window`: for the same music both tell the network the same, which a test holds.
+
+    Attributes:
+        num_pieces: that are composed side by side.
+        num_given: notes of each that a primer gave, shape (num_pieces,).
+        begins: the step to which each had come then, shape (num_pieces,).
     """
 
     def __init__(self, num_pieces: int, row_dtype: np.dtype) -> None:
@@ -145,6 +150,7 @@ class Context(ABC):
         self._row_dtype = row_dtype
         self._committed: list[np.ndarray] = []  # each a row of every piece
         self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
+        self.num_given, self.begins = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
 
     @abstractmethod
     def inputs(self) -> dict[str, np.ndarray]:
@@ -172,6 +178,25 @@ class Context(ABC):
         """The step to which each piece has come, shape (num_pieces,)."""
 
     @property
+    def num_notes(self) -> np.ndarray:
+        """Notes of each piece so far, shape (num_pieces,); a row is a note unless a representation says otherwise."""
+        return np.where(self.has_ended, self._num_rows, len(self._committed))
+
+    def begin_composing(self) -> None:
+        """What was heard so far was given; what follows is composed."""
+        self.num_given, self.begins = self.num_notes.copy(), self.clock.copy()
+
+    @property
+    def num_composed(self) -> np.ndarray:
+        """Notes of each piece that were composed, shape (num_pieces,)."""
+        return self.num_notes - self.num_given
+
+    @property
+    def steps_composed(self) -> np.ndarray:
+        """Steps that each piece has come since composing began, shape (num_pieces,)."""
+        return self.clock - self.begins
+
+    @property
     def has_ended(self) -> np.ndarray:
         """Which pieces have come to their end, bool, shape (num_pieces,)."""
         return self._num_rows >= 0
@@ -182,8 +207,8 @@ class Context(ABC):
         kept = self._committed[: number if number >= 0 else None]
         return np.array([rows[piece_index] for rows in kept], self._row_dtype)
 
-    def _end(self, is_end: np.ndarray) -> None:
-        """Ends pieces before the row that is being chosen, bool, shape (num_pieces,)."""
+    def end(self, is_end: np.ndarray) -> None:
+        """Ends pieces with the last row that was committed, bool, shape (num_pieces,)."""
         self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
 
 
@@ -214,6 +239,10 @@ class Representation(ABC):
     @abstractmethod
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
         """The piece that the rows stand for."""
+
+    def notes_in(self, rows: np.ndarray) -> np.ndarray:
+        """How many notes each row stands for, shape (len(rows),); one unless a representation says otherwise."""
+        return np.ones(len(rows), np.int64)
 
     def without_beginning(self, rows: np.ndarray, number: int) -> np.ndarray:
         """The rows after the first `number`, as a piece of their own."""

@@ -71,8 +71,8 @@ class Composers:
             while True:
                 kind, *rest = answers.get()
                 if kind == GROWN:
-                    num_rows, draw, indices, piece = rest
-                    if listener(Growing(num_rows, draw, indices, _always(piece))):
+                    num_rows, num_notes, draw, indices, piece = rest
+                    if listener(Growing(num_rows, num_notes, draw, indices, _always(piece))):
                         process.send(STOP, number)
                 elif kind == DONE:
                     return rest[0]
@@ -218,7 +218,8 @@ class _Server:
             nonlocal told_at
             if time.monotonic() - told_at > SECONDS_BETWEEN_NEWS:
                 told_at = time.monotonic()
-                self._answer(GROWN, number, growing.num_rows, growing.draw, growing.indices, growing.piece(0))
+                told = growing.num_rows, growing.num_notes, growing.draw, growing.indices
+                self._answer(GROWN, number, *told, growing.piece(0))
             return number in self.stopped
 
         try:

@@ -40,7 +40,7 @@ class Job:
         compositions: all takes, once composed.
         take_ids: numbers of the takes in the history, as far as they are kept.
         error: what went wrong, in words for the user.
-        num_rows, draw: rows composed so far, and how often takes were drawn again.
+        num_notes, draw: notes composed so far, and how often takes were drawn again.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Job:
         self.compositions: list[Composition] = []
         self.take_ids: list[int] = []
         self.error = ""
-        self.num_rows = self.draw = 0
+        self.num_notes = self.draw = 0
         self._growing: Growing | None = None
         self._is_stopped = False
         self._news = threading.Event()
@@ -107,7 +107,7 @@ class Job:
             self.error, self.state = f"This should not happen: {error!r}. The server's output says more.", State.FAILED
 
     def _grow(self, growing: Growing) -> bool:
-        self._growing, self.num_rows, self.draw = growing, growing.num_rows, growing.draw
+        self._growing, self.num_notes, self.draw = growing, growing.num_notes, growing.draw
         self._news.set()
         return self._is_stopped
 
