@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +175,7 @@ def test_truncated_last_track_keeps_what_came_through(num_missing: int) -> None:
     data = midi(track((0, on(60)), (480, off(60)), (0, on(62)), (480, off(62))))
     piece, repairs = read_midi(data[:-num_missing])
     assert piece.notes["pitch"].tolist()[0] == 60
-    assert repairs == ["damaged parts were left out"]
+    assert repairs == ["the end is cut off"]
 
 
 def test_wrong_chunk_length_foreign_chunk_and_wrong_track_count() -> None:
@@ -184,14 +185,43 @@ def test_wrong_chunk_length_foreign_chunk_and_wrong_track_count() -> None:
     data[10:12] = (500).to_bytes(2, "big")
     piece, repairs = read_midi(bytes(data))
     assert piece.notes["pitch"].tolist() == [60, 64]
-    assert repairs == ["damaged parts were left out"]
+    assert repairs == ["498 tracks are missing"]
+
+
+def test_events_behind_a_chunk_length_that_is_too_short_are_read_on() -> None:
+    whole = track((0, on(60)), (480, off(60)), (0, on(62)), (480, off(62)))
+    too_short = whole[:4] + (9).to_bytes(4, "big") + whole[8:]  # ends behind the first note
+    for tracks in ([too_short], [too_short, whole]):
+        piece, repairs = read_midi(midi(*tracks))
+        assert Counter(piece.notes["pitch"].tolist()) == {60: len(tracks), 62: len(tracks)}
+        assert repairs == ["wrong lengths of tracks were put right"]
+
+
+def test_tracks_that_the_header_does_not_count_are_read() -> None:
+    data = bytearray(midi(*(track((0, on(pitch)), (480, off(pitch))) for pitch in (60, 64, 67))))
+    data[10:12] = (1).to_bytes(2, "big")
+    piece, repairs = read_midi(bytes(data))
+    assert piece.notes["pitch"].tolist() == [60, 64, 67]
+    assert repairs == ["wrong lengths of tracks were put right"]
+
+
+def test_rubbish_behind_the_last_track_is_no_loss_but_bytes_behind_an_early_end_are() -> None:
+    events = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
+    assert read_midi(midi(chunk(b"MTrk", events)) + b"<p>thanks</p>")[1] == []
+    assert read_midi(midi(chunk(b"MTrk", events + b"\x00" * 9)))[1] == []
+    assert read_midi(midi(chunk(b"MTrk", events + events)))[1] == ["13 damaged bytes were left out"]
+
+
+def test_more_tracks_than_a_header_can_count_are_refused() -> None:
+    with pytest.raises(MusicReadError, match="at most 65,535 tracks"):
+        read_midi(midi() + b"MTrk\xff\xff\xff\xff" * 70_000)
 
 
 def test_undefined_event_costs_only_what_follows_it() -> None:
     body = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00" + b"\x00\xf5" + b"\x00\x90\x3e\x40\x10\x80\x3e\x00"
     piece, repairs = read_midi(midi(chunk(b"MTrk", body)))
     assert piece.notes.tolist() == [(0, 24, 0, 60, 64)]
-    assert repairs == ["damaged parts were left out"]
+    assert repairs == ["10 damaged bytes were left out"]
 
 
 def test_pitch_above_127_is_clipped_and_said() -> None:

@@ -22,7 +22,7 @@ from melodyforge.music.midi import read_midi
 from melodyforge.music.midi_container import check_size
 from melodyforge.music.piece import Piece
 
-READER_VERSION = 1  # raise when the same file gives other pieces than before
+READER_VERSION = 2  # raise when the same file gives other pieces than before
 
 CHUNK_FILES = 64  # sending a file to a worker costs about as much as reading it: send many
 CHUNK_BYTES = 2**20

@@ -96,25 +96,35 @@ def read_midi(data: bytes, name: str = "") -> tuple[Piece, list[str]]:
 
 
 def _parse(data: bytes, repairs: list[str]) -> Any:
-    """The symusic score of `data`: as it is, with clipped values, or with its chunks mended."""
+    """The symusic score of `data`: as it is, or with its chunks mended where that gives more notes."""
+    score, remarks = _parse_events(data)
+    if score is None or not midi_container.is_whole(data):
+        mended = midi_container.mend(data)
+        again, remarks_again = _parse_events(mended.data)
+        num_notes = score.note_num() if score else -1
+        if again and again.note_num() > num_notes:
+            score, remarks = again, [*(mended.losses or ["wrong lengths of tracks were put right"]), *remarks_again]
+        elif again and again.note_num() == num_notes:
+            remarks = [*mended.losses, *remarks]
+    if score is None:
+        raise MusicReadError(f"Expected MIDI events. Received damaged ones ({remarks[0]}). Get the file again.")
+    repairs += remarks
+    return score
+
+
+def _parse_events(data: bytes) -> tuple[Any | None, list[str]]:
+    """The symusic score and a phrase if values were clipped, or None and the reason."""
     from symusic import Score
 
-    errors: list[Exception] = []
-    for is_mended in (False, True):
-        source = midi_container.mend(data) if is_mended else data
-        for is_clipped in (False, True):
-            try:
-                score = Score.from_midi(source, sanitize_data=is_clipped)
-            except (RuntimeError, ValueError) as error:
-                errors.append(error)
-                continue
-            if is_mended:
-                repairs.append("damaged parts were left out")
-            if is_clipped:
-                repairs.append("values out of range were clipped")
-            return score
-    reason = re.split("[!:]", str(errors[-1]).removeprefix("MiniMidi: "))[0]
-    raise MusicReadError(f"Expected MIDI events. Received damaged ones ({reason}). Get the file again.")
+    reason = ""
+    for is_clipped in (False, True):
+        try:
+            score = Score.from_midi(data, sanitize_data=is_clipped)
+        except (RuntimeError, ValueError) as error:
+            reason = re.split("[!:]", str(error).removeprefix("MiniMidi: "))[0]
+        else:
+            return score, ["values out of range were clipped"] if is_clipped else []
+    return None, [reason]
 
 
 def _read_tracks(score: Any, repairs: list[str]) -> list[_TrackTicks]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from melodyforge.errors import MusicReadError
 
@@ -17,8 +18,11 @@ MAX_PREFIX_BYTES = 1024  # MacBinary puts 128 bytes before the header, web serve
 SEQUENCE_TEXT = 0x01  # meta event types
 SEQUENCE_NAME = 0x03
 
+MAX_CHUNKS = 0xFFFF  # tracks that a header can count
+
 _HEADER = struct.Struct(">4sIHHH")  # "MThd", length, format, number of tracks, division
 _CHUNK = struct.Struct(">4sI")  # name, length
+_END_OF_TRACK = b"\xff\x2f\x00"
 
 # What other files begin with, in lower case, and what to call them.
 _OTHER_FORMATS = (
@@ -94,33 +98,87 @@ def _check_division(data: bytes) -> None:
         )
 
 
-def mend(data: bytes) -> bytes:
-    """What can be read of a damaged file: its track chunks, each up to its first damaged event.
+def is_whole(data: bytes) -> bool:
+    """Whether chunks follow one another to the end of the file: as many tracks as the header says, each with one end.
 
-    Truncated downloads, wrong chunk lengths, wrong track counts and foreign chunks become readable.
+    In any other file symusic may miss notes without a word.
     """
-    division = _HEADER.unpack_from(data)[4]
-    tracks = [body[: _length_of_sound_events(body)] for body in _track_bodies(data)]
-    header = _HEADER.pack(b"MThd", 6, 1, len(tracks), division)
-    return header + b"".join(_CHUNK.pack(b"MTrk", len(body)) + body for body in tracks)
+    _, header_length, _, num_tracks, _ = _HEADER.unpack_from(data)
+    position = _CHUNK.size + header_length
+    while position + _CHUNK.size <= len(data):
+        name, length = _CHUNK.unpack_from(data, position)
+        start = position + _CHUNK.size
+        position = start + length
+        if name == b"MTrk":
+            num_tracks -= 1
+            if data.find(_END_OF_TRACK, start, position) != position - len(_END_OF_TRACK):
+                return False
+    return position == len(data) and num_tracks == 0
 
 
-def _track_bodies(data: bytes) -> Iterator[bytes]:
-    """The events of each track chunk; a length that is not followed by a chunk is not believed."""
+@dataclass(frozen=True)
+class Mended:
+    """What can be read of a damaged file.
+
+    Attributes:
+        data: a sound MIDI file.
+        losses: what could not be read, a phrase each.
+    """
+
+    data: bytes
+    losses: list[str]
+
+
+def mend(data: bytes) -> Mended:
+    """The track chunks of a damaged file, each up to its end or its first damaged event.
+
+    Wrong chunk lengths, wrong track counts and foreign chunks become readable, truncated downloads as far as they go.
+
+    Raises:
+        MusicReadError: there are too many tracks.
+    """
+    bodies = []
+    num_lost = 0
+    is_cut = False
+    for start, end, is_believable in _find_tracks(data):
+        stop, has_end = _last_sound_event(data[start:end])
+        bodies.append(data[start : start + stop])
+        if has_end and not is_believable:  # what follows belongs to no track
+            continue
+        if not is_believable and end == len(data):
+            is_cut = True
+        elif any(rest := data[start + stop : end]):
+            num_lost += len(rest)
+    num_expected, division = _HEADER.unpack_from(data)[3:]
+    if len(bodies) > MAX_CHUNKS:
+        raise MusicReadError(f"Expected at most {MAX_CHUNKS:,} tracks. Received {len(bodies):,}. Remove the file.")
+    losses = [
+        *([f"{num_lost:,} damaged bytes were left out"] if num_lost else []),
+        *(["the end is cut off"] if is_cut else []),
+        *([f"{num_expected - len(bodies):,} tracks are missing"] if num_expected > len(bodies) else []),
+    ]
+    header = _HEADER.pack(b"MThd", 6, 1, len(bodies), division)
+    return Mended(header + b"".join(_CHUNK.pack(b"MTrk", len(body)) + body for body in bodies), losses)
+
+
+def _find_tracks(data: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Where the events of each track begin and end, and whether the length of its chunk is believable.
+
+    It is when another chunk or the end of the file follows. Else the track is read on up to the next one.
+    """
     position = data.find(b"MTrk")
-    while position >= 0 and position + _CHUNK.size <= len(data):
+    while 0 <= position <= len(data) - _CHUNK.size:
         start = position + _CHUNK.size
         end = start + _CHUNK.unpack_from(data, position)[1]
-        following = data.find(b"MTrk", start)
-        is_believable = end <= len(data) and (following < 0 or following >= end)
+        is_believable = end == len(data) or (end < len(data) and data[end : end + 4].isalpha())
+        position = data.find(b"MTrk", end if is_believable else start)
         if not is_believable:
-            end = following if following >= 0 else len(data)
-        yield data[start:end]
-        position = following
+            end = position if position >= 0 else len(data)
+        yield start, end, is_believable
 
 
-def _length_of_sound_events(body: bytes) -> int:
-    """Number of bytes in the events of a track that come before the first damaged or cut one."""
+def _last_sound_event(body: bytes) -> tuple[int, bool]:
+    """How many bytes of a track come before its first damaged or cut event, and whether its end was among them."""
     position, status = 0, 0
     while position < len(body):
         start = position
@@ -130,10 +188,12 @@ def _length_of_sound_events(body: bytes) -> int:
             position += 1
         position = _end_of_event(body, position, status)
         if not start < position <= len(body):
-            return start
+            return start, False
         if status >= 0xF0:
+            if body.endswith(_END_OF_TRACK, start, position):
+                return position, True
             status = 0  # meta and system exclusive events end running status
-    return position
+    return position, False
 
 
 def _end_of_event(body: bytes, position: int, status: int) -> int:
