@@ -36,6 +36,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium"),
 ]
+CONTRAST = (PROJECT_DIR / "tests" / "contrast.js").read_text(encoding="utf-8")
 needs_pictures = pytest.mark.skipif(PICTURES_VARIABLE not in os.environ, reason=f"set {PICTURES_VARIABLE} for new ones")
 
 
@@ -430,6 +431,20 @@ def picture(page, name: str, full: bool = False) -> None:
     page.wait_for_timeout(1500)  # what fades in has faded in
     IMAGES_DIR.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=IMAGES_DIR / f"studio-{name}.png", full_page=full)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_stand_out_from_their_ground_in_both_themes(visit, scheme):
+    page = visit(color_scheme=scheme)
+    compose(page)
+    composed(page)
+    pale = page.evaluate(CONTRAST)
+    for name in ("Takes", "Train", "Data"):
+        page.get_by_role("link", name=name).click()
+        page.locator("[data-testid=stTopNavLink][aria-current=page]", has_text=name).wait_for()
+        page.locator(".stApp[data-test-script-state=notRunning]").wait_for()
+        pale += page.evaluate(CONTRAST)
+    assert not pale, pale
 
 
 @needs_pictures
