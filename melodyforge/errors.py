@@ -30,6 +30,14 @@ class ModelFolderError(MelodyForgeError):
     """A model folder is missing, incomplete, or its parts do not belong together."""
 
 
+class UnpackError(MelodyForgeError):
+    """A file that was sent, or a part of a zip, is damaged or cannot be unpacked."""
+
+
+class TooMuchError(MelodyForgeError):
+    """More was sent than there is room for."""
+
+
 class OutputError(MelodyForgeError, OSError):
     """A result cannot be written where it was asked for."""
 

@@ -82,8 +82,10 @@ def _upload() -> None:
         )
         if st.form_submit_button("Add", icon=":material/upload:", key="add_music"):
             try:
-                names = add_files([(file.name, file.getvalue()) for file in files or []], style)
-                st.success(f"{len(names)} files added.")
+                added = add_files([(file.name, file) for file in files or []], style)
+                st.success(f"{len(added.names)} files added.")
+                for line in added.refused:
+                    st.warning(plain(line))
                 _read_music()
             except MelodyForgeError as error:
                 st.error(str(error))

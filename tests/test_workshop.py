@@ -370,11 +370,22 @@ def test_a_model_gets_no_name_that_lies_elsewhere(models_dir, name):
 # ---- the folder of music --------------------------------------------------------------------------------------------
 
 
+def sent(*files: tuple[str, bytes]) -> list[tuple[str, io.BytesIO]]:
+    return [(name, io.BytesIO(data)) for name, data in files]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
 def test_uploads_land_in_the_folder_of_their_style(tmp_path):
     midi = write_midi(tune())
     packed = zip_of({"album/one.mid": midi, "album/one.txt": b"notes", "../../two.MID": midi})
-    names = add_files([("C:\\music\\song?.mid", midi), ("song_.mid", midi), ("all.zip", packed)], "folk", tmp_path)
-    assert names == ["folk/song_.mid", "folk/song_-2.mid", "folk/one.mid", "folk/two.mid"]
+    added = add_files(sent(("C:\\music\\song?.mid", midi), ("song_.mid", midi), ("all.zip", packed)), "folk", tmp_path)
+    assert added.refused == []
+    assert added.names == ["folk/song_.mid", "folk/song_-2.mid", "folk/one.mid", "folk/two.mid"]
     assert sorted(path.name for path in (tmp_path / "folk").iterdir()) == [
         "one.mid",
         "song_-2.mid",
@@ -396,12 +407,12 @@ def test_uploads_land_in_the_folder_of_their_style(tmp_path):
 )
 def test_what_is_no_music_is_refused(tmp_path, files, style):
     with pytest.raises(CorpusError):
-        add_files(files, style, tmp_path)
+        add_files(sent(*files), style, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_relabelled_and_removed(tmp_path):
-    add_files([("a.mid", b"MThd"), ("b.mid", b"MThd")], "", tmp_path)
+    add_files(sent(("a.mid", b"MThd"), ("b.mid", b"MThd")), "", tmp_path)
     assert relabel_file("a.mid", "waltz", tmp_path) == "waltz/a.mid"
     remove_file("b.mid", tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.mid")] == ["waltz/a.mid"]
@@ -412,8 +423,8 @@ def test_files_are_relabelled_and_removed(tmp_path):
 
 def test_a_dataset_is_summarised(tmp_path):
     files = [(f"{index}.mid", write_midi(gridded_piece(index))) for index in range(3)]
-    add_files(files, "odd", tmp_path / "music")
-    add_files([("tune.mid", write_midi(tune())), ("broken.mid", b"MThd")], "folk", tmp_path / "music")
+    add_files(sent(*files), "odd", tmp_path / "music")
+    add_files(sent(("tune.mid", write_midi(tune())), ("broken.mid", b"MThd")), "folk", tmp_path / "music")
     assert open_dataset(tmp_path / "dataset") is None
     prepare_corpus(tmp_path / "music", tmp_path / "dataset", num_workers=1)
     store, report = open_dataset(tmp_path / "dataset")

@@ -5,24 +5,37 @@ Knows files and datasets; knows no web page.
 
 from __future__ import annotations
 
-import io
+import contextlib
 import re
+import shutil
+import stat
+import tempfile
+import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from melodyforge.corpus.files import MUSIC_SUFFIXES
+from melodyforge.corpus.files import IGNORED_FOLDERS, MUSIC_SUFFIXES, printable
 from melodyforge.corpus.report import REPORT_FILE, CorpusReport
 from melodyforge.corpus.store import PieceStore
-from melodyforge.errors import CorpusError, MelodyForgeError
-from melodyforge.files import output_errors, write_bytes
+from melodyforge.errors import CorpusError, MelodyForgeError, TooMuchError, UnpackError
+from melodyforge.files import output_errors
 from melodyforge.music.instruments import instrument_name
+from melodyforge.music.musicxml_read import MAX_SCORE_BYTES
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import DATASET_DIR, MIDI_DIR
+from melodyforge.workshop.unpack import Room, open_zip, unpack, write_stream
 
-MAX_FILES, MAX_BYTES = 20_000, 500_000_000  # of one upload, unpacked
+MAX_FILES, MAX_BYTES = 20_000, 500_000_000  # sent at once, unpacked
+MAX_FOLDER_FILES, MAX_FOLDER_BYTES = 200_000, 10_000_000_000  # beyond which nothing more is taken
+MAX_STEM_BYTES = 200  # of a file's name; systems take 255 with suffix and number
+MAX_NAME_SHOWN, MAX_REASONS = 100, 3
+WAITING = ".upload-"  # begins the names of folders in which files wait
+MAX_WAITING_S = 24 * 3600
 MAX_PIECES_READ = 500  # for the plots; more of them take seconds and say the same
 
 
@@ -49,31 +62,46 @@ class Summary:
     num_read: int
 
 
-def add_files(files: Iterable[tuple[str, bytes]], style: str, midi_dir: Path = MIDI_DIR) -> list[str]:
+@dataclass(frozen=True)
+class Added:
+    """What became of files that were sent.
+
+    Attributes:
+        names: under which they lie in the folder of music.
+        refused: for each that was not taken one line, which names it and says why.
+    """
+
+    names: list[str]
+    refused: list[str]
+
+
+def add_files(files: Iterable[tuple[str, BinaryIO]], style: str, midi_dir: Path = MIDI_DIR) -> Added:
     """Puts music files, and those in zips, into the folder of a style; a name that is taken gets a number.
+
+    What is damaged costs only itself; when there is too much, nothing is added.
 
     Args:
         files: names and contents.
         style: a subfolder's name; "" for the folder itself.
         midi_dir: the user's folder.
 
-    Returns:
-        The names under which they lie there.
-
     Raises:
-        CorpusError: there is no music in them, too much of it, or no folder can have this name.
+        CorpusError: there is no music in them, or no folder can have this name.
+        TooMuchError: there is no room for as much.
         OutputError: they cannot be written.
     """
     folder = midi_dir / _checked_style(style)
-    music = [one for name, data in files for one in _music_in(name, data)]
-    if not music:
-        raise CorpusError(f"Expected music files ({', '.join(sorted(MUSIC_SUFFIXES))}) or zips of them. Received none.")
-    names = []
-    for name, data in music:
-        path = _free_path(folder / name)
-        write_bytes(path, data)
-        names.append(path.relative_to(midi_dir).as_posix())
-    return names
+    with output_errors(folder):
+        midi_dir.mkdir(parents=True, exist_ok=True)
+        _sweep(midi_dir)
+        with tempfile.TemporaryDirectory(dir=midi_dir, prefix=WAITING) as waiting:
+            received = _Received(Path(waiting), midi_dir)
+            for name, file in files:
+                received.add(name, file)
+            if not received.files:
+                raise CorpusError(_explain_nothing(received.refused))
+            folder.mkdir(exist_ok=True)
+            return Added(_put_in_place(received.files, folder, midi_dir), received.refused)
 
 
 def remove_file(name: str, midi_dir: Path = MIDI_DIR) -> None:
@@ -94,10 +122,11 @@ def relabel_file(name: str, style: str, midi_dir: Path = MIDI_DIR) -> str:
         CorpusError: it is not in the folder, or no folder can have this name.
     """
     path = _path_of(name, midi_dir)
-    target = _free_path(midi_dir / _checked_style(style) / path.name)
-    with output_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
+    folder = midi_dir / _checked_style(style)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _claimed_path(folder / path.name, Counter())
+        path.replace(target)
     return target.relative_to(midi_dir).as_posix()
 
 
@@ -128,40 +157,131 @@ def open_dataset(dataset_dir: Path = DATASET_DIR) -> tuple[PieceStore, CorpusRep
         return None
 
 
-def _music_in(name: str, data: bytes) -> Iterable[tuple[str, bytes]]:
-    if Path(name).suffix.lower() != ".zip":
-        return [(_plain_name(name), data)] if Path(name).suffix.lower() in MUSIC_SUFFIXES else []
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [one for one in archive.infolist() if Path(one.filename).suffix.lower() in MUSIC_SUFFIXES]
-            if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
-                raise CorpusError(
-                    f"A zip must hold at most {MAX_FILES:,} files and {MAX_BYTES // 10**6} MB. {name!r} holds more; "
-                    "copy its music into data/midi_files instead."
-                )
-            return [(_plain_name(entry.filename), archive.read(entry)) for entry in entries]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CorpusError(f"Expected a zip. {name!r} cannot be opened: {error}. Pack it again.") from None
+class _Received:
+    """Files that wait, unpacked, until all have been looked at.
+
+    Attributes:
+        files: for each the name that it shall have, and where it waits.
+        refused: as in `Added`.
+    """
+
+    def __init__(self, waiting: Path, midi_dir: Path) -> None:
+        num_files, num_bytes = _size_of(midi_dir)
+        self.files: list[tuple[str, Path]] = []
+        self.refused: list[str] = []
+        self._waiting, self._max_files = waiting, min(MAX_FILES, MAX_FOLDER_FILES - num_files)
+        self._room = Room(min(MAX_BYTES, max(0, MAX_FOLDER_BYTES - num_bytes)), waiting)
+
+    def add(self, name: str, file: BinaryIO) -> None:
+        """Takes a file, or the music in a zip."""
+        suffix = Path(name).suffix.lower()
+        try:
+            if suffix == ".zip":
+                self._add_zip(name, file)
+            elif suffix in MUSIC_SUFFIXES:
+                self._keep(name, partial(write_stream, file))
+            else:
+                self.refused.append(f"{shown(name)}: no music file")
+        except UnpackError as error:
+            self.refused.append(f"{shown(name)}: {error}")
+
+    def _add_zip(self, name: str, file: BinaryIO) -> None:
+        with open_zip(file) as archive:
+            for entry in filter(_is_music, archive.infolist()):
+                write = partial(unpack, archive, entry)
+                try:
+                    self._keep(entry.filename, write)
+                except UnpackError as error:
+                    self.refused.append(f"{shown(entry.filename)} in {shown(name)}: {error}")
+
+    def _keep(self, name: str, write: Callable[[Path, int, Room], None]) -> None:
+        if len(self.files) >= self._max_files:
+            raise TooMuchError(
+                f"Expected at most {MAX_FILES:,} files at once, and {MAX_FOLDER_FILES:,} in the folder of music. "
+                "Received more. Send fewer."
+            )
+        path = self._waiting / str(len(self.files))
+        write(path, MAX_SCORE_BYTES, self._room)
+        self.files.append((_plain_name(name), path))
+
+
+def _is_music(entry: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(entry.filename)
+    is_hidden = path.name.startswith(".") or not IGNORED_FOLDERS.isdisjoint(path.parts)
+    return path.suffix.lower() in MUSIC_SUFFIXES and not entry.is_dir() and not is_hidden
+
+
+def _size_of(midi_dir: Path) -> tuple[int, int]:
+    """Files and bytes in the folder of music."""
+    num_files = num_bytes = 0
+    for path in midi_dir.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # others may work in the folder, too
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                num_files += 1
+                num_bytes += status.st_size
+    return num_files, num_bytes
+
+
+def _explain_nothing(refused: list[str]) -> str:
+    reasons = f": {'; '.join(refused[:MAX_REASONS])}" if refused else ""
+    return f"Expected music files ({', '.join(sorted(MUSIC_SUFFIXES))}) or zips of them. Received none{reasons}."
+
+
+def _sweep(midi_dir: Path) -> None:
+    """Removes what an upload left that was killed."""
+    for left in midi_dir.glob(f"{WAITING}*"):
+        with contextlib.suppress(FileNotFoundError):  # another upload has just ended
+            if time.time() - left.stat().st_mtime > MAX_WAITING_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _put_in_place(files: list[tuple[str, Path]], folder: Path, midi_dir: Path) -> list[str]:
+    next_number: Counter[str] = Counter()
+    names = []
+    for name, waiting in files:
+        path = _claimed_path(folder / name, next_number)
+        waiting.replace(path)
+        names.append(path.relative_to(midi_dir).as_posix())
+    return names
+
+
+def shown(name: str) -> str:
+    """A stranger's file name as a short printable text."""
+    return printable(name)[:MAX_NAME_SHOWN]
 
 
 def _plain_name(name: str) -> str:
     """The last part of a path, made of characters that every system allows."""
     path = PurePosixPath(name.replace("\\", "/"))
-    return (re.sub(r"[^\w. -]+", "_", path.stem).strip(" .") or "music") + path.suffix.lower()
+    stem = re.sub(r"[^\w. -]+", "_", path.stem).encode()[:MAX_STEM_BYTES].decode(errors="ignore")
+    return (stem.strip(" .") or "music") + path.suffix.lower()
 
 
 def _checked_style(style: str) -> str:
     style = style.strip()
-    if style.startswith(".") or re.search(r'[\\/:*?"<>|\x00-\x1f]', style):
-        raise CorpusError(f"A style must be a name that a folder can have. Received {style!r}.")
+    is_long = len(style.encode(errors="replace")) > MAX_STEM_BYTES
+    if is_long or style.startswith(".") or re.search(r'[\\/:*?"<>|\x00-\x1f]', style):
+        raise CorpusError(f"A style must be a name that a folder can have. Received {shown(style)!r}.")
     return style
 
 
-def _free_path(path: Path) -> Path:
-    number, free = 2, path
-    while free.exists():
-        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return free
+def _claimed_path(path: Path, next_number: Counter[str]) -> Path:
+    """This path, or one with a number, now taken by an empty file; nobody else can take it meanwhile.
+
+    Args:
+        path: that is wished for.
+        next_number: the number to try first, by path, so that thousands of equal names are numbered at once.
+    """
+    while True:
+        number = next_number[path.name]
+        next_number[path.name] = max(2, number + 1)
+        free = path.with_stem(f"{path.stem}-{number}") if number else path
+        try:
+            free.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return free
 
 
 def _path_of(name: str, midi_dir: Path) -> Path:
