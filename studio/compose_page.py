@@ -7,12 +7,13 @@ import streamlit as st
 from melodyforge.compose import asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
-from melodyforge.workshop.jobs import Job, State
+from melodyforge.workshop.jobs import Job
 from studio import shared
 from studio.panel import panel
 from studio.player import player
 from studio.stage import STAGE, show_takes
 from studio.visitor import visitor
+from studio.words import about_time
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing
@@ -65,14 +66,17 @@ def _growing(owner: str) -> None:
 
 
 def _progress(job: Job) -> tuple[str, float]:
-    if job.state == State.WAITING:
-        before = shared.queue().num_before(job)
-        return f"Waiting: {before} before you" if before else "You are next", 0.0
-    settings = job.settings
-    if settings.num_bars or settings.num_seconds:
-        return f"Composing: {job.num_notes:,} notes", 0.5
-    again = f" · drawn again ({job.draw})" if job.draw else ""
-    return f"Composing: {job.num_notes:,} of {settings.num_notes:,} notes{again}", job.num_notes / settings.num_notes
+    if job.compositions:
+        return "Playing it into a sound file ...", 1.0
+    settings, words, share = job.settings, f"Composing: {job.num_notes:,} notes", 0.5
+    if not (settings.num_bars or settings.num_seconds):
+        again = f" · drawn again ({job.draw})" if job.draw else ""
+        words = f"Composing: {job.num_notes:,} of {settings.num_notes:,} notes{again}"
+        share = job.num_notes / settings.num_notes
+    before, seconds = shared.queue().outlook(job)
+    if before and not job.is_growing:
+        words = f"Waiting: {before} before you, {about_time(seconds)}"
+    return words, share
 
 
 def _finished(owner: str, job: Job | None) -> None:

@@ -23,5 +23,5 @@ def about_minutes(number: float) -> str:
 
 
 def about_time(seconds: float) -> str:
-    """About how long something takes."""
-    return f"about {seconds:.0f} seconds" if seconds < 100 else about_minutes(seconds / 60)
+    """About how long something takes, in steps of 5 seconds."""
+    return f"about {5 * max(1, round(seconds / 5))} seconds" if seconds < 100 else about_minutes(seconds / 60)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import signal
 import sqlite3
 import threading
 import time
@@ -18,14 +20,16 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
-from melodyforge.workshop.composers import ENDED, Composers
-from melodyforge.workshop.jobs import Job, JobQueue, State
+from melodyforge.workshop import composers as composing
+from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
+from melodyforge.workshop.jobs import MAX_JOBS_OF_ONE, Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import Take, Takes
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
 from melodyforge.workshop.trainings import Training, estimated_minutes
+from melodyforge.workshop.turns import Turns
 from tests.music_samples import gridded_piece, tune
 
 PATIENCE_S = 30
@@ -54,8 +58,8 @@ def wait_until(is_so):
         time.sleep(0.01)
 
 
-def job_for(model, keep=lambda composition: 1, primer=None, **wishes):
-    return Job(model, default_settings(model, **wishes), primer, keep)
+def job_for(model, keep=lambda composition: 1, primer=None, owner="", **wishes):
+    return Job(model, default_settings(model, **wishes), primer, keep, owner)
 
 
 def composition(index: int = 0) -> Composition:
@@ -105,55 +109,178 @@ def test_a_bug_does_not_leave_the_user_waiting(model, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_the_queue_is_bounded_and_tells_the_place(model):
-    go_on = threading.Event()
-
-    def keep(_):
-        go_on.wait(PATIENCE_S)
-        return 1
-
-    queue = JobQueue(max_running=1, max_waiting=2)
-    first, second, third, fourth = (job_for(model, keep, num_notes=4) for _ in range(4))
+def test_the_queue_is_bounded(model):
+    queue = JobQueue(max_jobs=2)
+    first, second, third = (job_for(model, num_notes=50_000) for _ in range(3))
     queue.submit(first)
-    wait_until(lambda: first.state == State.COMPOSING)
     queue.submit(second)
-    queue.submit(third)
-    assert (queue.num_before(first), queue.num_before(second), queue.num_before(third)) == (0, 0, 1)
     with pytest.raises(BusyError, match="At most 2"):
-        queue.submit(fourth)
+        queue.submit(third)
+    first.stop()
+    wait_until(lambda: first.is_over)
+    wait_until(lambda: queue.num_at_work < 2)
+    queue.submit(third)
+    second.stop()
     third.stop()
-    go_on.set()
-    wait_until(lambda: third.is_over)
-    assert second.take_ids == [1]
-    assert third.take_ids == []
 
 
-def test_a_process_that_dies_is_explained_and_replaced(model):
+def test_one_visitor_cannot_fill_the_queue(model):
+    queue = JobQueue()
+    jobs = [job_for(model, owner="me", num_notes=50_000) for _ in range(MAX_JOBS_OF_ONE)]
+    for job in jobs:
+        queue.submit(job)
+    with pytest.raises(BusyError, match="of your pieces"):
+        queue.submit(job_for(model, owner="me", num_notes=5))
+    short = job_for(model, owner="you", num_notes=5)
+    queue.submit(short)
+    wait_until(lambda: short.is_over)
+    for job in jobs:
+        job.stop()
+
+
+def test_everybody_gets_first_notes_before_anybody_gets_the_rest(model):
+    queue = JobQueue()
+    queue.composers = Composers(1)
+    jobs = [job_for(model, num_notes=50_000) for _ in range(5)]
+    for job in jobs:
+        queue.submit(job)
+    wait_until(lambda: all(job.num_notes >= NUM_FIRST_ROWS for job in jobs))
+    wait_until(lambda: jobs[0].num_notes > 500)
+    assert [job.num_notes for job in jobs[1:]] == [NUM_FIRST_ROWS] * 4
+    for job in jobs:
+        job.stop()
+
+
+def test_short_pieces_come_before_long_ones_and_first_ones_before_second_ones(model):
+    queue = JobQueue()
+    queue.composers = Composers(1)
+    ended = []
+    wanted = {"long": ("me", 20_000), "mine": ("me", 300), "yours": ("you", 300), "short": ("you", 60)}
+    jobs = {
+        name: job_for(model, lambda _, name=name: ended.append(name) or 1, owner=owner, num_notes=number)
+        for name, (owner, number) in wanted.items()
+    }
+    for job in jobs.values():
+        queue.submit(job)
+    wait_until(lambda: len(ended) == 3)
+    jobs["long"].stop()
+    assert ended == ["short", "yours", "mine"]
+
+
+def test_who_waits_sees_place_and_time(model):
+    queue = JobQueue()
+    queue.composers = Composers(1)
+    jobs = [job_for(model, num_notes=50_000) for _ in range(3)]
+    for job in jobs:
+        queue.submit(job)
+    outlooks = [queue.outlook(job) for job in jobs]
+    assert [outlook.num_before for outlook in outlooks] == [0, 1, 2]
+    assert outlooks[0].seconds < outlooks[1].seconds < outlooks[2].seconds
+    wait_until(lambda: jobs[1].num_notes >= NUM_FIRST_ROWS)
+    wait_until(lambda: jobs[0].is_growing and not jobs[1].is_growing)
+    jobs[0].stop()
+    wait_until(lambda: queue.num_at_work == 2)
+    assert queue.outlook(jobs[1]).num_before == 0
+    for job in jobs:
+        job.stop()
+
+
+def test_what_nobody_looks_at_comes_after_what_somebody_waits_for(model, monkeypatch):
+    monkeypatch.setattr("melodyforge.workshop.jobs.LOOKED_AT_S", 0.5)
+    queue = JobQueue()
+    queue.composers = Composers(1)
+    left, watched = job_for(model, num_notes=50_000), job_for(model, num_notes=50_000)
+    for job in (left, watched):
+        queue.submit(job)
+
+    def watched_has_more():
+        watched.wait_for_notes(0)
+        return watched.num_notes > 1000
+
+    wait_until(watched_has_more)
+    seen = left.num_notes
+    wait_until(lambda: watched.wait_for_notes(0) or watched.num_notes > 2000)
+    assert left.num_notes == seen
+    for job in (left, watched):
+        job.stop()
+
+
+def test_a_job_that_waits_is_stopped_at_once(model):
+    queue = JobQueue()
+    queue.composers = Composers(1)
+    jobs = [job_for(model, num_notes=50_000) for _ in range(2)]
+    for job in jobs:
+        queue.submit(job)
+    wait_until(lambda: jobs[0].num_notes > NUM_FIRST_ROWS)
+    jobs[1].stop()
+    wait_until(lambda: jobs[1].is_over)
+    assert (jobs[0].is_over, jobs[1].error) == (False, "")
+    jobs[0].stop()
+
+
+def test_a_process_that_dies_is_replaced_and_the_music_composed_after_all(model):
     composers = Composers(1)
-    job = job_for(model, num_notes=50_000)
+    job = job_for(model, num_notes=600)
     thread = threading.Thread(target=job.run, args=(composers,))
     thread.start()
     wait_until(lambda: job.num_notes > 0)
     composers._processes[0]._process.kill()
     thread.join(PATIENCE_S)
+    assert (job.state, job.error) == (State.DONE, "")
+    assert len(job.compositions) == 1
+
+
+def test_a_process_that_dies_again_and_again_gives_a_line(model):
+    composers = Composers(1)
+    job = job_for(model, num_notes=50_000)
+    thread = threading.Thread(target=job.run, args=(composers,))
+    thread.start()
+    for _ in range(composing.NUM_TRIES):
+        job.num_notes = 0
+        wait_until(lambda: job.num_notes > 0)
+        composers._processes[0]._process.kill()
+    thread.join(PATIENCE_S)
     assert job.state == State.FAILED
-    assert "has ended" in job.error
-    again = job_for(model, num_notes=5)
-    again.run(composers)
-    assert (again.state, again.error) == (State.DONE, "")
+    assert job.error.startswith("The process that composes ended twice")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that holds a process up")
+def test_nobody_waits_for_ever_for_a_process_that_hangs(model, monkeypatch):
+    composers = Composers(1)
+    job_for(model, num_notes=5).run(composers)  # it is there, and has loaded the model
+    hanging = composers._processes[0]
+    os.kill(hanging._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(composing, "MAX_SILENT_S", 1.0)
+    job = job_for(model, num_notes=5)
+    thread = threading.Thread(target=job.run, args=(composers,))
+    thread.start()
+    wait_until(lambda: hanging.mail.is_closed)
+    monkeypatch.undo()
+    thread.join(PATIENCE_S)
+    assert (job.state, job.error) == (State.DONE, "")
 
 
 def test_nobody_waits_for_a_process_that_ended_while_it_was_asked(model):
     process = Composers(1)._running(0)
     process._process.kill()
     wait_until(lambda: process.mail.is_closed)
-    _, answers = process.ask(model.folder, default_settings(model, num_notes=5), None)
-    assert answers.get(timeout=PATIENCE_S) == ENDED
+    _, answers = process.ask(job_for(model, num_notes=5))
+    assert answers.get(timeout=PATIENCE_S) == (ENDED,)
+
+
+def test_a_thread_that_does_not_come_back_holds_nobody_up():
+    turns = Turns()
+    turns.enter(1, due=1.0)
+    turns.enter(2, due=2.0)
+    turns.wait(1)  # and never again: it reads a long primer
+    assert turns.must_wait(2)
+    turns.wait(2)
+    assert not turns.must_wait(2)
 
 
 def test_two_at_once_get_what_each_gets_alone(model):
     jobs = [job_for(model, num_notes=60, seed=seed) for seed in range(4)]
-    queue = JobQueue(max_running=4)
+    queue = JobQueue()
     for job in jobs:
         queue.submit(job)
     wait_until(lambda: all(job.is_over for job in jobs))

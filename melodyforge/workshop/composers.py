@@ -21,22 +21,59 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Protocol
 
 from melodyforge.bundle import CONFIG_FILE, Model, load_model
-from melodyforge.compose import Growing, Listener, compose
+from melodyforge.compose import Growing, compose
 from melodyforge.composition import Composition
-from melodyforge.errors import MelodyForgeError
+from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.settings import PROJECT_DIR, ComposeSettings
+from melodyforge.workshop.turns import Turns
 
 MAX_PROCESSES = 4
 MAX_MODELS = 4  # that a process keeps loaded
 NICENESS = 10  # pages come before music
+NUM_FIRST_ROWS = 40  # that everybody gets before anybody gets the rest
 SECONDS_BETWEEN_NEWS = 0.1
-LOAD, COMPOSE, STOP = "load", "compose", "stop"
-GROWN, DONE, FAILED, BROKEN = "grown", "done", "failed", "broken"
-ENDED = (BROKEN, "the process that composes has ended")
+SECONDS_BETWEEN_LOOKS = 0.25  # at whether an order was stopped, or has another place now
+MAX_SILENT_S = 60.0  # a process that composes says something more often, however slow the machine
+NUM_TRIES = 2
+LOAD, COMPOSE, CHANGE, STOP = "load", "compose", "change", "stop"
+GROWN, DONE, FAILED, BROKEN, ENDED = "grown", "done", "failed", "broken", "ended"
+
+
+class Order(Protocol):
+    """Music that is asked for, and whoever asks for it.
+
+    Attributes:
+        folder: of the model.
+        settings: how.
+        primer: music to go on from, or None.
+        cost_s: about how long it will take a process.
+        is_stopped: whether it is to end with what is there.
+        due: when it should be done, as `time.monotonic` tells it; a process works for whoever is due first.
+    """
+
+    folder: Path
+    settings: ComposeSettings
+    primer: Piece | None
+    cost_s: float
+    is_stopped: bool
+
+    @property
+    def due(self) -> float:
+        """See above; it may change."""
+
+    def grow(self, growing: Growing) -> None:
+        """Is told a few times a second, while it is composed."""
+
+
+class Composed(NamedTuple):
+    """What became of an order: its takes, none when it was stopped before its first note, and how long it took."""
+
+    compositions: list[Composition]
+    seconds: float
 
 
 class Composers:
@@ -46,52 +83,80 @@ class Composers:
         self._processes: list[_Process | None] = [None] * number
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._processes)
+
     def prepare(self, folder: Path) -> None:
         """Has a model loaded before it is needed."""
         for index in range(len(self._processes)):
-            with self._lock:
-                process = self._running(index)
-            process.send(LOAD, 0, folder.absolute())
+            with self._lock, contextlib.suppress(BusyError):  # is said when it is asked for music
+                self._running(index).send(LOAD, 0, folder.absolute())
 
-    def compose(
-        self, folder: Path, settings: ComposeSettings, primer: Piece | None, listener: Listener
-    ) -> list[Composition]:
-        """As `melodyforge.compose.compose`, with a model by its folder.
-
-        The listener is told a few times a second.
+    def compose(self, order: Order) -> Composed:
+        """As `melodyforge.compose.compose`, with a model by its folder; tried again when the process has ended.
 
         Raises:
             SettingsError, ModelFolderError: what is asked for cannot be composed.
-            RuntimeError: a bug, whose traceback was printed, or the process was killed.
+            BusyError: each process that tried has ended, or none can be started.
+            RuntimeError: a bug, whose traceback was printed.
         """
-        with self._lock:
-            process = self._running(min(range(len(self._processes)), key=self._num_at_work))
-            number, answers = process.ask(folder.absolute(), settings, primer)
-        try:
-            while True:
-                kind, *rest = answers.get()
-                if kind == GROWN:
-                    num_rows, num_notes, draw, indices, piece = rest
-                    if listener(Growing(num_rows, num_notes, draw, indices, _always(piece))):
-                        process.send(STOP, number)
-                elif kind == DONE:
-                    return rest[0]
-                elif kind == FAILED:
-                    raise rest[0]
-                else:
-                    raise RuntimeError(rest[0])
-        finally:
-            process.mail.forget(number)
-
-    def _num_at_work(self, index: int) -> int:
-        process = self._processes[index]
-        return len(process.mail) if process else 0
+        for _ in range(NUM_TRIES):
+            with self._lock:
+                process = min(map(self._running, range(len(self))), key=lambda one: one.mail.cost_s)
+                number, answers = process.ask(order)
+            try:
+                return _await(order, process, number, answers)
+            except _EndedError:
+                continue
+            finally:
+                process.mail.forget(number)
+        raise BusyError(
+            "The process that composes ended twice before this music was there, such as for want of memory. Ask for "
+            "fewer notes or takes, or try again later."
+        )
 
     def _running(self, index: int) -> _Process:
         process = self._processes[index]
+        if process is not None and process.hangs:
+            process.kill()
+            process = None
         if process is None or process.mail.is_closed:
-            process = self._processes[index] = _Process()
+            try:
+                process = self._processes[index] = _Process()
+            except OSError as error:
+                raise BusyError(f"No process that composes can be started ({error}). Try again later.") from None
         return process
+
+
+class _EndedError(Exception):
+    """The process that was asked has ended."""
+
+
+def _await(order: Order, process: _Process, number: int, answers: queue.SimpleQueue) -> Composed:
+    """Waits for what was asked for, and tells the process what has changed meanwhile."""
+    due, is_stopped = order.due, False
+    while True:
+        with contextlib.suppress(queue.Empty):
+            kind, *rest = answers.get(timeout=SECONDS_BETWEEN_LOOKS)
+            if kind == GROWN:
+                num_rows, num_notes, draw, indices, piece = rest
+                order.grow(Growing(num_rows, num_notes, draw, indices, _always(piece)))
+            elif kind == DONE:
+                return Composed(*rest)
+            elif kind == FAILED:
+                raise rest[0]
+            elif kind == BROKEN:
+                raise RuntimeError(rest[0])
+            else:
+                raise _EndedError
+        if process.hangs:
+            process.kill()
+        if order.is_stopped and not is_stopped:
+            is_stopped = True
+            process.send(STOP, number)
+        if order.due != due:
+            due = order.due
+            process.send(CHANGE, number, due)
 
 
 def _always(piece: Piece) -> Callable[[int], Piece]:
@@ -104,28 +169,43 @@ class _Mail:
     def __init__(self) -> None:
         self.is_closed = False
         self._answers: dict[int, queue.SimpleQueue] = {}
+        self._costs_s: dict[int, float] = {}
+        self._heard_at = 0.0
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._answers)
+    @property
+    def cost_s(self) -> float:
+        """About how long it will take to answer all who wait."""
+        with self._lock:
+            return sum(self._costs_s.values())
 
-    def expect(self, number: int) -> queue.SimpleQueue:
+    @property
+    def silent_s(self) -> float:
+        """How long somebody has waited without a word for anybody."""
+        with self._lock:
+            return time.monotonic() - self._heard_at if self._answers else 0.0
+
+    def expect(self, number: int, cost_s: float) -> queue.SimpleQueue:
         """Where the answers to a request will arrive."""
         answers: queue.SimpleQueue = queue.SimpleQueue()
         with self._lock:
-            self._answers[number] = answers
+            if not self._answers:
+                self._heard_at = time.monotonic()
+            self._answers[number], self._costs_s[number] = answers, cost_s
             if self.is_closed:  # it ended between the choice of the process and now
-                answers.put(ENDED)
+                answers.put((ENDED,))
         return answers
 
     def forget(self, number: int) -> None:
         """Nobody waits for these answers any longer."""
         with self._lock:
             self._answers.pop(number, None)
+            self._costs_s.pop(number, None)
 
     def put(self, number: int, answer: tuple) -> None:
         """Hands an answer over."""
         with self._lock:
+            self._heard_at = time.monotonic()
             if number in self._answers:
                 self._answers[number].put(answer)
 
@@ -134,7 +214,7 @@ class _Mail:
         with self._lock:
             self.is_closed = True
             for answers in self._answers.values():
-                answers.put(ENDED)
+                answers.put((ENDED,))
 
 
 class _Process:
@@ -143,37 +223,49 @@ class _Process:
     def __init__(self) -> None:
         self.mail = _Mail()
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._requests: queue.SimpleQueue = queue.SimpleQueue()
         command = [sys.executable, "-m", "melodyforge.workshop.composers"]
         alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # it shares the processors
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_DIR, env=alone
         )
-        weakref.finalize(self, _end, self._process)
+        weakref.finalize(self, _end, self._process, self._requests)
+        threading.Thread(target=_write, args=(self._process.stdin, self._requests), daemon=True).start()
         threading.Thread(target=_read, args=(self._process.stdout, self.mail), daemon=True).start()
 
-    def ask(self, folder: Path, settings: ComposeSettings, primer: Piece | None) -> tuple[int, queue.SimpleQueue]:
+    @property
+    def hangs(self) -> bool:
+        """Whether people wait for it, and it says nothing any more."""
+        return self.mail.silent_s > MAX_SILENT_S
+
+    def kill(self) -> None:
+        """Ends it; whoever waits is told by its mail."""
+        self._process.kill()
+
+    def ask(self, order: Order) -> tuple[int, queue.SimpleQueue]:
         """Asks for music; gives the number of the request, and where its answers arrive."""
         number = next(self._numbers)
-        answers = self.mail.expect(number)
-        self.send(COMPOSE, number, folder, settings, primer)
+        answers = self.mail.expect(number, order.cost_s)
+        self.send(COMPOSE, number, order.due, order.folder.absolute(), order.settings, order.primer)
         return number, answers
 
     def send(self, kind: str, number: int, *rest: Any) -> None:
-        """Sends a request."""
-        stdin = self._process.stdin
-        with self._lock, contextlib.suppress(OSError):  # it has just ended; whoever waits is told by its mail
-            if stdin:
-                pickle.dump((kind, number, *rest), stdin)
-                stdin.flush()
+        """Sends a request; never waits, even when the process does not read."""
+        self._requests.put((kind, number, *rest))
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen, requests: queue.SimpleQueue) -> None:
+    requests.put(None)
     process.terminate()
-    with contextlib.suppress(OSError):
-        if process.stdin:
-            process.stdin.close()
     process.wait()  # its answers are closed by whoever reads them
+
+
+def _write(stream: IO[bytes], requests: queue.SimpleQueue) -> None:
+    """Sends requests until there are no more."""
+    with contextlib.suppress(OSError), stream:  # it has just ended; whoever waits is told by its mail
+        while request := requests.get():
+            pickle.dump(request, stream)
+            stream.flush()
 
 
 def _read(stream: IO[bytes], mail: _Mail) -> None:
@@ -194,11 +286,12 @@ class _Server:
     answers: IO[bytes]
     models: OrderedDict[tuple[Path, int], Model] = field(default_factory=OrderedDict)
     stopped: set[int] = field(default_factory=set)
+    turns: Turns = field(default_factory=Turns)
     lock: threading.Lock = field(default_factory=threading.Lock)
     loading: threading.Lock = field(default_factory=threading.Lock)
 
     def serve(self, requests: IO[bytes]) -> None:
-        """Works requests off, side by side, until there are no more."""
+        """Takes requests and has each worked off in a thread of its own, until there are no more."""
         while True:
             try:
                 kind, number, *rest = pickle.load(requests)
@@ -206,29 +299,44 @@ class _Server:
                 return
             if kind == STOP:
                 self.stopped.add(number)
+            elif kind == CHANGE:
+                self.turns.change(number, *rest)
             elif kind == LOAD:
                 threading.Thread(target=self._load_quietly, args=rest, daemon=True).start()
             else:
-                threading.Thread(target=self._compose, args=(number, *rest), daemon=True).start()
+                self.turns.enter(number, rest.pop(0))
+                threading.Thread(target=self._answer_order, args=(number, *rest), daemon=True).start()
 
-    def _compose(self, number: int, folder: Path, settings: ComposeSettings, primer: Piece | None) -> None:
+    def _answer_order(self, number: int, *order: Any) -> None:
+        answer: tuple
+        try:
+            answer = DONE, number, self._compose(number, *order)
+        except MelodyForgeError as error:
+            answer = FAILED, number, error
+        except Exception as error:  # a bug must not leave the user waiting for ever; its traceback goes to the server
+            traceback.print_exc()
+            answer = BROKEN, number, repr(error)
+        seconds = self.turns.leave(number)
+        self.stopped.discard(number)
+        self._answer(*answer, seconds)
+
+    def _compose(self, number: int, folder: Path, settings: ComposeSettings, primer: Piece | None) -> list[Composition]:
         told_at = 0.0
 
         def listen(growing: Growing) -> bool:
             nonlocal told_at
-            if time.monotonic() - told_at > SECONDS_BETWEEN_NEWS:
+            if growing.num_rows >= NUM_FIRST_ROWS:
+                self.turns.has_begun(number)
+            if time.monotonic() - told_at > SECONDS_BETWEEN_NEWS or self.turns.must_wait(number):
                 told_at = time.monotonic()
                 told = growing.num_rows, growing.num_notes, growing.draw, growing.indices
                 self._answer(GROWN, number, *told, growing.piece(0))
+            self.turns.wait(number)
             return number in self.stopped
 
-        try:
-            self._answer(DONE, number, compose(self._model(folder), settings, primer, listen))
-        except MelodyForgeError as error:
-            self._answer(FAILED, number, error)
-        except Exception as error:  # a bug must not leave the user waiting for ever; its traceback goes to the server
-            traceback.print_exc()
-            self._answer(BROKEN, number, repr(error))
+        model = self._model(folder)
+        self.turns.wait(number)
+        return [] if number in self.stopped else compose(model, settings, primer, listen)
 
     def _load_quietly(self, folder: Path) -> None:
         with contextlib.suppress(MelodyForgeError):  # is said when it is asked for music

@@ -1,15 +1,19 @@
-"""Composes for everybody who asks: a bounded queue, a few threads, jobs that can be watched while they grow.
+"""Composes for everybody who asks: a bounded queue, shared out fairly, of jobs that can be watched while they grow.
 
 Knows compositions; knows no web page.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from typing import NamedTuple
 
 from melodyforge.bundle import Model
 from melodyforge.compose import Growing
@@ -19,8 +23,16 @@ from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.composers import Composers
 
-MAX_RUNNING = 10  # at once; they share the processors, so that everybody soon hears something
-MAX_WAITING = 40
+MAX_JOBS = 50  # at once
+MAX_JOBS_OF_ONE = 3  # at once, those that are being stopped among them
+SECONDS_A_NOTE = 7e-4  # the starter, on one core of 2024
+NOTES_A_BAR, NOTES_A_SECOND = 12, 7  # about, for those who ask for bars or seconds
+SHARE_OF_A_TAKE = 0.1  # what one more take costs, composed beside the first
+PATIENCE = 20.0  # music should be there after so many times as long as it takes alone
+RECENT_S = 60.0  # who has asked for music this lately comes after those who have not
+LOOKED_AT_S, BEHIND_S = 15.0, 600.0  # whose page has not looked for so long comes so much later
+GROWING_S = 0.5  # what has had no news for so long is waiting
+LEARNING = 0.2  # weight of the newest job in what is known of the speed
 
 
 class State(StrEnum):
@@ -41,10 +53,19 @@ class Job:
         take_ids: numbers of the takes in the history, as far as they are kept.
         error: what went wrong, in words for the user.
         num_notes, draw: notes composed so far, and how often takes were drawn again.
+        cost_s: about how long it will take a process to compose it, were it drawn once.
+        seconds: how long it took.
+        num_recent: pieces that the same visitor asked for in the last minute.
+        is_stopped: whether it is to end with what is there.
     """
 
     def __init__(
-        self, model: Model, settings: ComposeSettings, primer: Piece | None, keep: Callable[[Composition], int]
+        self,
+        model: Model,
+        settings: ComposeSettings,
+        primer: Piece | None,
+        keep: Callable[[Composition], int],
+        owner: str = "",
     ) -> None:
         """Takes down what is wanted.
 
@@ -53,16 +74,21 @@ class Job:
             settings: how.
             primer: music to go on from, or None.
             keep: is called with every take when it is done, and gives its number in the history.
+            owner: who asks; the queue tells people apart by it.
         """
-        self.model, self.settings, self.primer = model, settings, primer
+        self.folder, self.settings, self.primer, self.owner = model.folder, settings, primer, owner
         self._keep = keep
         self.state = State.WAITING
         self.compositions: list[Composition] = []
         self.take_ids: list[int] = []
         self.error = ""
-        self.num_notes = self.draw = 0
+        self.num_notes = self.draw = self.num_recent = 0
+        self.seconds = 0.0
+        self.is_stopped = False
+        self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * (settings.num_pieces - 1))
         self._growing: Growing | None = None
-        self._is_stopped = False
+        self._asked_at = self._looked_at = time.monotonic()
+        self._grown_at = -math.inf
         self._news = threading.Event()
 
     @property
@@ -70,12 +96,40 @@ class Job:
         """Whether nothing more will come."""
         return self.state in (State.DONE, State.FAILED)
 
+    @property
+    def is_growing(self) -> bool:
+        """Whether it is being composed now; others may have their turn."""
+        return time.monotonic() - self._grown_at < GROWING_S
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether there is a page that waits for it."""
+        return time.monotonic() - self._looked_at < LOOKED_AT_S
+
+    @property
+    def due(self) -> float:
+        """When it should be done, as `time.monotonic` tells it: the order in which jobs are composed.
+
+        Short music comes before long music, redraws and second pieces of the same visitor come later, and last what
+        nobody looks at; but nobody waits for ever, because those who come later are due later.
+        """
+        if self.is_stopped:
+            return -math.inf
+        patience_s = PATIENCE * self.cost_s * (1 + self.draw) * (1 + self.num_recent)
+        return self._asked_at + patience_s + (0 if self.is_looked_at else BEHIND_S)
+
+    @property
+    def left_s(self) -> float:
+        """What remains of `cost_s`."""
+        return 0.0 if self.compositions else self.cost_s * max(0.0, 1 - self.num_notes / _num_asked(self.settings))
+
     def stop(self) -> None:
         """Ends composing; what is there is kept."""
-        self._is_stopped = True
+        self.is_stopped = True
 
     def wait_for_notes(self, max_seconds: float) -> None:
         """Returns as soon as there are notes, the job is over, or the time is."""
+        self._looked_at = time.monotonic()
         self._news.wait(max_seconds)
 
     def piece(self) -> Piece | None:
@@ -84,76 +138,105 @@ class Job:
             return self.compositions[0].piece
         return self._growing.piece(0) if self._growing else None
 
+    def grow(self, growing: Growing) -> None:
+        """Is told a few times a second, while it is composed."""
+        self.state, self._grown_at = State.COMPOSING, time.monotonic()
+        self._growing, self.num_notes, self.draw = growing, growing.num_notes, growing.draw
+        self._news.set()
+
     def run(self, composers: Composers) -> None:
         """Has it composed, and keeps every take."""
         try:
             self._run(composers)
-        finally:
-            self._news.set()
-
-    def _run(self, composers: Composers) -> None:
-        if self._is_stopped:
-            self.state = State.DONE
-            return
-        try:
-            self.state = State.COMPOSING
-            self.compositions = composers.compose(self.model.folder, self.settings, self.primer, self._grow)
-            self.take_ids = [self._keep(composition) for composition in self.compositions]
             self.state = State.DONE
         except MelodyForgeError as error:
             self.error, self.state = str(error), State.FAILED
         except Exception as error:  # a bug must not leave the user waiting for ever; its traceback goes to the server
             traceback.print_exc()
             self.error, self.state = f"This should not happen: {error!r}. The server's output says more.", State.FAILED
+        finally:
+            self._news.set()
 
-    def _grow(self, growing: Growing) -> bool:
-        self._growing, self.num_notes, self.draw = growing, growing.num_notes, growing.draw
-        self._news.set()
-        return self._is_stopped
+    def _run(self, composers: Composers) -> None:
+        if self.is_stopped:
+            return
+        self.compositions, self.seconds = composers.compose(self)
+        self.take_ids = [self._keep(composition) for composition in self.compositions]
+
+
+def _num_asked(settings: ComposeSettings) -> float:
+    """About how many notes are asked for."""
+    asked = (NOTES_A_BAR * (settings.num_bars or 0), NOTES_A_SECOND * (settings.num_seconds or 0))
+    return min(filter(None, asked), default=settings.num_notes)
+
+
+class Outlook(NamedTuple):
+    """What somebody who waits can expect."""
+
+    num_before: int
+    seconds: float
 
 
 class JobQueue:
-    """Works jobs off in the order in which they come, several at once."""
+    """Has jobs composed, all at once: `melodyforge.workshop.composers` shares out the processors among them."""
 
-    def __init__(self, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING) -> None:
-        self._max_waiting = max_waiting
-        self._waiting: list[Job] = []
-        self._num_running = 0
+    def __init__(self, max_jobs: int = MAX_JOBS) -> None:
+        self._max_jobs = max_jobs
+        self._jobs: list[Job] = []
+        self._asked: deque[tuple[float, str]] = deque()  # when, and by whom, in the last minute
+        self._pace = 1.5  # seconds that a second of `cost_s` takes, what is drawn again counted
         self._lock = threading.Lock()
         self.composers = Composers()
-        self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="composing")
+        self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="composing")
 
     def submit(self, job: Job) -> None:
         """Takes a job.
 
         Raises:
-            BusyError: too many wait already.
+            BusyError: there are too many already, of all people or of this one.
         """
         with self._lock:
-            if len(self._waiting) >= self._max_waiting:
+            if len(self._jobs) >= self._max_jobs:
                 raise BusyError(
-                    f"At most {self._max_waiting} people can wait for music at a time, and so many do. "
+                    f"At most {self._max_jobs} pieces can be composed at a time, and so many are. "
                     "Try again in a minute."
                 )
-            self._waiting.append(job)
+            if job.owner and sum(one.owner == job.owner for one in self._jobs) >= MAX_JOBS_OF_ONE:
+                raise BusyError(
+                    f"At most {MAX_JOBS_OF_ONE} of your pieces can be composed at a time, and so many are. "
+                    "Try again in a few seconds."
+                )
+            job.num_recent = self._count(job.owner)
+            self._jobs.append(job)
         self._threads.submit(self._work, job)
 
-    def num_before(self, job: Job) -> int:
-        """How many jobs wait that came before this one."""
+    def outlook(self, job: Job) -> Outlook:
+        """How many are due before a job, and about how long it will be until it is composed itself."""
         with self._lock:
-            return self._waiting.index(job) if job in self._waiting else 0
+            due = job.due
+            before = [one for one in self._jobs if one is not job and one.left_s and one.due <= due]
+            left_s = sum(one.left_s for one in before) / len(self.composers) + job.left_s
+            return Outlook(len(before), self._pace * left_s)
 
     @property
     def num_at_work(self) -> int:
         """How many jobs are being composed."""
-        return self._num_running
+        return len(self._jobs)
+
+    def _count(self, owner: str) -> int:
+        """How often somebody has asked lately; this time is counted from now on."""
+        now = time.monotonic()
+        while self._asked and now - self._asked[0][0] > RECENT_S:
+            self._asked.popleft()
+        number = sum(name == owner for _, name in self._asked) if owner else 0
+        self._asked.append((now, owner))
+        return number
 
     def _work(self, job: Job) -> None:
-        with self._lock:
-            self._waiting.remove(job)
-            self._num_running += 1
         try:
             job.run(self.composers)
         finally:
             with self._lock:
-                self._num_running -= 1
+                self._jobs.remove(job)
+                if job.seconds and not job.is_stopped:
+                    self._pace += LEARNING * (job.seconds / job.cost_s - self._pace)
