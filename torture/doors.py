@@ -57,8 +57,9 @@ def music(path: Path, rng: Random) -> None:
 def upload(path: Path, _: Random) -> None:
     """A zip of music, put into the music folder through the browser."""
     music_dir = path.parent / "music"
-    names = add_files([(path.name, path.read_bytes())], "style", music_dir)
-    if any(not (music_dir / name).is_file() for name in names):
+    with path.open("rb") as file:
+        added = add_files([(path.name, file)], "style", music_dir)
+    if any(not (music_dir / name).is_file() for name in added.names):
         raise FlawError("files are not where they are said to be")
 
 
