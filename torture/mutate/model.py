@@ -116,7 +116,7 @@ def _vocabulary_changed(data: bytes, rng: Random) -> bytes:
 
 
 def _state_changed(data: bytes, rng: Random) -> bytes:
-    """The pickle of a vocabulary that says something else; only ever given our own, so that nothing strange is loaded."""
+    """The pickle of a vocabulary that says something else; only ever given our own, so that nothing strange is run."""
     state: Any = pickle.loads(data)
     for _ in range(rng.choice([1, 1, 2, 4])):
         state = replaced(_in_lists(state), rng)
