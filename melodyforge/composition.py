@@ -109,7 +109,7 @@ def read_origin(midi: bytes) -> dict[str, Any]:
         origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
     except ValueError:
         origin = None
-    if not isinstance(origin, dict) or not {"model_hash", "settings", "index"} <= origin.keys():
+    if not isinstance(origin, dict) or not {"model", "model_hash", "settings", "index"} <= origin.keys():
         raise SettingsError(
             "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
         )

@@ -82,13 +82,18 @@ def _progress(job: Job) -> tuple[str, float]:
 def _finished(owner: str, job: Job | None) -> None:
     if job and job.error:
         st.error(job.error)
-    take_ids = job.take_ids if job else []
-    if not take_ids:
-        newest = shared.takes().of(owner)[:1]
-        take_ids = [take.id for take in newest]
+    take_ids = (job.take_ids if job else []) or _newest(owner)
     if take_ids:
         show_takes(owner, take_ids, st.rerun)
     else:
         with st.container():
             st.info(WELCOME, icon=":material/music_note:")
         player([NO_NOTES], [None], identity="nothing", key=STAGE)
+
+
+def _newest(owner: str) -> list[int]:
+    try:
+        return [take.id for take in shared.takes().of(owner, at_most=1)[:1]]
+    except MelodyForgeError as error:  # music can be composed without a history
+        st.warning(str(error))
+        return []

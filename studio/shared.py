@@ -81,7 +81,7 @@ def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: P
     def keep(composition: Composition) -> int:
         number = history.add(owner, composition, primer)
         if composition.origin["index"] == 0 and job.is_looked_at:  # what will be on the stage first
-            rendered.of(history.get(owner, number).piece)
+            rendered.of(composition.piece)
         return number
 
     job = Job(wanted_model, settings, primer, keep, owner)

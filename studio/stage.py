@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -53,6 +54,8 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
             pages turn to Compose. It cannot turn to itself: Streamlit does not clear wishes from the address.
     """
     piece, settings = take.piece, take.origin["settings"]
+    if take.not_kept:
+        _not_kept(take)
     with head.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(take.name)}", width="content")
         rating(owner, take)
@@ -74,13 +77,25 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
             _sheet(take)
 
 
+def _not_kept(take: Take) -> None:
+    """Says that a take will be gone when the studio ends, and why."""
+    st.error(f"This take is not in the history yet: download it, or keep it once that works. {take.not_kept}")
+    if st.button("Keep it now", key="keep_now", icon=":material/save:"):
+        with contextlib.suppress(MelodyForgeError):  # the take tells
+            shared.takes().write_held()
+        st.rerun()
+
+
 def rating(owner: str, take: Take) -> None:
     """Stars to give."""
     key = f"rating_{take.id}"
 
     def rate() -> None:
         chosen = st.session_state[key]
-        shared.takes().rate(owner, take.id, 0 if chosen is None else chosen + 1)
+        try:
+            shared.takes().rate(owner, take.id, 0 if chosen is None else chosen + 1)
+        except MelodyForgeError as error:
+            st.toast(str(error), icon=":material/error:")
 
     st.feedback("stars", key=key, default=take.rating - 1 if take.rating else None, on_change=rate, width="content")
 

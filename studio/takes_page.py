@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
+from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
 from studio import shared
 from studio.remembered import Remembered
@@ -64,10 +65,13 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
     if not on_stage:
         return
     with st.container(border=True):
-        if kind == "compare" and len(on_stage) == 2:
-            compare(on_stage)
-        else:
-            show_take(owner, on_stage[0], st.container(), lambda: st.switch_page(shared.PAGES["compose"]))
+        try:
+            if kind == "compare" and len(on_stage) == 2:
+                compare(on_stage)
+            else:
+                show_take(owner, on_stage[0], st.container(), lambda: st.switch_page(shared.PAGES["compose"]))
+        except MelodyForgeError as error:  # others can still be opened
+            st.error(str(error))
 
 
 def _filtered(takes: list[Take]) -> list[Take]:
@@ -94,7 +98,7 @@ def _row(owner: str, take: Take) -> None:
         if st.button("Open", key=f"open_{take.id}", icon=":material/play_arrow:"):
             st.session_state[Remembered.ON_STAGE] = ("take", [take.id])
             st.rerun()
-        st.markdown(f"**{plain(take.name)}**  \n:small[{plain(_facts(take))}]", width="stretch")
+        st.markdown(f"**{plain(take.name)}**  \n:small[{plain(take.not_kept or _facts(take))}]", width="stretch")
         rating_of_row(owner, take)
         with st.popover("Rename", icon=":material/edit:"):
             name = st.text_input("Name", take.name, max_chars=MAX_NAME_LENGTH, key=f"name_{take.id}")
@@ -120,6 +124,9 @@ def _rename(owner: str, take: Take, name: str) -> None:
 
 
 def _facts(take: Take) -> str:
-    settings = take.origin["settings"]
-    wishes = [str(settings[name]) for name in ("key", "meter", "mood", "density") if settings.get(name)]
-    return " · ".join([f"by {take.origin['model']}", *wishes, f"random seed {settings['seed']}", day(take.created_at)])
+    try:
+        settings = ComposeSettings.check(take.origin["settings"])
+    except MelodyForgeError as error:  # a bad take costs its own row
+        return str(error)
+    wishes = [str(wish) for wish in (settings.key, settings.meter, settings.mood, settings.density) if wish]
+    return " · ".join([f"by {take.origin['model']}", *wishes, f"random seed {settings.seed}", day(take.created_at)])

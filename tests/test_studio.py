@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -260,3 +262,35 @@ def test_what_the_studio_remembers_has_names_that_no_widget_has():
         assert not re.search(r"session_state(\.(?!get\b|pop\b)\w+ =|\[\s*f?[\"'])", source), f"{name}: use Remembered"
         assert not re.search(r"key=f?[\"'][^\"']*:", source), f"{name}: keys of widgets hold no colon"
     assert all(":" in name for name in Remembered)
+
+
+def test_music_can_be_heard_and_saved_while_the_history_is_held_and_kept_later(models_dir, takes, monkeypatch):
+    monkeypatch.setattr("melodyforge.workshop.takes.SECONDS_TO_WAIT", 0.1)
+    add_take(takes, models_dir)
+    with contextlib.closing(sqlite3.connect(takes._path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        app = open_app()
+        app.slider(key="notes").set_value(30)
+        press_compose(app)
+        assert "not in the history yet" in app.error[0].value
+        assert "Another program holds it" in app.error[0].value
+        assert "MIDI" in {button.label for button in app.get("download_button")}
+        checked(app.button(key="keep_now").click().run())
+        assert app.error
+        other.execute("ROLLBACK")
+    checked(app.button(key="keep_now").click().run())
+    assert not app.error
+    assert len(takes.of(OWNER)) == 2
+
+
+def test_a_take_that_cannot_be_read_costs_its_own_row_only(models_dir, takes):
+    good, bad = add_take(takes, models_dir, 1), add_take(takes, models_dir, 2)
+    with contextlib.closing(sqlite3.connect(takes._path)) as database, database:
+        database.execute("UPDATE takes SET midi = 'nonsense' WHERE id = ?", (bad,))
+    app = open_page("takes_page")
+    assert any("nonsense" in one.value or "MIDI" in one.value for one in app.markdown)
+    checked(app.button(key=f"open_{bad}").click().run())
+    assert app.error
+    checked(app.button(key=f"open_{good}").click().run())
+    assert not app.error
+    checked(open_app())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.workshop import composers as composing
+from melodyforge.workshop import takes as takes_module
 from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
 from melodyforge.workshop.jobs import MAX_JOBS_OF_ONE, Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
@@ -345,19 +348,141 @@ def test_a_zip_holds_every_take_under_a_name_of_its_own(takes):
         assert archive.read("same_name.mid") == takes.get("me", numbers[0]).midi
 
 
-def test_a_file_that_is_no_history_is_refused_and_left_alone(tmp_path):
+def spoilt(kind, path):
+    """Makes a file that is no sound history of takes; gives its bytes."""
+    if kind == "a diary":
+        path.write_text("my diary, " * 200)
+    elif kind == "another database":
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute("CREATE TABLE addresses (name TEXT)")
+    else:
+        takes = Takes(path)
+        for index in range(30):
+            takes.add("me", composition(index))
+        data = bytearray(path.read_bytes())
+        if kind == "cut off":
+            data = data[: len(data) // 2]
+        elif kind == "garbage in the middle":
+            data[4096 : len(data) - 4096] = os.urandom(len(data) - 8192)
+        elif kind == "of a newer version":
+            data[60:64] = (99).to_bytes(4)  # user_version (SQLite's file format, section 1.3)
+        path.write_bytes(data)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "kind", ["a diary", "another database", "cut off", "garbage in the middle", "of a newer version"]
+)
+def test_a_file_that_is_no_sound_history_gives_a_line_and_is_left_alone(tmp_path, kind):
     path = tmp_path / "takes.sqlite"
-    path.write_text("my diary, " * 200)
-    with pytest.raises(TakeError, match="history of takes"):
-        Takes(path)
-    assert path.read_text().startswith("my diary")
+    before = spoilt(kind, path)
+    takes = Takes(path)
+    for read in (lambda: takes.of("me"), lambda: takes.get("me", 1), lambda: takes.rate("me", 1, 3)):
+        with pytest.raises(TakeError, match=r"history of takes.*Move the file away to begin a new one") as caught:
+            read()
+        assert "\n" not in str(caught.value)
+    number = takes.add("me", composition())
+    held = takes.get("me", number)
+    assert "Nothing in it was changed" in held.not_kept
+    assert path.read_bytes() == before
+    path.rename(tmp_path / "aside")  # as the line says; without a new start
+    later = takes.add("me", composition(1))
+    assert [take.midi for take in Takes(path).of("me")] == [takes.get("me", n).midi for n in (later, number)]
+    assert takes.get("me", number).not_kept == ""
 
 
-def test_a_history_of_another_version_is_refused(takes):
-    with sqlite3.connect(takes._path) as database:
-        database.execute("PRAGMA user_version = 99")
-    with pytest.raises(TakeError, match="version"):
-        Takes(takes._path)
+@contextlib.contextmanager
+def held_by_another_program(path):
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def nothing_can_grow(path):
+    """What the system answers is not what a full disk does, but it is as final."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def folder_in_the_way(path):
+    path.rename(path.with_suffix(".aside"))
+    path.mkdir()
+    yield
+    path.rmdir()
+    path.with_suffix(".aside").rename(path)
+
+
+@pytest.mark.parametrize("trouble", [held_by_another_program, nothing_can_grow, folder_in_the_way])
+def test_what_the_history_does_not_take_is_held_and_written_later(takes, monkeypatch, trouble):
+    monkeypatch.setattr("melodyforge.workshop.takes.SECONDS_TO_WAIT", 0.1)
+    first = takes.add("me", composition(0))
+    with trouble(takes._path):
+        numbers = [takes.add("me", composition(index)) for index in range(1, 10)]
+        held = [takes.get("me", number) for number in numbers[-3:]]
+        assert all(take.not_kept.startswith("Expected a history of takes") for take in held)
+        takes.rename("me", numbers[-1], "loud")
+        takes.rate("me", numbers[-1], 4)
+        takes.delete("me", numbers[-2])
+        with pytest.raises(TakeError):
+            takes.get("you", numbers[-1])
+    takes.write_held()
+    kept = Takes(takes._path).of("me")
+    assert len(kept) == 9
+    assert (kept[0].name, kept[0].rating, kept[0].midi) == ("loud", 4, held[2].midi)
+    assert kept[-1].id == first
+    assert takes.get("me", numbers[-1]).id == kept[0].id
+
+
+def test_a_history_of_an_older_version_is_backed_up_before_it_is_changed(takes, monkeypatch):
+    takes.add("me", composition())
+    before = Takes(takes._path).of("me")
+    newer = (*takes_module.STEPS, ("ALTER TABLE takes ADD COLUMN color TEXT",))
+    monkeypatch.setattr(takes_module, "STEPS", newer)
+    monkeypatch.setattr(takes_module, "VERSION", len(newer))
+    backup = takes._path.with_name("takes.sqlite.v1.bak")
+    backup.write_text("of another time")
+    assert Takes(takes._path).of("me") == before
+    with contextlib.closing(sqlite3.connect(takes._path)) as database:
+        assert database.execute("SELECT color FROM takes").fetchall() == [(None,)]
+    monkeypatch.undo()
+    assert backup.read_text() == "of another time"
+    assert Takes(takes._path.with_name("takes.sqlite.v1-2.bak")).of("me") == before
+    assert not list(takes._path.parent.glob("*.unfinished"))
+
+
+def test_a_step_that_fails_leaves_the_older_version(takes, monkeypatch):
+    takes.add("me", composition())
+    newer = (*takes_module.STEPS, ("ALTER TABLE takes ADD COLUMN color TEXT", "nonsense"))
+    monkeypatch.setattr(takes_module, "STEPS", newer)
+    monkeypatch.setattr(takes_module, "VERSION", len(newer))
+    with pytest.raises(TakeError, match="nonsense"):
+        Takes(takes._path).of("me")
+    monkeypatch.undo()
+    assert len(Takes(takes._path).of("me")) == 1
+
+
+def test_a_row_of_nonsense_is_read_as_well_as_can_be(takes):
+    takes.add("me", composition())
+    row = ("me", "yesterday", b"\xff\xfe", "many", 7, "no MIDI", 5)
+    with contextlib.closing(sqlite3.connect(takes._path)) as database, database:
+        columns = "owner, created_at, name, rating, notices, midi, primer"
+        database.execute(f"INSERT INTO takes ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    bad, good = takes.of("me")
+    assert (bad.created_at, bad.rating, bad.notices, bad.midi, bad.primer_midi) == (0, 0, ["7"], b"no MIDI", b"5")
+    assert len(good.piece)
+
+
+def test_many_who_begin_a_history_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "takes.sqlite"
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda index: Takes(path).add(f"visitor {index}", composition(index)), range(8)))
+    assert all(len(Takes(path).of(f"visitor {index}")) == 1 for index in range(8))
 
 
 def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import re
 import sqlite3
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from melodyforge.composition import Composition, read_origin
-from melodyforge.errors import TakeError
+from melodyforge.errors import MelodyForgeError, TakeError
 from melodyforge.files import output_errors
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece
@@ -27,22 +29,38 @@ from melodyforge.settings import OUTPUT_DIR
 TAKES_FILE = OUTPUT_DIR / "takes.sqlite"
 MAX_NAME_LENGTH = 80
 MAX_RATING = 5
-SECONDS_TO_WAIT = 10.0  # for another process that writes
-VERSION = 1
-SCHEMA = f"""
-PRAGMA user_version = {VERSION};
-CREATE TABLE IF NOT EXISTS takes (
-    id INTEGER PRIMARY KEY,
-    owner TEXT NOT NULL,
-    created_at REAL NOT NULL,  -- seconds since 1970
-    name TEXT NOT NULL,
-    rating INTEGER NOT NULL DEFAULT 0,  -- 0: none; 1 to 5
-    notices TEXT NOT NULL DEFAULT '',  -- a line each
-    midi BLOB NOT NULL,
-    primer BLOB  -- the MIDI file that it goes on from, if any
-);
-CREATE INDEX IF NOT EXISTS takes_of_owner ON takes (owner, id);
-"""
+SECONDS_TO_WAIT = 5.0  # for another process that writes
+MAX_HELD = 1000  # takes that could not be written yet; the oldest go first
+# What leads from each version of the file to the next; a file is backed up before the first of them.
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE takes (
+            id INTEGER PRIMARY KEY,
+            owner TEXT NOT NULL,
+            created_at REAL NOT NULL,  -- seconds since 1970
+            name TEXT NOT NULL,
+            rating INTEGER NOT NULL DEFAULT 0,  -- 0: none; 1 to 5
+            notices TEXT NOT NULL DEFAULT '',  -- a line each
+            midi BLOB NOT NULL,
+            primer BLOB  -- the MIDI file that it goes on from, if any
+        )""",
+        "CREATE INDEX takes_of_owner ON takes (owner, id)",
+    ),
+)
+# SQLite does not hold a row to the types of its columns; whatever stands there is read as what it should be.
+COLUMNS = (
+    "id, min(max(CAST(created_at AS REAL), 0), 4e9), CAST(name AS TEXT), CAST(rating AS INTEGER), "
+    "CAST(notices AS TEXT), CAST(midi AS BLOB), CAST(primer AS BLOB)"
+)
+BEGIN_ANEW = "Nothing in it was changed. Move the file away to begin a new one"
+ADVICE = {  # by SQLite's primary result codes
+    sqlite3.SQLITE_BUSY: "Another program holds it: close that, or try again",
+    sqlite3.SQLITE_FULL: "Free some space on the disk",
+    sqlite3.SQLITE_IOERR: "Free some space on the disk, or look after the disk",
+    sqlite3.SQLITE_READONLY: "Make the file and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "Make the file and its folder readable and writable",
+    sqlite3.SQLITE_CORRUPT: f"{BEGIN_ANEW}; `sqlite3 FILE .recover` saves what can be saved",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ class Take:
         notices: what the user was told about it.
         midi: the file.
         primer_midi: the music that it goes on from, or None.
+        not_kept: why it is not in the file yet; empty when it is.
     """
 
     id: int
@@ -64,6 +83,7 @@ class Take:
     notices: list[str]
     midi: bytes
     primer_midi: bytes | None = None
+    not_kept: str = ""
 
     @property
     def primer(self) -> Piece | None:
@@ -96,42 +116,59 @@ def title_of(piece: Piece) -> str:
 
 
 class Takes:
-    """The takes in a file; everybody sees their own only."""
+    """The takes in a file; everybody sees their own only.
+
+    What the file does not take, such as on a full disk, is held in memory under a negative number, so that it can be
+    heard and saved, and is written when the file takes it. For many threads.
+
+    Raises in every method:
+        TakeError: the file is held by another program, full, damaged, or no history of takes; in one line.
+        OutputError: its folder cannot be made.
+    """
 
     def __init__(self, path: Path = TAKES_FILE) -> None:
-        """Opens the file, or makes it.
-
-        Raises:
-            OutputError: it cannot be written.
-            TakeError: it is no history of takes.
-        """
+        """Names the file; it is made when it is first needed."""
         self._path = path
-        with output_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._connected() as database:
-                (version,) = database.execute("PRAGMA user_version").fetchone()
-                if version not in (0, VERSION):
-                    raise sqlite3.DatabaseError(f"version {version}, not {VERSION}")
-                database.executescript(SCHEMA)
-        except sqlite3.Error as error:
-            raise TakeError(
-                f"Expected a history of takes in {path}. Received: {error}. Move the file away to begin a new one."
-            ) from None
+        self._checked: tuple[int, int] | None = None  # which file was found to be sound
+        self._held: dict[int, tuple[str, Take]] = {}  # with its owner, by number
+        self._written: dict[int, int] = {}  # under what number what was held is now
+        self._claimed: set[int] = set()  # of what is held, what is being written
+        self._numbers = itertools.count(-1, -1)
+        self._lock = threading.Lock()
 
     def add(self, owner: str, composition: Composition, primer: Piece | None = None) -> int:
-        """Keeps a composition, and what it goes on from, and gives its number."""
-        notices, start = "\n".join(composition.notices), write_midi(primer) if primer is not None else None
-        row = (owner, time.time(), title_of(composition.piece), notices, composition.to_midi(), start)
-        with self._connected() as database:
-            cursor = database.execute(
-                "INSERT INTO takes (owner, created_at, name, notices, midi, primer) VALUES (?, ?, ?, ?, ?, ?)", row
-            )
-        return int(cursor.lastrowid or 0)
+        """Keeps a composition, and what it goes on from, and gives its number; it is held when that cannot be."""
+        start = write_midi(primer) if primer is not None else None
+        name, number = title_of(composition.piece), next(self._numbers)
+        take = Take(number, time.time(), name, 0, composition.notices, composition.to_midi(), start)
+        with self._lock:
+            self._held[number] = owner, take
+            while len(self._held) > MAX_HELD:
+                self._held.pop(next(iter(self._held)))
+        with contextlib.suppress(MelodyForgeError):  # the take tells
+            self.write_held()
+        return self._written.pop(number, number)
 
-    def of(self, owner: str) -> list[Take]:
-        """The takes of somebody, the newest first."""
-        return self._select("owner = ? ORDER BY id DESC", owner)
+    def write_held(self) -> None:
+        """Writes what is held, and is not being written already, the oldest first."""
+        with self._lock:
+            numbers = [number for number in self._held if number not in self._claimed]
+            self._claimed.update(numbers)
+        try:
+            for number in numbers:
+                self._written[number] = self._insert(*self._held[number])
+                del self._held[number]
+        except MelodyForgeError as error:
+            for number, (owner, take) in list(self._held.items()):
+                self._held[number] = owner, replace(take, not_kept=str(error))
+            raise
+        finally:
+            self._claimed.difference_update(numbers)
+
+    def of(self, owner: str, at_most: int = -1) -> list[Take]:
+        """The takes of somebody, the newest first; what is held is newer than what is written."""
+        held = [take for holder, take in reversed(list(self._held.values())) if holder == owner]
+        return held + self._select("owner = ? ORDER BY id DESC LIMIT ?", owner, at_most)
 
     def get(self, owner: str, take_id: int) -> Take:
         """One take.
@@ -139,7 +176,9 @@ class Takes:
         Raises:
             TakeError: it is not there, or somebody else's.
         """
-        found = self._select("owner = ? AND id = ?", owner, take_id)
+        if held := self._held_take(owner, take_id):
+            return held
+        found = self._select("owner = ? AND id = ?", owner, self._written.get(take_id, take_id))
         if not found:
             raise TakeError("The take must be one of yours. It is not there any more; reload the page.")
         return found[0]
@@ -149,17 +188,22 @@ class Takes:
         name = " ".join(name.split())[:MAX_NAME_LENGTH]
         if not name:
             raise TakeError("A take must have a name. Received none.")
-        self._change("UPDATE takes SET name = ? WHERE owner = ? AND id = ?", name, owner, take_id)
+        self._change(owner, take_id, "name", name)
 
     def rate(self, owner: str, take_id: int, rating: int) -> None:
         """Says how a take is liked: 1 to `MAX_RATING`, 0 for nothing."""
         if not 0 <= rating <= MAX_RATING:
             raise TakeError(f"A rating must lie in 0 to {MAX_RATING}. Received {rating}.")
-        self._change("UPDATE takes SET rating = ? WHERE owner = ? AND id = ?", rating, owner, take_id)
+        self._change(owner, take_id, "rating", rating)
 
     def delete(self, owner: str, take_id: int) -> None:
         """Forgets a take for good."""
-        self._change("DELETE FROM takes WHERE owner = ? AND id = ?", owner, take_id)
+        if self._held_take(owner, take_id):
+            del self._held[take_id]
+            return
+        with self._connected() as database:
+            number = self._written.get(take_id, take_id)
+            database.execute("DELETE FROM takes WHERE owner = ? AND id = ?", (owner, number))
 
     def zip(self, owner: str, take_ids: list[int]) -> bytes:
         """The MIDI files of some takes in one zip, their names kept apart by numbers where they are the same."""
@@ -174,21 +218,104 @@ class Takes:
                 archive.writestr(name, take.midi)
         return buffer.getvalue()
 
-    def _select(self, where: str, *values: Any) -> list[Take]:
-        columns = "id, created_at, name, rating, notices, midi, primer"
+    def _held_take(self, owner: str, take_id: int) -> Take | None:
+        holder, take = self._held.get(take_id, ("", None))
+        return take if holder == owner else None
+
+    def _insert(self, owner: str, take: Take) -> int:
+        values = owner, take.created_at, take.name, take.rating, "\n".join(take.notices), take.midi, take.primer_midi
+        columns = "owner, created_at, name, rating, notices, midi, primer"
         with self._connected() as database:
-            rows = database.execute(f"SELECT {columns} FROM takes WHERE {where}", values).fetchall()
+            cursor = database.execute(f"INSERT INTO takes ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        return int(cursor.lastrowid or 0)
+
+    def _select(self, where: str, *values: Any) -> list[Take]:
+        with self._connected() as database:
+            rows = database.execute(f"SELECT {COLUMNS} FROM takes WHERE {where}", values).fetchall()
         return [
-            Take(number, created, name, rating, notices.splitlines(), midi, primer)
+            Take(number, created, name, min(max(rating, 0), MAX_RATING), notices.splitlines(), midi, primer)
             for number, created, name, rating, notices, midi, primer in rows
         ]
 
-    def _change(self, statement: str, *values: Any) -> None:
+    def _change(self, owner: str, take_id: int, column: str, value: Any) -> None:
+        if held := self._held_take(owner, take_id):
+            self._held[take_id] = owner, replace(held, **{column: value})
+            return
         with self._connected() as database:
-            database.execute(statement, values)
+            values = value, owner, self._written.get(take_id, take_id)
+            database.execute(f"UPDATE takes SET {column} = ? WHERE owner = ? AND id = ?", values)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """A connection for one statement or a few, in one transaction; threads do not share connections."""
-        with contextlib.closing(sqlite3.connect(self._path, timeout=SECONDS_TO_WAIT)) as database, database:
-            yield database
+        with output_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with contextlib.closing(_connect(self._path)) as database, database:
+                self._check(database)
+                yield database
+        except sqlite3.Error as error:
+            advice = ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, BEGIN_ANEW)
+            raise TakeError(f"Expected a history of takes in {self._path}. Received: {error}. {advice}.") from None
+
+    def _check(self, database: sqlite3.Connection) -> None:
+        """Makes sure that the file is sound and of this version, once for every file that stands there."""
+        stat = self._path.stat()
+        if self._checked == (stat.st_dev, stat.st_ino) and _version(database) == VERSION:
+            return
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise TakeError(
+                f"Expected a sound history of takes in {self._path}. Received a damaged one: "
+                f"{' '.join(verdict.split())}. {ADVICE[sqlite3.SQLITE_CORRUPT]}."
+            )
+        if _version(database) != VERSION:
+            _bring_up_to_date(database, self._path)
+        self._checked = stat.st_dev, stat.st_ino
+
+
+VERSION = len(STEPS)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=SECONDS_TO_WAIT)
+    database.text_factory = lambda data: data.decode("utf-8", "replace")
+    return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _bring_up_to_date(database: sqlite3.Connection, path: Path) -> None:
+    """Makes a new history, or one of this version out of an older one, as a whole or not at all."""
+    database.execute("BEGIN IMMEDIATE")  # of two servers that start at once, one does it
+    version = _version(database)
+    is_empty = not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if version > VERSION:
+        raise TakeError(
+            f"Expected a history of takes of version {VERSION} or older in {path}. Received version {version}. "
+            f"Use the newer Melody Forge that wrote it. {BEGIN_ANEW}."
+        )
+    if version == 0 and not is_empty:
+        raise TakeError(f"Expected a history of takes in {path}. Received another database. {BEGIN_ANEW}.")
+    if 0 < version < VERSION:
+        _back_up(path, version)
+    for statement in (statement for step in STEPS[version:] for statement in step):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    database.commit()
+
+
+def _back_up(path: Path, version: int) -> None:
+    """Copies the file to one beside it that is not there yet, such as `takes.sqlite.v1.bak`."""
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (path.with_name(f"{path.name}.v{version}{number}.bak") for number in numbers)
+    target = next(name for name in names if not name.exists())
+    unfinished = target.with_suffix(".unfinished")
+    try:
+        with contextlib.closing(_connect(path)) as source, contextlib.closing(sqlite3.connect(unfinished)) as copy:
+            source.backup(copy)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
