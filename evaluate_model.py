@@ -11,12 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melodyforge.cli import Parser, run
+from melodyforge.cli import Parser, run, whole_number
 from melodyforge.settings import DATASET_DIR, MIDI_DIR, MODELS_DIR, OUTPUT_DIR
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
     from melodyforge.evaluation.evaluate import Evaluation
+
+MAX_COMPOSITIONS = 4096  # composed side by side
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,12 +26,13 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     from melodyforge.bundle import HISTORY_FILE, find_model, load_model
     from melodyforge.evaluation.report import write_report
-    from melodyforge.files import write_bytes
+    from melodyforge.files import require_writable, write_bytes
 
     folder = find_model(arguments.model, MODELS_DIR)
     model = load_model(folder)
-    evaluation = evaluate(model, arguments)
     output = arguments.output or OUTPUT_DIR / "evaluation" / model.name
+    require_writable(output / "report.html")
+    evaluation = evaluate(model, arguments)
     history = read_history((folder / HISTORY_FILE).read_text(encoding="utf-8"))
     page = write_report(evaluation, history, facts(model))
     write_bytes(output / "evaluation.json", json.dumps(evaluation.to_dict(), indent=1).encode())
@@ -42,15 +45,24 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog="evaluate_model.py", description=__doc__)
     parser.add_argument("--model", help="a model's name, or its folder (default: the newest)")
-    parser.add_argument(
+    music = parser.add_mutually_exclusive_group()
+    music.add_argument(
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="what it was trained on (default: %(default)s)"
     )
-    parser.add_argument("--against", type=Path, metavar="DIR", help="hold it against this music instead, all of it new")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="(default: output/evaluation/<model>)")
-    parser.add_argument("--compositions", type=int, default=60, metavar="N", help="(default: %(default)s)")
+    music.add_argument("--against", type=Path, metavar="DIR", help="hold it against this music instead, all of it new")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the report (default: output/evaluation/<model>)"
+    )
+    parser.add_argument(
+        "--compositions",
+        type=whole_number(1, MAX_COMPOSITIONS),
+        default=60,
+        metavar="N",
+        help="compositions to compare with real pieces (default: %(default)s)",
+    )
     parser.add_argument(
         "--wishes",
-        type=int,
+        type=whole_number(0, MAX_COMPOSITIONS),
         default=200,
         metavar="N",
         help="compositions for each wish; 0: none (default: %(default)s)",

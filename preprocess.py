@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melodyforge.cli import Parser, run
+from melodyforge.cli import Parser, run, whole_number
+from melodyforge.errors import SettingsError
 from melodyforge.settings import DATASET_DIR, MIDI_DIR, Recipe, RepresentationSettings, add_flags, load_recipe
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore
+
+MAX_WORKERS = 256  # more only cost memory
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,13 +24,12 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.list_corpora:
         print_corpora()
         return
-    for name in arguments.corpus:
-        fetch_named_corpus(name, arguments.midi_dir, arguments.workers)
+    recipe = chosen_recipe(arguments)
+    for corpus in chosen_corpora(arguments.corpus):
+        fetch_named_corpus(corpus, arguments.midi_dir, arguments.workers)
     store = prepare(arguments.midi_dir, arguments.workers)
-    if arguments.recipe:
-        recipe = load_recipe(arguments.recipe)
-        track = recipe.representation.changed(track=arguments.track)
-        print_recipe_view(store, recipe.model_copy(update={"representation": track}))
+    if recipe:
+        print_recipe_view(store, recipe)
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -40,15 +42,32 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
     parser.add_argument("--recipe", help="encode the dataset for this recipe too, and say what it will learn from")
     add_flags(parser, RepresentationSettings, "track")
-    parser.add_argument("--workers", type=num_workers, metavar="N", help="reading processes (default: one a processor)")
+    parser.add_argument(
+        "--workers", type=whole_number(1, MAX_WORKERS), metavar="N", help="reading processes (default: one a processor)"
+    )
     return parser.parse_args(argv)
 
 
-def num_workers(text: str) -> int:
-    """A number of processes, at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, received {text}")
-    return int(text)
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe | None:
+    """What the dataset is to be encoded for, if anything.
+
+    Raises:
+        SettingsError: there is no such recipe, or it takes no track.
+    """
+    if not arguments.recipe:
+        if arguments.track:
+            raise SettingsError("--track has no effect without --recipe. Leave it out, or add `--recipe melody`.")
+        return None
+    recipe = load_recipe(arguments.recipe)
+    track = recipe.representation.changed(track=arguments.track)
+    return recipe.model_copy(update={"representation": track})
+
+
+def chosen_corpora(names: list[str]) -> list[str]:
+    """The corpora to fetch, as they are spelled; all known before the first is fetched."""
+    from melodyforge.corpus.builtin import corpus_named
+
+    return [corpus_named(name).name for name in names]
 
 
 def print_corpora() -> None:

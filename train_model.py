@@ -126,9 +126,12 @@ def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:
 
 def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
     """Prepares the data and trains."""
+    from melodyforge.bundle import CONFIG_FILE
     from melodyforge.corpus.prepare import prepare_corpus
+    from melodyforge.files import require_writable
     from melodyforge.progress import show_progress
 
+    require_writable(MODELS_DIR / name / CONFIG_FILE)
     with show_progress("Reading", "files") as on_progress:
         store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
     print(f"{len(store):,} pieces with {store.num_notes:,} notes. Starting Keras ...", flush=True)

@@ -177,7 +177,7 @@ def compose_with_forge(model_dir: Path) -> float:
     from melodyforge.compose import compose
 
     start = time.perf_counter()
-    compose(load_model(model_dir), ComposeSettings(num_notes=COMPOSED_NOTES))
+    compose(load_model(model_dir), ComposeSettings(num_notes=COMPOSED_NOTES, seed=0))
     return time.perf_counter() - start
 
 

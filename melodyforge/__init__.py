@@ -39,3 +39,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """What the package offers, loaded or not."""
+    return sorted({*globals(), *__all__})

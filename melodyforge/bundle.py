@@ -69,6 +69,10 @@ class Model:
     hash: str
     passages: list[Passage] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        """In one line."""
+        return f"<Model {self.name!r} of the recipe {self.recipe.name!r}, hash {self.hash}>"
+
     @property
     def name(self) -> str:
         """Of its folder."""
@@ -104,21 +108,26 @@ class ModelParts:
     passages: tuple[Passage, ...] = ()
 
 
-def list_models(models_dir: Path = MODELS_DIR) -> list[str]:
+def list_models(models_dir: str | Path = MODELS_DIR) -> list[str]:
     """Names of the models, sorted; `find_model` gives their folders."""
-    return sorted(_model_folders(models_dir))
+    return sorted(_model_folders(Path(models_dir)))
 
 
-def find_model(name: str | None, models_dir: Path = MODELS_DIR) -> Path:
+def find_model(name: str | Path | None, models_dir: str | Path = MODELS_DIR) -> Path:
     """The folder of a model: by its name or its path; without a name the user's newest, else the starter.
 
     Raises:
-        ModelFolderError: there is none.
+        ModelFolderError: there is none, or a file is named.
     """
+    models_dir = Path(models_dir)
     known = _model_folders(models_dir)
-    if name:
-        folder = known.get(name, models_dir / name)
-        return folder if folder.is_dir() or not Path(name).is_dir() else Path(name)
+    if name is not None:
+        folder, path = known.get(str(name), models_dir / name), Path(name)
+        if not str(name) or path.is_file():
+            raise ModelFolderError(
+                f"Expected a model's name or folder. Received {str(name)!r}. Models there are: {', '.join(known)}."
+            )
+        return folder if folder.is_dir() or not path.is_dir() else path
     folders = [folder for folder in known.values() if folder.name != STARTER_NAME] or list(known.values())
     if not folders:
         raise ModelFolderError(
@@ -326,7 +335,7 @@ def _restore(folder: Path) -> None:
 
 def _require_files(folder: Path) -> None:
     if not folder.is_dir():
-        known = ", ".join(list_models(folder.parent)) or "none"
+        known = ", ".join(list_models(folder.parent) or list_models()) or "none"
         raise ModelFolderError(
             f"Model not found: expected the folder {folder}. Models there are: {known}. "
             "Run `python train_model.py` first."

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from melodyforge.tokens.controls import ANY
 from melodyforge.tokens.representation import Context, Heading, Representation, heading_of
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
+LENGTHS = ("num_notes", "num_bars", "num_seconds")  # of which people give one
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
 
 
@@ -50,7 +52,7 @@ class Growing:
 Listener = Callable[[Growing], bool | None]  # is told after every row; True ends the composing with what is there
 
 
-def load(name: str | None = None) -> Model:
+def load(name: str | Path | None = None) -> Model:
     """Loads a model by its name or folder; the newest when none is named.
 
     Raises:
@@ -62,10 +64,12 @@ def load(name: str | None = None) -> Model:
 def generate_music(model: Model, primer: Piece | None = None, **wishes: Any) -> list[Composition]:
     """Composes with the model's own sampling and any of `ComposeSettings` by name, such as `num_notes=200, seed=1`.
 
+    Without a seed each call composes something new; `Composition.seed` tells which seed it was.
+
     Raises:
-        SettingsError: a wish or the primer cannot be used.
+        SettingsError: a wish or the primer cannot be used, or wishes do not go together.
     """
-    return compose(model, default_settings(model, **wishes), primer)
+    return compose(model, wished_settings(model, primer is not None, **wishes), primer)
 
 
 def compose(
@@ -151,7 +155,42 @@ def default_settings(model: Model, **values: Any) -> ComposeSettings:
     Raises:
         SettingsError: a value cannot be used.
     """
-    return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**values)
+    controls = model.representation.controls
+    spelled = controls.spelled(values) if controls else values
+    return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**spelled)
+
+
+def wished_settings(model: Model, has_primer: bool, **wishes: Any) -> ComposeSettings:
+    """As `default_settings`, for wishes that people write by hand: refuses those that would have no effect.
+
+    Raises:
+        SettingsError: a wish cannot be used, or not together with the others.
+    """
+    settings = default_settings(model, **wishes)
+    given = {name for name, value in wishes.items() if value is not None}
+    lengths = [name for name in LENGTHS if name in given]
+    if len(lengths) > 1:
+        raise SettingsError(f"`{lengths[0]}` must stand alone. Received `{lengths[1]}`, too. Leave one of them out.")
+    for name, reason in _without_effect(model, settings, has_primer).items():
+        if name in given:
+            raise SettingsError(f"`{name}` has no effect {reason}. Leave it out, or change that.")
+    return settings
+
+
+def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -> dict[str, str]:
+    """Settings that do nothing here, and why."""
+    reasons = {}
+    no_passage = "" if model.passages else "with a model that has learnt no passages"
+    no_passage = "beside a primer" if has_primer else no_passage
+    if settings.start == "passage" and no_passage:
+        reasons["start"] = reasons["passage_notes"] = no_passage
+    elif settings.start == "nothing":
+        reasons["passage_notes"] = "unless the music starts from a passage"
+    if not has_primer:
+        reasons["primer_notes"] = "without a primer"
+    if not asked_controls(model, settings).any():
+        reasons["guidance"] = "without a wish to be followed, such as a style"
+    return reasons
 
 
 def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None) -> Composition:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melodyforge.errors import SettingsError
-from melodyforge.files import write_bytes
+from melodyforge.files import require_writable, write_bytes
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from melodyforge.music.audio import Sound
 
 TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
+MIDI_SUFFIXES = (".mid", ".midi")
+SUFFIXES = (*MIDI_SUFFIXES, ".wav", ".musicxml", ".png")  # of the forms that a composition can be saved in
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Composition:
     notices: list[str] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
     primer: Piece | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """The random seed that it was composed with; None for music that was not composed here."""
+        return self.origin.get("settings", {}).get("seed")
+
+    def __repr__(self) -> str:
+        """In one line."""
+        return f"<Composition {self.piece.name!r}: {len(self.piece)} notes, {self.piece.seconds:.0f} s>"
 
     def to_midi(self) -> bytes:
         """A standard MIDI file."""
@@ -69,6 +80,7 @@ class Composition:
             OutputError: it cannot be written there.
         """
         path = Path(path)
+        require_output(path)
         notices: list[str] = []
 
         def sound() -> bytes:
@@ -83,8 +95,6 @@ class Composition:
             ".musicxml": self.to_musicxml,
             ".png": self.to_png,
         }
-        if path.suffix.lower() not in forms:
-            raise SettingsError(f"The output must end in {', '.join(forms)}. Received {path.name!r}.")
         write_bytes(path, forms[path.suffix.lower()]())
         return notices
 
@@ -95,6 +105,18 @@ class Composition:
             f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
             f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
         )
+
+
+def require_output(path: Path) -> None:
+    """Makes sure that a composition can be saved there, before it is composed; writes nothing.
+
+    Raises:
+        SettingsError: the name has an ending that stands for no form.
+        OutputError: the place cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"The output must end in {', '.join(SUFFIXES)}. Received {path.name!r}.")
+    require_writable(path)
 
 
 def read_origin(midi: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,20 @@ def output_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def require_writable(path: Path) -> None:
+    """Makes sure that a file can be written, before work that would be lost otherwise; leaves nothing behind.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    with output_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file as a whole: under another name first, then renamed.
 
@@ -33,7 +48,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

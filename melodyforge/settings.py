@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import string
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from melodyforge.errors import SettingsError
 
@@ -31,6 +33,7 @@ REPRESENTATION_FLAGS = ("track", "instrument")
 DEFAULT_RECIPE = "forge"
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
+_ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
 
 class Section(BaseModel):
@@ -163,7 +166,7 @@ class TrainingSettings(Section):
     style: str = Field("", description="learn from one subfolder only, such as that of one composer; all when left out")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
     patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], _ANY_CASE] = Field(
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed")
@@ -180,7 +183,7 @@ class SamplingSettings(Section):
     top_p: float = Field(1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability")
     min_p: float = Field(0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest")
     guidance: float = Field(1.0, ge=0, le=10, description="1: wishes are followed as learnt; more: more strictly")
-    start: Literal["nothing", "passage"] = Field(
+    start: Annotated[Literal["nothing", "passage"], _ANY_CASE] = Field(
         "nothing", description="what comes before the first note, without a primer: nothing, or a passage learnt from"
     )
     passage_notes: int = Field(50, ge=1, le=1000, description="notes or events in such a passage")
@@ -208,8 +211,13 @@ class ComposeSettings(SamplingSettings, Wishes):
     num_bars: int | None = Field(None, ge=1, le=10_000, description="number of bars, instead of notes")
     num_seconds: float | None = Field(None, ge=1, le=7200, description="number of seconds, instead of notes")
     num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed; the same seed gives the same music")
-    ending: Literal["full", "natural"] = Field(
+    seed: int = Field(
+        default_factory=lambda: secrets.randbelow(MAX_SEED + 1),
+        ge=0,
+        le=MAX_SEED,
+        description="random seed; the same seed gives the same music. A new one each time when left out",
+    )
+    ending: Annotated[Literal["full", "natural"], _ANY_CASE] = Field(
         "full", description="full: go on to the number of notes; natural: end earlier where the network would"
     )
     primer_notes: int | None = Field(None, ge=1, description="notes of the primer to start from; all when left out")
@@ -259,18 +267,17 @@ def list_recipes() -> list[str]:
     return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
 
 
-def load_recipe(name_or_path: str) -> Recipe:
+def load_recipe(name_or_path: str | Path) -> Recipe:
     """Reads a recipe by its name, or from a TOML file.
 
     Raises:
         SettingsError: no such recipe, not TOML, or a value that cannot be used.
     """
-    path = RECIPES_DIR / f"{name_or_path}.toml"
-    if name_or_path not in list_recipes():
-        path = Path(name_or_path)
+    name = in_any_case(str(name_or_path), list_recipes())
+    path = RECIPES_DIR / f"{name}.toml" if name in list_recipes() else Path(name_or_path)
     if not path.is_file():
         known = ", ".join(list_recipes())
-        raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {name_or_path!r}.")
+        raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {str(name_or_path)!r}.")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -281,12 +288,27 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise SettingsError(f"In the recipe {path}: {error}") from None
 
 
-def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: str) -> None:
-    """Adds a flag for each named setting, all of them when none is named; left out on the command line it is None."""
-    parser.epilog = "Where the recipe has a default of its own, that one holds."
+def in_any_case(word: str, known: Iterable[str]) -> str:
+    """The known word that this one is, whatever the case of its letters; the word itself when it is none of them."""
+    known = list(known)
+    return word if word in known else next((one for one in known if one.casefold() == word.casefold()), word)
+
+
+def add_flags(
+    parser: argparse.ArgumentParser, section: type[Section], *names: str, defaults: Mapping[str, Any] | None = None
+) -> None:
+    """Adds a flag for each named setting; left out on the command line it is None.
+
+    Args:
+        parser: that gets the flags.
+        section: that declares the settings.
+        names: of the settings; all of them when none is named.
+        defaults: that are in force, where they are not those of the section.
+    """
     for name in names or section.model_fields:
         setting = section.model_fields[name]
-        default = "" if setting.default is None else f" (default: {setting.default})"
+        value = (defaults or {}).get(name, None if setting.default_factory else setting.default)
+        default = "" if value in (None, "") else f" (default: {value})"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=_plain_type(setting.annotation),
@@ -298,9 +320,16 @@ def add_flags(parser: argparse.ArgumentParser, section: type[Section], *names: s
 
 def add_recipe_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags for what of a recipe can be changed on the command line."""
-    add_flags(parser, RepresentationSettings, *REPRESENTATION_FLAGS)
-    add_flags(parser, NetworkSettings, *NETWORK_FLAGS)
-    add_flags(parser, TrainingSettings)
+    usual = load_recipe(DEFAULT_RECIPE)
+    parser.epilog = f"The defaults are those of the recipe {DEFAULT_RECIPE}; others, and --from, have their own."
+    add_flags(parser, RepresentationSettings, *REPRESENTATION_FLAGS, defaults=usual.representation.model_dump())
+    add_flags(parser, NetworkSettings, *NETWORK_FLAGS, defaults=usual.network.model_dump())
+    add_flags(parser, TrainingSettings, defaults=usual.training.model_dump())
+
+
+def add_compose_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags for all that decides a composition."""
+    add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
 
 
 def check_model_name(name: str) -> str:

@@ -39,7 +39,7 @@ def test_reproduce_makes_the_very_file_again_also_out_of_a_batch(model):
 
 
 def test_reproduce_asks_for_the_primer_and_the_model_that_were_used(model):
-    data = compose(model, default_settings(model, num_notes=20), tune())[0].to_midi()
+    data = compose(model, default_settings(model, num_notes=20, seed=0), tune())[0].to_midi()
     origin = read_origin(data)
     with pytest.raises(SettingsError, match="--primer"):
         reproduce(model, origin)
@@ -66,7 +66,7 @@ def test_the_settings_are_in_the_file(model):
 
 def test_a_primer_stands_at_the_beginning_and_can_be_cut(model):
     primer = tune()
-    composed = compose(model, default_settings(model, num_notes=30, primer_notes=12), primer)[0].piece
+    composed = compose(model, default_settings(model, num_notes=30, primer_notes=12, seed=0), primer)[0].piece
     expected = {(int(note["onset"]), int(note["pitch"])) for note in primer.notes[:12]}
     assert {(int(note["onset"]), int(note["pitch"])) for note in composed.notes[:12]} == expected
     assert 12 < len(composed) <= 42
@@ -75,7 +75,7 @@ def test_a_primer_stands_at_the_beginning_and_can_be_cut(model):
 def test_a_primer_without_usable_notes_is_refused(model):
     drums = Piece(make_notes([(0, 12, 0, 36, 80)]), (Track(0, True),))
     with pytest.raises(SettingsError, match="primer"):
-        compose(model, default_settings(model, num_notes=10), drums)
+        compose(model, default_settings(model, num_notes=10, seed=0), drums)
 
 
 def test_full_length_is_reached(model):
@@ -83,7 +83,7 @@ def test_full_length_is_reached(model):
 
 
 def test_the_last_notes_ring_to_the_end_of_their_bar(model):
-    piece = compose(model, default_settings(model, num_notes=37))[0].piece
+    piece = compose(model, default_settings(model, num_notes=37, seed=0))[0].piece
     last = piece.notes["onset"].max()
     assert (piece.notes["onset"] + piece.notes["duration"])[piece.notes["onset"] == last].max() % 96 == 0
 
@@ -98,20 +98,22 @@ def test_streaming_ends_with_the_notes_that_composing_gives(model):
 def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatch):
     strict = Habits(loop_onsets=0.0, gap_quarters=9, note_quarters=99, polyphony=99)
     monkeypatch.setitem(model.config, "habits", {"": strict.to_dict()})
-    (composition,) = compose(model, default_settings(model, num_notes=40))
+    (composition,) = compose(model, default_settings(model, num_notes=40, seed=0))
     assert sum("drawn again because it repeats itself" in notice for notice in composition.notices) == MAX_DRAWS - 1
     assert "kept although" in composition.notices[-1]
 
 
 def test_progress_is_told_for_every_note(model):
     seen = []
-    compose(model, default_settings(model, num_notes=20), listener=lambda growing: seen.append(growing.num_rows))
+    compose(
+        model, default_settings(model, num_notes=20, seed=0), listener=lambda growing: seen.append(growing.num_rows)
+    )
     assert seen[:17] == list(range(1, 18))
 
 
 def test_a_listener_ends_composing_and_what_is_there_is_kept(model):
     (composition,) = compose(
-        model, default_settings(model, num_notes=50), listener=lambda growing: growing.num_rows == 12
+        model, default_settings(model, num_notes=50, seed=0), listener=lambda growing: growing.num_rows == 12
     )
     assert len(composition.piece) == 12
     assert composition.notices == []
@@ -123,7 +125,7 @@ def test_the_growing_music_can_be_heard_at_any_time(model):
     heard = []
     compose(
         model,
-        default_settings(model, num_notes=20, num_pieces=2),
+        default_settings(model, num_notes=20, num_pieces=2, seed=0),
         listener=lambda growing: heard.append(growing.piece(1)) if growing.draw == 0 else None,
     )
     assert [len(piece) for piece in heard[:17]] == list(range(1, 18))
@@ -142,7 +144,7 @@ def chord_model(tmp_path_factory):
 @pytest.mark.parametrize("primer", [None, tune(num_bars=2)])
 @pytest.mark.parametrize("num_notes", [1, 20, 40])
 def test_chords_count_as_the_notes_that_they_are(chord_model, num_notes, primer):
-    settings = default_settings(chord_model, num_notes=num_notes, num_pieces=3, ending="full", primer_notes=11)
+    settings = default_settings(chord_model, num_notes=num_notes, num_pieces=3, ending="full", primer_notes=11, seed=0)
     told = []
     pieces = [one.piece for one in compose(chord_model, settings, primer, lambda now: told.append(now.num_notes))]
     lengths = [len(piece) - (0 if primer is None else 11) for piece in pieces]
@@ -167,13 +169,13 @@ def test_length_is_counted_in_seconds(model):
 @pytest.mark.parametrize("suffix", [".mid", ".wav", ".png", ".musicxml"])
 def test_every_form_is_saved(model, tmp_path, suffix):
     path = tmp_path / "new" / f"piece{suffix}"
-    compose(model, default_settings(model, num_notes=30))[0].save(path)
+    compose(model, default_settings(model, num_notes=30, seed=0))[0].save(path)
     beginnings = {".mid": b"MThd", ".wav": b"RIFF", ".png": b"\x89PNG", ".musicxml": b"<?xml"}
     assert path.read_bytes().startswith(beginnings[suffix])
 
 
 def test_what_cannot_be_written_is_said_plainly(model, tmp_path):
-    composition = compose(model, default_settings(model, num_notes=10))[0]
+    composition = compose(model, default_settings(model, num_notes=10, seed=0))[0]
     with pytest.raises(SettingsError, match=r"must end in \.mid"):
         composition.save(tmp_path / "piece.mp4")
     (tmp_path / "file").write_text("in the way")
@@ -194,6 +196,6 @@ def test_the_package_offers_the_same_in_python(tiny_model_dir):
 
 def test_saving_sound_tells_how_to_get_real_instruments(model, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))  # no FluidSynth
-    (composition,) = compose(model, default_settings(model, num_notes=10))
+    (composition,) = compose(model, default_settings(model, num_notes=10, seed=0))
     assert "fluidsynth" in " ".join(composition.save(tmp_path / "piece.wav")).lower()
     assert composition.save(tmp_path / "piece.mid") == []

@@ -62,7 +62,7 @@ def wait_until(is_so):
 
 
 def job_for(model, keep=lambda composition: 1, primer=None, owner="", **wishes):
-    return Job(model, default_settings(model, **wishes), primer, keep, owner)
+    return Job(model, default_settings(model, **{"seed": 0} | wishes), primer, keep, owner)
 
 
 def composition(index: int = 0) -> Composition:

@@ -24,6 +24,7 @@ from melodyforge.music.midi import write_midi
 from melodyforge.music.musicxml_read import unpack_mxl
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.scores import read_score, read_tune, split_tunes
+from melodyforge.settings import in_any_case
 
 MAX_SECONDS = 120.0  # for one score; the longest, Beethoven's opus 132 as a whole, takes 10
 CHORALE_VOICES = ("Soprano", "Alto", "Tenor", "Bass")
@@ -159,9 +160,22 @@ def list_corpora() -> list[Corpus]:
     return [built_in.corpus for built_in in _BUILT_IN] + downloads
 
 
+def corpus_named(name: str) -> Corpus:
+    """One that `list_corpora` names, in any case of letters.
+
+    Raises:
+        CorpusError: there is no such corpus.
+    """
+    known = {corpus.name: corpus for corpus in list_corpora()}
+    name = in_any_case(name, known)
+    if name not in known:
+        raise CorpusError(f"The corpus must be one of {', '.join(known)}. Received {name!r}.")
+    return known[name]
+
+
 def fetch_corpus(
     name: str,
-    midi_dir: Path,
+    midi_dir: str | Path,
     *,
     num_workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -183,14 +197,12 @@ def fetch_corpus(
         CorpusError: there is no such corpus, music21 is missing, or a download failed.
         OutputError: a file cannot be written.
     """
+    midi_dir, corpus = Path(midi_dir), corpus_named(name)
     for download, _, _ in _DOWNLOADS:
-        if download.name == name:
+        if download.name == corpus.name:
             return fetch_archive(download, midi_dir, on_progress)
-    for built_in in _BUILT_IN:
-        if built_in.corpus.name == name:
-            return _export(list(_list_tasks(built_in, midi_dir / name)), num_workers, on_progress)
-    names = ", ".join(corpus.name for corpus in list_corpora())
-    raise CorpusError(f"The corpus must be one of {names}. Received {name!r}.")
+    built_in = next(one for one in _BUILT_IN if one.corpus == corpus)
+    return _export(list(_list_tasks(built_in, midi_dir / corpus.name)), num_workers, on_progress)
 
 
 def _corpus_dir() -> Path:

@@ -22,7 +22,7 @@ from melodyforge.corpus.reading import READER_VERSION, FileResult, read_files
 from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileReport
 from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
 from melodyforge.errors import CorpusError, OutputError
-from melodyforge.files import output_errors
+from melodyforge.files import output_errors, require_writable
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
 FINGERPRINTS_FOLDER = "fingerprints"
@@ -47,8 +47,8 @@ class _Reading:
 
 
 def prepare_corpus(
-    midi_dir: Path,
-    dataset_dir: Path,
+    midi_dir: str | Path,
+    dataset_dir: str | Path,
     *,
     num_workers: int | None = None,
     on_progress: Progress | None = None,
@@ -68,12 +68,11 @@ def prepare_corpus(
         CorpusError: there are no music files, or none of them can be used.
         OutputError: the dataset cannot be written.
     """
+    midi_dir, dataset_dir = Path(midi_dir), Path(dataset_dir)
     files = find_music_files(midi_dir)
     if not files:
-        raise CorpusError(
-            f"No MIDI files found in {midi_dir}. Put .mid files there, "
-            "or fetch some: python preprocess.py --list-corpora"
-        )
+        raise CorpusError(_explain_no_files(midi_dir))
+    require_writable(dataset_dir / INDEX_FILE)
     source = f"{READER_VERSION}.{STORE_VERSION}.{identify_files(files)}"
     if _is_current(dataset_dir, source):
         return PieceStore(dataset_dir)
@@ -81,6 +80,15 @@ def prepare_corpus(
         reading = _read_all(files, folder / UNSIFTED_FOLDER, num_workers, on_progress)
         _sift(folder, reading, source)
     return PieceStore(dataset_dir)
+
+
+def _explain_no_files(midi_dir: Path) -> str:
+    fetch = "or fetch some: python preprocess.py --list-corpora"
+    try:
+        next(midi_dir.iterdir(), None)
+    except OSError as error:
+        return f"No MIDI files found in {midi_dir}: {error.strerror}. Give a folder of .mid files, {fetch}"
+    return f"No MIDI files found in {midi_dir}. Put .mid files there, {fetch}"
 
 
 def _is_current(dataset_dir: Path, source: str) -> bool:

@@ -25,6 +25,7 @@ from melodyforge.evaluation.originality import Known, Originality, measure_origi
 from melodyforge.evaluation.statistics import describe_pieces, overlap_areas
 from melodyforge.evaluation.style_classifier import StyleClassifier
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.settings import in_any_case
 from melodyforge.training.data import TrainingData, prepare_data
 
 MAX_ROWS = 60_000  # held-out notes measured
@@ -152,6 +153,7 @@ def _references(
     """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles, or from one."""
     train, held_out = (np.unique(spans["piece"]) for spans in (data.train, data.held_out))
     if style is not None:
+        style = in_any_case(style, store.style_names)
         if style not in store.style_names:
             raise CorpusError(f"--style must be one of {', '.join(store.style_names)}. Received {style!r}.")
         number = store.style_names.index(style)

@@ -99,7 +99,7 @@ class ConsoleWatcher(Watcher):
         self._held_out = f"  held-out {row['held_out_nats']:.3f}"
         path = self._samples_dir / f"{self._name}-epoch-{row['epoch']:03d}.mid"
         model = load_model(latest_model)
-        compose(model, default_settings(model, num_notes=SAMPLE_NOTES))[0].save(path)
+        compose(model, default_settings(model, num_notes=SAMPLE_NOTES, seed=0))[0].save(path)
         self._write(sample=str(path), history=[*self._facts.get("history", [])[: row["epoch"] - 1], row])
         self._console.print(
             f"epoch {row['epoch']}: loss {row['train_nats']:.3f}, held-out {row['held_out_nats']:.3f} nats a note"

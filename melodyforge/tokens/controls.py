@@ -14,7 +14,7 @@ from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instrument_name, instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.traits import MOODS, Traits
-from melodyforge.settings import Wishes
+from melodyforge.settings import Wishes, in_any_case
 from melodyforge.tokens.representation import Feature, Heading
 from melodyforge.tokens.tracks import TrackClasses
 
@@ -100,6 +100,12 @@ class Controls:
             "polyphony": list(POLYPHONIES),
             "instruments": list(dict.fromkeys(instrument_name(key[0], key[1]) for key in self._tracks.keys)),
         }
+
+    def spelled(self, wishes: dict[str, Any]) -> dict[str, Any]:
+        """Wishes with their words as the training pieces spell them, whatever the case of their letters."""
+        known = self.available()
+        words = {name: wishes[name] for name in known if isinstance(wishes.get(name), str)}
+        return wishes | {name: in_any_case(word, known[name]) for name, word in words.items()}
 
     def of_headings(self, headings: list[Heading]) -> np.ndarray:
         """The controls of the pieces that headings come from, int16, shape (num_headings, num_columns)."""

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, save_model
+from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, Model, ModelParts, load_model, save_model
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError, SettingsError
+from melodyforge.files import require_writable
 from melodyforge.networks import build_learner, build_network
 from melodyforge.settings import Recipe, TrainingSettings
 from melodyforge.tokens import representation_class
@@ -98,9 +99,9 @@ class Result:
 def train_model(
     store: PieceStore,
     recipe: Recipe,
-    model_dir: Path,
+    model_dir: str | Path,
     watcher: Watcher | None = None,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     baseline: Baseline | None = None,
 ) -> Result:
     """Trains a model from the beginning, or from the weights of another.
@@ -118,7 +119,9 @@ def train_model(
         ModelFolderError: `start_from` cannot be used.
         OutputError: the model cannot be saved.
     """
-    source = load_model(start_from) if start_from else None
+    model_dir = Path(model_dir)
+    require_writable(model_dir / CONFIG_FILE)
+    source = load_model(Path(start_from)) if start_from else None
     if source:
         learning = recipe.training
         if source.recipe.network.reads_windows:
@@ -132,8 +135,8 @@ def train_model(
     training.notices = notices
     if baseline:
         training.progress.baseline = baseline(data)
-    if start_from:
-        training.start_from(start_from / WEIGHTS_FILE)
+    if source:
+        training.start_from(source.folder / WEIGHTS_FILE)
     return training.run()
 
 
@@ -146,7 +149,7 @@ def _vocabulary_for(store: PieceStore, recipe: Recipe, source: Model) -> tuple[R
 
 
 def resume_training(
-    store: PieceStore, model_dir: Path, watcher: Watcher | None = None, changes: dict[str, Any] | None = None
+    store: PieceStore, model_dir: str | Path, watcher: Watcher | None = None, changes: dict[str, Any] | None = None
 ) -> Result:
     """Goes on with a training that was interrupted.
 
@@ -160,8 +163,10 @@ def resume_training(
         ModelFolderError: there is nothing to go on with.
         CorpusError: the music has changed since.
     """
+    model_dir = Path(model_dir)
     path = checkpoint_path(model_dir)
     facts = read_facts(path)
+    require_writable(model_dir / CONFIG_FILE)
     if facts["fingerprint"] != store.fingerprint:
         raise CorpusError(
             f"Expected the music that {model_dir.name!r} was being trained on. Received other music. "

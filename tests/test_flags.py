@@ -1,0 +1,167 @@
+"""What the scripts refuse before they begin: flags without effect, places that cannot be written, wrong numbers."""
+
+import pytest
+
+import evaluate_model
+import generate_music
+import preprocess
+import train_model
+from melodyforge.compose import compose, default_settings
+from melodyforge.errors import CorpusError, MelodyForgeError, SettingsError
+from melodyforge.music.midi import write_midi
+from tests.music_samples import tune
+
+
+@pytest.fixture
+def generate(tiny_model_dir, tmp_path, monkeypatch):
+    """Runs generate_music.py in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *flags: generate_music.main(["--model", str(tiny_model_dir / "tiny"), *map(str, flags)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--num-bars 3 --num-notes 5", "`num_notes` must stand alone"),
+        ("--num-bars 3 --num-seconds 5", "`num_bars` must stand alone"),
+        ("--primer-notes 3", "`primer_notes` has no effect without a primer"),
+        ("--primer tune.mid --start passage", "`start` has no effect beside a primer"),
+        ("--start passage", "has learnt no passages"),
+        ("--passage-notes 9", "`passage_notes` has no effect"),
+        ("--guidance 3", "`guidance` has no effect without a wish"),
+        ("--reproduce composed.mid --num-notes 5", "--num-notes does not go with --reproduce"),
+        ("--reproduce composed.mid --seed 0", "--seed does not go with --reproduce"),
+    ],
+)
+def test_flags_that_would_have_no_effect_are_refused(generate, tiny_model_dir, tmp_path, flags, words):
+    (tmp_path / "tune.mid").write_bytes(write_midi(tune()))
+    generate("--num-notes", 10, "--seed", 1, "--output", "composed.mid")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SettingsError) as refusal:
+        generate(*flags.split())
+    assert words in str(refusal.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("output", ["", "x.txt", "folder", "folder.mid", "file/x.mid", "/dev/null/x.mid"])
+@pytest.mark.parametrize("beside", [[], ["--wav", "--num-pieces", "2"]])
+def test_where_nothing_can_be_written_nothing_is_composed(generate, tmp_path, capsys, output, beside):
+    for name in ("folder", "folder.mid"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MelodyForgeError, match=r"output must end in|Expected to write"):
+        generate("--output", output, *beside)
+    assert "temperature" not in capsys.readouterr().out  # what it says when it begins to compose
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "folder.mid"]
+
+
+def test_the_primer_is_never_written_over(generate, tmp_path):
+    data = write_midi(tune())
+    (tmp_path / "tune_2.mid").write_bytes(data)
+    for flags in (["tune_2.mid"], ["tune.mid", "--num-pieces", 2], ["../" + tmp_path.name + "/tune_2.wav", "--wav"]):
+        with pytest.raises(SettingsError, match="leave the primer as it is"):
+            generate("--primer", "tune_2.mid", "--output", *flags)
+    assert (tmp_path / "tune_2.mid").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("flags", "written"),
+    [
+        ("--output a.wav --wav", {"a.mid", "a.wav"}),
+        ("--output a.png --musicxml", {"a.mid", "a.png", "a.musicxml"}),
+        ("--output a.png", {"a.png"}),
+        ("--output a.midi --musicxml", {"a.midi", "a.musicxml"}),
+    ],
+)
+def test_what_stands_beside_stands_beside_midi_and_each_is_written_once(generate, tmp_path, capsys, flags, written):
+    generate("--num-notes", 10, *flags.split())
+    assert {path.name for path in tmp_path.iterdir()} == written
+    assert capsys.readouterr().out.count(" notes, ") == len(written)
+
+
+def test_words_may_be_in_any_case(generate, tiny_model_dir, tmp_path):
+    wishes = "--mood HAPPY --density Dense --polyphony thin --key d --instruments Flute PIANO --ending Natural"
+    generate("--num-notes", 10, "--seed", 1, *wishes.split(), "--output", "a.mid")
+    generate("--num-notes", 10, "--seed", 1, *wishes.lower().split(), "--output", "b.mid")
+    texts = [(tmp_path / name).read_bytes().lower() for name in ("a.mid", "b.mid")]
+    assert texts[0] == texts[1]
+    assert preprocess.chosen_corpora(["Bach-CHORALES"]) == ["bach-chorales"]
+    assert preprocess.load_recipe("Classic").name == "classic"
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [
+        (evaluate_model, "--compositions 0"),
+        (evaluate_model, "--compositions -3"),
+        (evaluate_model, f"--compositions {10**30}"),
+        (evaluate_model, "--wishes -2"),
+        (evaluate_model, "--wishes nan"),
+        (evaluate_model, "--midi-dir a --against b"),
+        (preprocess, "--workers 0"),
+        (preprocess, "--workers ²"),
+    ],
+)
+def test_numbers_are_checked_before_anything_is_done(script, flags, capsys):
+    with pytest.raises(SystemExit) as ended:
+        script.parse_arguments(flags.split())
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_preprocess_cannot_do_is_said_before_it_reads(tmp_path, monkeypatch):
+    (tmp_path / "tune.mid").write_bytes(write_midi(tune()))
+    monkeypatch.setattr(preprocess, "DATASET_DIR", tmp_path / "dataset")
+    folder = ["--midi-dir", str(tmp_path)]
+    with pytest.raises(SettingsError, match="--track has no effect without --recipe"):
+        preprocess.main([*folder, "--track", "3"])
+    with pytest.raises(SettingsError, match="--recipe must be one of"):
+        preprocess.main([*folder, "--recipe", "jazz"])
+    with pytest.raises(CorpusError, match="must be one of bach-chorales"):
+        preprocess.main([*folder, "--corpus", "bach-chorales", "nonsense"])
+    with pytest.raises(CorpusError, match="nowhere: No such file or directory"):
+        preprocess.main(["--midi-dir", str(tmp_path / "nowhere")])
+    with pytest.raises(CorpusError, match=r"tune\.mid: Not a directory"):
+        preprocess.main(["--midi-dir", str(tmp_path / "tune.mid")])
+    assert [path.name for path in tmp_path.iterdir()] == ["tune.mid"]
+
+
+def test_an_unwritable_place_for_models_or_reports_is_said_before_the_work(
+    tiny_model_dir, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "tune.mid").write_bytes(write_midi(tune()))
+    (tmp_path / "models").write_text("a file in the way")
+    monkeypatch.setattr(train_model, "MODELS_DIR", tmp_path / "models")
+    monkeypatch.setattr(train_model, "DATASET_DIR", tmp_path / "dataset")
+    with pytest.raises(MelodyForgeError, match=r"Expected to write .*models"):
+        train_model.main(["--midi-dir", str(tmp_path)])
+    with pytest.raises(MelodyForgeError, match=r"Expected to write .*models"):
+        evaluate_model.main(["--model", str(tiny_model_dir / "tiny"), "--output", str(tmp_path / "models")])
+    assert capsys.readouterr().out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "tune.mid"]
+
+
+@pytest.mark.parametrize("script", [generate_music, train_model, preprocess, evaluate_model])
+def test_help_shows_the_defaults_that_are_in_force(script, capsys):
+    with pytest.raises(SystemExit):
+        script.parse_arguments(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "(default: )" not in shown
+    assert "Undefined" not in shown
+    if script is generate_music:
+        assert "more: more daring (default: the model's own)" in shown
+        assert "A new one each time when left out --ending" in shown
+    if script is train_model:
+        assert "number of LSTM layers (default: 3)" in shown
+        assert "The defaults are those of the recipe forge" in shown
+
+
+def test_each_composition_without_a_seed_is_another_and_tells_its_seed(tiny_model_dir):
+    import melodyforge
+
+    model = melodyforge.load(tiny_model_dir / "tiny")
+    first, second = (melodyforge.generate_music(model, num_notes=30)[0] for _ in range(2))
+    assert first.seed != second.seed
+    assert first.to_midi() != second.to_midi()
+    assert melodyforge.generate_music(model, num_notes=30, seed=first.seed)[0].to_midi() == first.to_midi()
+    assert compose(model, default_settings(model, num_notes=30, seed=first.seed))[0].seed == first.seed
