@@ -294,3 +294,26 @@ def test_a_take_that_cannot_be_read_costs_its_own_row_only(models_dir, takes):
     checked(app.button(key=f"open_{good}").click().run())
     assert not app.error
     checked(open_app())
+
+
+def test_who_waits_is_told_place_and_time(models_dir):
+    from studio import shared
+
+    model = load_model(models_dir / "tiny")
+    wanted = default_settings(model, num_notes=20_000)
+    before = [shared.submit(f"visitor {number}", model, wanted, None) for number in range(4)]
+    app = open_app()
+    app.slider(key="notes").set_value(2000)
+    app.number_input(key="takes").set_value(8)
+    checked(app.button(key="compose").click().run())
+    mine = shared.job_of(OWNER)
+    mine._asked_at += 1000  # as if the others had come long before
+    deadline = time.monotonic() + TIMEOUT_S
+    while "before you" not in app.get("progress")[0].proto.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        checked(app.run())
+    assert re.fullmatch(r"Waiting: 4 before you, about \d+ (seconds|minutes?)", app.get("progress")[0].proto.text)
+    assert len(mine.piece())  # the first notes are there
+    for job in [*before, mine]:
+        job.stop()
