@@ -5,12 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 import wave
 import zipfile
 from collections.abc import Iterator
@@ -21,14 +16,12 @@ import pytest
 from melodyforge.corpus.builtin import fetch_corpus
 from melodyforge.music.midi import read_midi, write_midi
 from tests.music_samples import tune
+from tests.studio_server import CHROMIUM, PROJECT_DIR, running_browser, running_studio
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-PROJECT_DIR = Path(__file__).parents[1]
 IMAGES_DIR = PROJECT_DIR / "docs" / "images"
 PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # set to take new pictures, with the starter
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
 TIMEOUT_MS = 60_000
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -38,24 +31,6 @@ pytestmark = [
 ]
 CONTRAST = (PROJECT_DIR / "tests" / "contrast.js").read_text(encoding="utf-8")
 needs_pictures = pytest.mark.skipif(PICTURES_VARIABLE not in os.environ, reason=f"set {PICTURES_VARIABLE} for new ones")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_until_up(url: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + TIMEOUT_MS / 1000
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    pytest.fail("the server did not come up")
 
 
 @pytest.fixture(scope="module")
@@ -78,25 +53,14 @@ def home(tiny_model_dir, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def app_url(home) -> Iterator[str]:
     """A running server of the studio."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    quiet = subprocess.DEVNULL
-    environment = os.environ | {"MELODY_FORGE_HOME": str(home)}
-    server = subprocess.Popen(command, cwd=PROJECT_DIR, env=environment, stdout=quiet, stderr=quiet)
-    try:
-        wait_until_up(f"http://localhost:{port}", server)
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with running_studio(home) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with running_browser() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
