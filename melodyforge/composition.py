@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from melodyforge.errors import SettingsError
 from melodyforge.files import require_writable, write_bytes
-from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music import midi_container
+from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece
 
 if TYPE_CHECKING:
@@ -126,10 +127,11 @@ def read_origin(midi: bytes) -> dict[str, Any]:
         MusicReadError: it is no MIDI file.
         SettingsError: it was not composed by Melody Forge.
     """
-    text = read_midi(midi)[0].text
+    texts = midi_container.opening_texts(midi_container.unwrap(midi, []))
+    text = texts.get(midi_container.SEQUENCE_TEXT, "")
     try:
         origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         origin = None
     if not isinstance(origin, dict) or not {"model", "model_hash", "settings", "index"} <= origin.keys():
         raise SettingsError(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from melodyforge.errors import MusicReadError, OutputError
+
+MAX_BYTES = 64 * 2**20  # of a file that is read at once; a Mahler symphony takes 30 MB of MusicXML
 
 
 @contextlib.contextmanager
@@ -61,13 +64,35 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
 
 
-def read_bytes(path: Path) -> bytes:
+def check_file(path: Path, max_bytes: int = MAX_BYTES) -> None:
+    """Makes sure that a path leads to a file, and not to a folder, a device that never ends or a pipe that waits.
+
+    Raises:
+        MusicReadError: it does not, or the file is too large.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MusicReadError(f"Expected a file to read at {path}. Received: {reason}.") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise MusicReadError(f"Expected a file to read at {path}. Received {kind}. Name a file.")
+    if status.st_size > max_bytes:
+        raise MusicReadError(
+            f"Expected a file of at most {max_bytes:,} bytes. Received {status.st_size:,}. Remove {path.name}."
+        )
+
+
+def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
     """The content of a file that the user names.
 
     Raises:
-        MusicReadError: it cannot be read.
+        MusicReadError: it cannot be read, or is no file, or too large.
     """
+    check_file(path, max_bytes)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(max_bytes)
     except OSError as error:
         raise MusicReadError(f"Expected a file to read at {path}. Received: {error.strerror or error}.") from None

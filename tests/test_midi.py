@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from melodyforge.errors import MusicReadError
-from melodyforge.music.midi import MAX_NOTES, read_midi, write_midi
+from melodyforge.music.limits import MAX_NOTES
+from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from tests.midi_bytes import chunk, meta, meter, midi, off, on, pedal, tempo, track, tune
 

@@ -18,8 +18,7 @@ from melodyforge.corpus.files import MusicFile
 from melodyforge.corpus.store import PackedPiece, pack_piece
 from melodyforge.errors import MusicReadError
 from melodyforge.guard import Guard, StoppedError
-from melodyforge.music.midi import read_midi
-from melodyforge.music.midi_container import check_size
+from melodyforge.music.load import read_pieces
 from melodyforge.music.piece import Piece
 
 READER_VERSION = 2  # raise when the same file gives other pieces than before
@@ -27,8 +26,7 @@ READER_VERSION = 2  # raise when the same file gives other pieces than before
 CHUNK_FILES = 64  # sending a file to a worker costs about as much as reading it: send many
 CHUNK_BYTES = 2**20
 MIDI_SECONDS = 20.0  # the slowest of 353 hostile files takes 1
-SCORE_SECONDS = 60.0
-SCORE_SECONDS_PER_BYTE = 1e-3  # music21 parses about 10 KB of ABC a second; ten times that
+SCORE_SECONDS = 180.0  # as much ABC as may be takes music21 two minutes, as much MusicXML one
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ class _Workers:
 
     def _seconds_for(self, file: MusicFile) -> float:
         """How long reading a file may take."""
-        return self.midi_seconds if file.is_midi else SCORE_SECONDS + SCORE_SECONDS_PER_BYTE * file.num_bytes
+        return self.midi_seconds if file.is_midi else SCORE_SECONDS
 
 
 def _read_chunk(files: list[MusicFile], read_file: FileReader) -> list[FileResult]:
@@ -136,30 +134,10 @@ def _read_chunk(files: list[MusicFile], read_file: FileReader) -> list[FileResul
 def read_music_file(file: MusicFile) -> FileResult:
     """Everything in a file, or why there is nothing."""
     try:
-        pieces = _read_midi_file(file) if file.is_midi else _read_score_file(file)
-        return FileResult([_label(piece, repairs, file) for piece, repairs in pieces])
+        pieces = read_pieces(Path(file.path), Path(file.name).stem)
     except MusicReadError as error:
         return FileResult(error=str(error))
-    except OSError as error:
-        return FileResult(error=f"The file cannot be opened: {error.strerror}. Check its permissions.")
-    except MemoryError:  # for the guard to report
-        raise
-    except Exception as error:  # whatever a library trips over, one file must not cost the others
-        return FileResult(error=f"The reader failed ({type(error).__name__}). Export the file again or remove it.")
-
-
-def _read_midi_file(file: MusicFile) -> list[tuple[Piece, list[str]]]:
-    check_size(file.num_bytes)
-    return [read_midi(Path(file.path).read_bytes(), Path(file.name).stem)]
-
-
-def _read_score_file(file: MusicFile) -> list[tuple[Piece, list[str]]]:
-    from melodyforge.music.scores import read_score  # imports music21, which MIDI does not need
-
-    pieces = read_score(Path(file.path))
-    if not any(len(piece) for piece, _ in pieces):
-        raise MusicReadError("Expected notes. Received a score without any. Remove it.")
-    return [(piece, repairs) for piece, repairs in pieces if len(piece)]
+    return FileResult([_label(piece, repairs, file) for piece, repairs in pieces])
 
 
 def _label(piece: Piece, repairs: list[str], file: MusicFile) -> ReadPiece:

@@ -4,27 +4,55 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from melodyforge.errors import MusicReadError
-from melodyforge.files import read_bytes
+from melodyforge import guard
+from melodyforge.errors import MelodyForgeError, MusicReadError
+from melodyforge.files import check_file, read_bytes
 from melodyforge.music.midi import read_midi
+from melodyforge.music.midi_container import MAX_MIDI_BYTES
 from melodyforge.music.piece import Piece
 
 SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
+READ_SECONDS = 20.0  # that somebody waits for one file; a quartet of 11 MB in MusicXML takes 8
 
 
-def load_piece(path: Path) -> Piece:
+def load_piece(path: str | Path) -> Piece:
     """The music in a file; the first piece where there are several.
+
+    It is read in a process of its own, with limits on time and memory.
+
+    Raises:
+        MusicReadError: it cannot be read as music, or not soon enough, or holds no notes.
+        BusyError: too many others want something read.
+    """
+    path = Path(path).absolute()
+    check_file(path)
+    return guard.run(_read_first, path, seconds=READ_SECONDS, error=MusicReadError, what="music")
+
+
+def _read_first(path: Path) -> Piece:
+    return read_pieces(path, path.stem, max_pieces=1)[0][0]
+
+
+def read_pieces(path: Path, name: str, max_pieces: int | None = None) -> list[tuple[Piece, list[str]]]:
+    """All pieces in a file, each with what was mended. Strangers' files are read in a guarded process.
+
+    Args:
+        path: its ending tells what it holds; what is no score is MIDI.
+        name: what to call a piece without a title.
+        max_pieces: after how many to stop; None for all.
 
     Raises:
         MusicReadError: it cannot be read as music, or holds no notes.
     """
-    if path.suffix.lower() in SCORE_SUFFIXES:
-        from melodyforge.music.scores import read_score
+    try:
+        if path.suffix.lower() not in SCORE_SUFFIXES:
+            return [read_midi(read_bytes(path, MAX_MIDI_BYTES), name)]
+        from melodyforge.music.scores import read_score  # imports music21, which MIDI does not need
 
-        read_bytes(path)  # says plainly when there is no such file
-        piece = read_score(path)[0][0]
-    else:
-        piece = read_midi(read_bytes(path), path.stem)[0]
-    if not len(piece):
-        raise MusicReadError(f"Expected notes in {path}. Received none. Choose another file.")
-    return piece
+        return read_score(path, max_pieces)
+    except (MelodyForgeError, MemoryError):
+        raise
+    except Exception as error:  # whatever a library trips over
+        raise MusicReadError(
+            f"Expected music. The reader failed on what it received ({type(error).__name__}). Export the file again."
+        ) from error

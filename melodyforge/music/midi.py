@@ -15,6 +15,15 @@ import numpy as np
 
 from melodyforge.errors import MusicReadError
 from melodyforge.music import midi_container
+from melodyforge.music.limits import (
+    DROPPED_METERS,
+    DROPPED_TEMPOS,
+    check_num_notes,
+    check_num_tracks,
+    check_quarters,
+    is_meter,
+    is_tempo,
+)
 from melodyforge.music.piece import (
     DEFAULT_TEMPO_QPM,
     NOTE_DTYPE,
@@ -25,12 +34,6 @@ from melodyforge.music.piece import (
     Track,
 )
 
-MAX_NOTES = 200_000  # Mahler's longest symphony has about 100,000
-MAX_QUARTERS = 40_000  # 5.5 hours at 120 quarters per minute
-MAX_TRACKS = 256  # what NOTE_DTYPE can number
-TEMPO_RANGE_QPM = (5.0, 1000.0)  # inclusive; slower and faster are typing errors or time-stretch tricks
-MAX_METER_NUMERATOR = 64
-MAX_METER_DENOMINATOR = 32  # finer beats would fall between the steps of the grid
 MICROSECONDS_PER_MINUTE = 60_000_000
 
 SUSTAIN_PEDAL = 64  # controller number
@@ -132,16 +135,11 @@ def _read_tracks(score: Any, repairs: list[str]) -> list[_TrackTicks]:
     num_notes = score.note_num()
     if num_notes == 0:
         raise MusicReadError("Expected notes. Received a MIDI file without any that start and end. Remove it.")
-    if num_notes > MAX_NOTES:
-        raise MusicReadError(f"Expected at most {MAX_NOTES:,} notes. Received {num_notes:,}. Remove the file.")
+    check_num_notes(num_notes)
     sources = [_read_track(track, repairs) for track in score.tracks if len(track.notes)]
     first = min(int(source.onset.min()) for source in sources)
     last = max(int(source.end.max()) for source in sources)
-    if first < 0 or last > MAX_QUARTERS * score.ticks_per_quarter:
-        raise MusicReadError(
-            f"Expected times up to {MAX_QUARTERS:,} quarter notes. Received later or negative ones. "
-            "Delete the stray events or remove the file."
-        )
+    check_quarters(first / score.ticks_per_quarter, last / score.ticks_per_quarter)
     return sources
 
 
@@ -211,8 +209,7 @@ def _place_on_grid(
 ) -> tuple[np.ndarray, tuple[Track, ...]]:
     """All notes in steps, in order, each once; and the tracks they point into."""
     tracks, track_of_source = _merge_drums([source.track for source in sources])
-    if len(tracks) > MAX_TRACKS:
-        raise MusicReadError(f"Expected at most {MAX_TRACKS} tracks. Received {len(tracks)}. Remove the file.")
+    check_num_tracks(len(tracks))
     onset_ticks = np.concatenate([source.onset for source in sources])
     end_ticks = np.concatenate([source.end for source in sources])
     onset = _to_steps(onset_ticks, ticks_per_quarter)
@@ -270,9 +267,9 @@ def _read_tempos(score: Any, repairs: list[str]) -> tuple[Tempo, ...]:
     """The tempo map, from step 0 on, without impossible and repeated tempos."""
     columns = score.tempos.numpy()
     qpm = MICROSECONDS_PER_MINUTE / np.maximum(columns["mspq"], 1)
-    is_sane = (qpm >= TEMPO_RANGE_QPM[0]) & (qpm <= TEMPO_RANGE_QPM[1])
+    is_sane = is_tempo(qpm)
     if not is_sane.all():
-        repairs.append("impossible tempos were dropped")
+        repairs.append(DROPPED_TEMPOS)
     steps = _to_steps(columns["time"][is_sane], score.ticks_per_quarter).tolist()
     tempos = [Tempo(step, value) for step, value in zip(steps, qpm[is_sane].tolist(), strict=True)]
     changes = _last_at_each_step([Tempo(0, DEFAULT_TEMPO_QPM), *tempos])
@@ -285,10 +282,9 @@ def _read_meters(score: Any, repairs: list[str]) -> tuple[Meter, ...]:
     """The time signatures, from step 0 on, without impossible ones."""
     columns = score.time_signatures.numpy()
     numerators, denominators = columns["numerator"], columns["denominator"]
-    is_sane = (numerators >= 1) & (numerators <= MAX_METER_NUMERATOR)
-    is_sane &= (denominators >= 1) & (denominators <= MAX_METER_DENOMINATOR)
+    is_sane = is_meter(numerators, denominators)
     if not is_sane.all():
-        repairs.append("impossible time signatures were dropped")
+        repairs.append(DROPPED_METERS)
     steps = _to_steps(columns["time"], score.ticks_per_quarter)
     rows = np.stack([steps, numerators, denominators], axis=1)[is_sane].tolist()
     return tuple(_last_at_each_step([Meter(0, 4, 4), *(Meter(*row) for row in rows)]))

@@ -18,6 +18,7 @@ MAX_PREFIX_BYTES = 1024  # MacBinary puts 128 bytes before the header, web serve
 SEQUENCE_TEXT = 0x01  # meta event types
 SEQUENCE_NAME = 0x03
 
+MAX_OPENING_EVENTS = 1000  # before any time passes
 MAX_CHUNKS = 0xFFFF  # tracks that a header can count
 
 _HEADER = struct.Struct(">4sIHHH")  # "MThd", length, format, number of tracks, division
@@ -217,7 +218,9 @@ def opening_texts(data: bytes) -> dict[int, str]:
     """
     texts: dict[int, str] = {}
     position = data.find(b"MTrk") + _CHUNK.size
-    while data[position : position + 2] == b"\x00\xff" and position + 3 < len(data):
+    for _ in range(MAX_OPENING_EVENTS):
+        if data[position : position + 2] != b"\x00\xff" or position + 3 >= len(data):
+            break
         kind = data[position + 2]
         length, start = _read_length(data, position + 3)
         texts.setdefault(kind, data[start : start + length].decode("utf-8", "replace"))

@@ -6,8 +6,10 @@ Guards against archives and entities that grow without bound. Does not know `Pie
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree
@@ -15,18 +17,31 @@ from xml.etree.ElementTree import Element, SubElement
 from xml.parsers import expat
 
 from melodyforge.errors import MusicReadError
+from melodyforge.files import MAX_BYTES
 from melodyforge.music.keys import spell
+from melodyforge.music.score_limits import tame_musicxml
 
 if TYPE_CHECKING:
     from music21.stream import Score
 
-MAX_SCORE_BYTES = 64 * 2**20  # after unpacking; a Mahler symphony takes 30 MB of MusicXML
+MAX_SCORE_BYTES = MAX_BYTES  # after unpacking, too
+# a wrong password or method is a RuntimeError, and a name that is not there a KeyError
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    OSError,
+)
 CONTAINER = "META-INF/container.xml"  # names the score inside an .mxl archive (MusicXML 4.0, "Compressed files")
 LAST_PROGRAM = 128  # MusicXML counts MIDI programs and drum pitches from 1
 
 
 def read_limited(file: IO[bytes]) -> bytes:
-    """Everything in an open file, unless it is too much, whatever a directory says about its size.
+    """Everything in an entry of an archive, unless it is too much, whatever the directory says about its size.
 
     Raises:
         MusicReadError: the file is too large.
@@ -46,8 +61,7 @@ def unpack_mxl(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(_score_entry(archive)) as file:
             return read_limited(file)
-    # zlib.error and a truncated stream come as the last two
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except _ARCHIVE_ERRORS as error:
         raise MusicReadError(
             f"Expected compressed MusicXML. Received a damaged archive ({error}). Export the file again."
         ) from error
@@ -67,16 +81,21 @@ def _score_entry(archive: zipfile.ZipFile) -> str:
     raise MusicReadError("Expected a score in the archive. Received none. Export the file again.")
 
 
-def parse_musicxml(data: bytes) -> Score:
+def parse_musicxml(data: bytes, repairs: list[str]) -> Score:
     """The music21 score in an uncompressed MusicXML file.
 
+    Args:
+        data: the file.
+        repairs: gets a phrase for each kind of thing that was mended.
+
     Raises:
-        MusicReadError: the XML is damaged, is no MusicXML, or declares entities.
+        MusicReadError: the XML is damaged, is no MusicXML, declares entities, or holds too much.
         Exception: whatever music21 trips over in a score that makes no sense.
     """
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     root = _parse_xml(data)
+    tame_musicxml(root, repairs)
     _pitch_drums(root)
     importer = MusicXMLImporter()
     importer.xmlRootToScore(root, importer.stream)

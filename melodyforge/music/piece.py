@@ -152,6 +152,13 @@ class Piece:
         bar = bars_passed[index] + since // lengths[index]
         return bar.astype(np.int32), (since % lengths[index]).astype(np.int32), lengths[index].astype(np.int32)
 
+    def _start_of_bar(self, bar: int) -> int:
+        """The step at which a bar, counted from 0, begins."""
+        onsets = np.array([meter.onset for meter in self.meters])
+        bars, _, _ = self.bars_at(onsets)
+        index = int(np.searchsorted(bars, bar, side="right")) - 1
+        return self.meters[index].onset + (bar - int(bars[index])) * self.meters[index].bar_steps
+
     def excerpt(self, first_bar: int, last_bar: int) -> Piece:
         """The notes that begin in some bars, from step 0 on, under the tempo and the meter that hold there.
 
@@ -161,9 +168,7 @@ class Piece:
         """
         bars, _, _ = self.bars_at(self.notes["onset"])
         notes = self.notes[(bars >= first_bar) & (bars < last_bar)].copy()
-        steps = np.arange(self.end + 1)
-        bar_of_step, _, _ = self.bars_at(steps)
-        start = int(np.searchsorted(bar_of_step, first_bar))
+        start = self._start_of_bar(first_bar)
         notes["onset"] -= start
         tempo = [one for one in self.tempos if one.onset <= start][-1]
         meter = [one for one in self.meters if one.onset <= start][-1]

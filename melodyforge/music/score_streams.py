@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,7 +23,16 @@ from typing import NamedTuple
 from music21 import bar, base, chord, dynamics, harmony, instrument, meter, note, repeat, spanner, stream, tempo
 from music21.exceptions21 import Music21Exception
 
-from melodyforge.music.midi import MAX_METER_DENOMINATOR, MAX_METER_NUMERATOR, TEMPO_RANGE_QPM
+from melodyforge.music.limits import (
+    DROPPED_METERS,
+    DROPPED_TEMPOS,
+    MAX_BARS,
+    check_num_notes,
+    check_num_tracks,
+    check_quarters,
+    is_meter,
+    is_tempo,
+)
 from melodyforge.music.piece import (
     DEFAULT_TEMPO_QPM,
     NUM_PITCHES,
@@ -40,7 +50,6 @@ UNNAMED_DRUM = 38  # General MIDI's snare drum, for a percussion note that names
 COMMON_TIME = (4, 4)  # where no meter is given
 MISCOUNT_STEPS = 3
 SIXTEENTH_STEPS = STEPS_PER_QUARTER // 4
-MAX_PLAYED_BARS = 20_000  # repeats inside repeats must not grow without end
 
 Quarters = float | Fraction
 
@@ -65,6 +74,7 @@ class _Score:
     tempos: dict[Quarters, float] = field(default_factory=dict)  # onset -> quarters per minute
     meters: dict[Quarters, tuple[int, int]] = field(default_factory=dict)  # onset -> numerator, denominator
     num_grace_notes: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)  # what meant nothing
 
 
 @dataclass
@@ -123,11 +133,16 @@ def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list
     parts: list[stream.Stream] = list(score.parts) if isinstance(score, stream.Score) else []
     parts = parts or [score]
     barlines = _find_barlines(parts)
+    check_quarters(0, barlines[-1])
     collected = _Score()
     for index, part in enumerate(parts):
         part.toSoundingPitch(inPlace=True)
         _collect_part(part, index, barlines, collected)
+    check_num_tracks(len(collected.tracks))
+    check_num_notes(len(collected.notes))
+    check_quarters(0, max((written.end for written in collected.notes), default=0))
     bars = _play_bars(max(parts, key=_num_measures), barlines, collected, repairs)
+    repairs += collected.dropped
     if collected.num_grace_notes:
         plural = "s were" if collected.num_grace_notes > 1 else " was"
         repairs.append(f"{collected.num_grace_notes} grace note{plural} left out")
@@ -208,11 +223,15 @@ def _apply_mark(element: base.Music21Object, onset: Quarters, voice: _Voice, col
     """Lets a tempo, meter, instrument or dynamic mark take effect."""
     if isinstance(element, tempo.MetronomeMark):
         qpm = element.getQuarterBPM()
-        if qpm and TEMPO_RANGE_QPM[0] <= qpm <= TEMPO_RANGE_QPM[1]:
+        if qpm is not None and is_tempo(qpm):
             collected.tempos[onset] = float(qpm)
+        elif qpm is not None:
+            collected.dropped[DROPPED_TEMPOS] += 1
     elif isinstance(element, meter.TimeSignature):
-        if element.denominator <= MAX_METER_DENOMINATOR and 1 <= element.numerator <= MAX_METER_NUMERATOR:
+        if is_meter(element.numerator, element.denominator):
             collected.meters[onset] = (element.numerator, element.denominator)
+        else:
+            collected.dropped[DROPPED_METERS] += 1
     elif isinstance(element, instrument.Instrument):
         is_percussion = isinstance(element, instrument.UnpitchedPercussion)
         voice.is_drum = is_percussion or element.midiChannel == DRUM_CHANNEL
@@ -278,6 +297,7 @@ def _play_bars(part: stream.Stream, barlines: list[Quarters], collected: _Score,
     for index in _playing_order(part, measures, repairs):
         bars.append(_Bar(*spans[index], onset, lengths[index]))
         onset += lengths[index]
+    check_quarters(0, onset / STEPS_PER_QUARTER)
     return bars
 
 
@@ -310,7 +330,7 @@ def _playing_order(part: stream.Stream, measures: list[stream.Measure], repairs:
     try:
         if expander.isExpandable() is not False:
             played = expander.process().getElementsByClass(stream.Measure)
-            if 0 < len(played) <= MAX_PLAYED_BARS:
+            if 0 < len(played) <= MAX_BARS:
                 return [int(measure.groups[0]) for measure in played]
     except (Music21Exception, IndexError, KeyError, TypeError, ValueError, AttributeError):
         pass  # contradictory marks make the expander stumble in many ways
@@ -339,22 +359,37 @@ def _skeleton(part: stream.Stream, measures: list[stream.Measure]) -> stream.Par
                 bone.rightBarline = bar.Repeat(direction="end", times=mark.times)
             else:
                 bone.append(type(mark)())
-    _drop_dangling_starts(bones)
-    skeleton = stream.Part(bones)
-    bone_of = {id(measure): bone for measure, bone in zip(measures, bones, strict=True)}
+    index_of = {id(measure): index for index, measure in enumerate(measures)}
+    endings = []
     for ending in part.recurse().getElementsByClass(spanner.RepeatBracket):
-        spanned = [bone_of[id(measure)] for measure in ending.getSpannedElements() if id(measure) in bone_of]
+        spanned = [index_of[id(measure)] for measure in ending.getSpannedElements() if id(measure) in index_of]
         if spanned:
-            skeleton.insert(0, spanner.RepeatBracket(spanned, number=ending.number))
+            endings.append((spanned, ending.number))
+    _pair_repeats(bones, {index for spanned, _ in endings for index in spanned})
+    skeleton = stream.Part(bones)
+    for spanned, number in endings:
+        skeleton.insert(0, spanner.RepeatBracket([bones[index] for index in spanned], number=number))
     return skeleton
 
 
-def _drop_dangling_starts(bones: list[stream.Measure]) -> None:
-    """Takes away the repeat signs after the last end of a repeat, which music21 calls contradictory."""
-    for bone in reversed(bones):
+def _pair_repeats(bones: list[stream.Measure], in_endings: set[int]) -> None:
+    """Gives every end of a repeat one start, as players understand it.
+
+    It goes back to the nearest sign, or without one behind the repeat and the endings before. music21 would go back
+    to the start of the piece and play all repeats on the way again, and so twice as much with each of them. Signs
+    that no end follows it calls contradictory.
+    """
+    start: int | None = 0
+    for index, bone in enumerate(bones):
+        if isinstance(bone.leftBarline, bar.Repeat):
+            bone.leftBarline = None
+            start = index
+        elif start is None and index not in in_endings:
+            start = index
         if isinstance(bone.rightBarline, bar.Repeat):
-            return
-        bone.leftBarline = None
+            if start:  # the first bar needs no sign
+                bones[start].leftBarline = bar.Repeat(direction="start")
+            start = None
 
 
 def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_PlayedNote]:
@@ -370,6 +405,7 @@ def _play_notes(notes: list[_ScoreNote], bars: list[_Bar]) -> list[_PlayedNote]:
             else:
                 end = bar_onset + length + _to_steps(written.end - source_end)
             played.append(_PlayedNote(onset, max(end, onset + 1), *written[2:]))
+        check_num_notes(len(played))
     return played
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from melodyforge.errors import MusicReadError
-from melodyforge.music.musicxml_read import parse_musicxml, read_limited, unpack_mxl
+from melodyforge.files import read_bytes
+from melodyforge.music.musicxml_read import parse_musicxml, unpack_mxl
 from melodyforge.music.musicxml_write import write_musicxml
 from melodyforge.music.piece import Piece
+from melodyforge.music.score_limits import tame_abc, tame_kern
 
 if TYPE_CHECKING:
     from music21.stream import Stream
@@ -27,29 +29,28 @@ __all__ = ["read_score", "read_tune", "split_tunes", "write_musicxml"]
 
 _Source = TypeVar("_Source", str, bytes)
 
+MAX_TEXT_BYTES = 2 * 2**20  # of ABC or kern: two minutes' work for music21, which reads 15 to 40 KB a second
 MAX_REASON_LENGTH = 120  # of what music21 says about a damaged score
 
 
-def read_score(path: Path) -> list[tuple[Piece, list[str]]]:
+def read_score(path: Path, max_pieces: int | None = None) -> list[tuple[Piece, list[str]]]:
     """Reads a file of written music.
 
     Args:
         path: `.xml`, `.musicxml`, `.mxl`, `.abc` (may hold many tunes) or `.krn`.
+        max_pieces: after how many to stop; None for all.
 
     Returns:
         Each piece with a short phrase for each thing that had to be mended.
 
     Raises:
-        MusicReadError: the file is no score, is damaged, is too large, or has no notes.
-        OSError: the file cannot be opened.
+        MusicReadError: the file cannot be opened, is no score, is damaged, is too large, or has no notes.
     """
-    with path.open("rb") as file:
-        data = read_limited(file)
     suffix = path.suffix.lower()
-    if suffix == ".abc":
-        return _read_tunes(_decode_text(data), path.stem)
-    if suffix == ".krn":
-        return [_read(_parse_kern, _decode_text(data), path.stem)]
+    if suffix in (".abc", ".krn"):
+        text = _decode_text(read_bytes(path, MAX_TEXT_BYTES))
+        return _read_tunes(text, path.stem, max_pieces) if suffix == ".abc" else [_read(_parse_kern, text, path.stem)]
+    data = read_bytes(path)
     return [_read(parse_musicxml, unpack_mxl(data) if suffix == ".mxl" else data, path.stem)]
 
 
@@ -63,11 +64,13 @@ def _decode_text(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read_tunes(text: str, name: str) -> list[tuple[Piece, list[str]]]:
+def _read_tunes(text: str, name: str, max_pieces: int | None) -> list[tuple[Piece, list[str]]]:
     """Every tune of an ABC file that can be read; the first one tells how many could not."""
     pieces: list[tuple[Piece, list[str]]] = []
     errors: list[MusicReadError] = []
     for tune in split_tunes(text):
+        if len(pieces) == max_pieces:
+            break
         try:
             pieces.append(read_tune(tune, name))
         except MusicReadError as error:
@@ -101,25 +104,26 @@ def read_tune(tune: str, name: str = "") -> tuple[Piece, list[str]]:
     return _read(_parse_tune, tune, name)
 
 
-def _parse_tune(tune: str) -> Stream:
+def _parse_tune(tune: str, repairs: list[str]) -> Stream:
     from music21.converter.subConverters import ConverterABC
 
+    tune = tame_abc(tune, repairs)
     converter = ConverterABC()
     converter.parseData(re.sub(r"^X:.*\n", "", tune))  # with its number, music21 makes a collection of a single tune
     return converter.stream
 
 
-def _parse_kern(text: str) -> Stream:
+def _parse_kern(text: str, repairs: list[str]) -> Stream:
     from music21.converter.subConverters import ConverterHumdrum
 
     if "**kern" not in text:
         raise MusicReadError("Expected kern notation. Received a file without **kern. Remove it.")
     converter = ConverterHumdrum()
-    converter.parseData(text)
+    converter.parseData(tame_kern(text, repairs))
     return converter.stream
 
 
-def _read(parse: Callable[[_Source], Stream], source: _Source, name: str) -> tuple[Piece, list[str]]:
+def _read(parse: Callable[[_Source, list[str]], Stream], source: _Source, name: str) -> tuple[Piece, list[str]]:
     """The piece that a music21 parser finds.
 
     Its parsers are called directly: `music21.converter.parse` keeps results in files below the
@@ -129,7 +133,8 @@ def _read(parse: Callable[[_Source], Stream], source: _Source, name: str) -> tup
 
     with _silence():
         try:
-            piece, repairs = piece_from_stream(parse(source))
+            repairs: list[str] = []
+            piece, more_repairs = piece_from_stream(parse(source, repairs))
         except (MusicReadError, MemoryError):
             raise
         except Exception as error:  # a senseless score makes music21 raise anything, from KeyError to RecursionError
@@ -139,6 +144,7 @@ def _read(parse: Callable[[_Source], Stream], source: _Source, name: str) -> tup
             ) from error
     if not len(piece):
         raise MusicReadError("Expected notes. Received a score without any. Remove it.")
+    repairs = list(dict.fromkeys(repairs + more_repairs))
     has_title = piece.name and Path(piece.name).stem != name  # programs write the file's name for a missing title
     return (piece if has_title else replace(piece, name=name)), repairs
 
