@@ -54,5 +54,5 @@ def read_pieces(path: Path, name: str, max_pieces: int | None = None) -> list[tu
         raise
     except Exception as error:  # whatever a library trips over
         raise MusicReadError(
-            f"Expected music. The reader failed on what it received ({type(error).__name__}). Export the file again."
+            f"The reader failed ({type(error).__name__}). Export the file again or choose another."
         ) from error
