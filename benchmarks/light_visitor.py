@@ -35,9 +35,11 @@ class LightVisitor:
         self._patience_s = patience_s
         self._looks: dict[str, tuple[float, float]] = {}  # by fragment: when it runs again, and how often
         self._ids: dict[str, str] = {}  # of widgets, by label
-        self._files: dict[str, str] = {}  # addresses of downloads, by label
-        self._sound = ""  # the address of what the player plays
-        self._session_id = self._query = self._upload_url = self._file_id = ""
+        self._files: dict[
+            str, str
+        ] = {}  # addresses of downloads, by label; of those that are made when asked for, names
+        self._sound = self._heard = ""  # the address of what the player plays, and what it is called
+        self._session_id = self._query = self._upload_url = self._file_id = self._made_url = ""
         self._run()
         self._until(lambda: "Compose" in self._ids)
 
@@ -52,15 +54,16 @@ class LightVisitor:
         """
         self._query = urlencode(wishes)
         self._looks.clear()
+        self._files.clear()
         began, first_note_s = time.perf_counter(), 0.0
         self._run(WidgetState(id=self._ids["Compose"], trigger_value=True))
         while True:
             player = self._receive()
-            if not player or not player["takes"][0]["notes"]:
-                continue
+            if not player or not player["takes"][0]["notes"] or player["identity"] == self._heard:
+                continue  # such as the music before, of a run that began before the button was pressed
             first_note_s = first_note_s or time.perf_counter() - began
             if player["takes"][0].get("audio"):
-                self._sound = player["takes"][0]["audio"]
+                self._sound, self._heard = player["takes"][0]["audio"], player["identity"]
                 return first_note_s, time.perf_counter() - began
 
     def listen(self) -> int:
@@ -70,7 +73,17 @@ class LightVisitor:
     def download(self, label: str) -> int:
         """Presses a button that gives a file; gives its bytes."""
         self._until(lambda: label in self._files)
-        return self._get(self._files[label])
+        address = self._files[label]
+        if not address.startswith("/"):
+            self._made_url = ""
+            message = BackMsg()
+            message.backend_operation_request.request_id = "download"
+            message.backend_operation_request.session_id = self._session_id
+            message.backend_operation_request.deferred_file.file_id = address
+            self._socket.send(message.SerializeToString())
+            self._until(lambda: bool(self._made_url))
+            address = self._made_url
+        return self._get(address)
 
     def upload(self, name: str, data: bytes) -> None:
         """Lets music start from a file, which is taken away by the next `start_anew`."""
@@ -158,6 +171,11 @@ class LightVisitor:
         elif kind == "file_urls_response":
             (file,) = message.file_urls_response.file_urls
             self._file_id, self._upload_url = file.file_id, file.upload_url
+        elif kind == "backend_operation_response":
+            answer = message.backend_operation_response
+            if answer.error_msg:
+                raise RuntimeError(answer.error_msg)
+            self._made_url = answer.deferred_file.url
         elif kind == "delta":
             return self._see(message.delta.new_element)
         return None
@@ -170,7 +188,7 @@ class LightVisitor:
         if kind == "alert" and widget.format == widget.ERROR:
             raise RuntimeError(widget.body)
         if kind == "download_button":
-            self._files[widget.label] = widget.url
+            self._files[widget.label] = widget.url or widget.deferred_file_id
         elif kind in ("button", "button_group", "slider", "file_uploader"):
             self._ids[widget.label] = widget.id
         elif kind == "bidi_component" and widget.component_name.endswith("player"):

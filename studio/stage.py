@@ -115,7 +115,7 @@ def _downloads(take: Take, wav: bytes) -> None:
     musicxml = "application/vnd.recordare.musicxml+xml"
     files = [
         ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
-        ("WAV", wav, f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
+        ("WAV", lambda: wav, f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
         ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),
         ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
         ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),
