@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from melodyforge.corpus.store import PieceStore
-from melodyforge.errors import MelodyForgeError
+from melodyforge.errors import MelodyForgeError, MusicReadError
 from melodyforge.music.load import load_piece
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
@@ -19,6 +19,9 @@ from studio.keyboard import keyboard
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
 ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]
 A_PASSAGE = "a random passage"  # of the training music
+MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
+MAX_NOTES = 5000  # to start from: a second or two until the first new one
+KEPT_SECONDS = 600  # then a file that took too long may be tried again
 MAX_PIECES = 2000  # offered; a longer list helps nobody
 
 
@@ -41,13 +44,21 @@ def primer(usual: str = NOTHING) -> Piece | None:
             format_func=lambda one: usual if one == NOTHING else one,
         )
         try:
-            chosen = _chosen(way, store)
+            chosen = _not_too_long(_chosen(way, store))
         except MelodyForgeError as error:
             st.error(str(error))
             return None
         if chosen is not None:
             st.caption(f"The music goes on from these {len(chosen):,} notes.")
         return chosen
+
+
+def _not_too_long(piece: Piece | None) -> Piece | None:
+    if piece is not None and len(piece) > MAX_NOTES:
+        raise MusicReadError(
+            f"Expected at most {MAX_NOTES:,} notes to start from. Received {len(piece):,}. Choose fewer bars."
+        )
+    return piece
 
 
 def _chosen(way: str, store: PieceStore | None) -> Piece | None:
@@ -62,11 +73,22 @@ def _from_file() -> Piece | None:
     upload = st.file_uploader("MIDI, MusicXML or ABC", ENDINGS, key="primer_file")
     if upload is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"primer{Path(upload.name).suffix.lower()}")
-        path.write_bytes(upload.getvalue())
-        piece = load_piece(path)
+    piece = _read(upload.getvalue(), Path(upload.name).suffix.lower())
+    if isinstance(piece, MusicReadError):
+        raise piece
     return _beginning(piece, "file")
+
+
+@st.cache_data(max_entries=MAX_KEPT_FILES, ttl=KEPT_SECONDS, show_spinner="Reading the file")
+def _read(data: bytes, suffix: str) -> Piece | MusicReadError:
+    """The music in an uploaded file, or why there is none; kept, because the page runs again at every click."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"primer{suffix}")
+        path.write_bytes(data)
+        try:
+            return load_piece(path)
+        except MusicReadError as error:
+            return error
 
 
 def _from_dataset(store: PieceStore) -> Piece:

@@ -1,0 +1,50 @@
+"""What a visitor's file may do to the page that reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("streamlit")
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from melodyforge.music import load
+from tests.midi_bytes import midi, off, on, track
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache():
+    st.cache_data.clear()
+    yield
+    st.cache_data.clear()
+
+
+def show() -> None:
+    from studio.primer import primer
+
+    primer()
+
+
+def upload(name: str, data: bytes) -> AppTest:
+    page = AppTest.from_function(show)
+    page.session_state["primer_way"] = "a file"
+    page.run(timeout=60)
+    page.file_uploader[0].set_value((name, data, "audio/midi")).run(timeout=60)
+    assert not page.exception
+    return page
+
+
+def test_file_that_takes_too_long_is_not_read_again_at_every_click(monkeypatch):
+    monkeypatch.setattr(load, "READ_SECONDS", 0.001)
+    page = upload("tune.mid", midi(track((0, on(60)), (480, off(60)))))
+    assert "took too long" in page.error[0].value
+    monkeypatch.setattr(load, "READ_SECONDS", 60.0)
+    page.run(timeout=60)
+    assert "took too long" in page.error[0].value
+
+
+def test_more_music_than_a_composer_can_soon_read_is_refused():
+    many = midi(track(*[event for number in range(6000) for event in ((0, on(number % 100)), (1, off(number % 100)))]))
+    page = upload("many.mid", many)
+    assert "Expected at most 5,000 notes" in page.error[0].value
