@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, run, whole_number
 from melodyforge.settings import DATASET_DIR, MIDI_DIR, MODELS_DIR, OUTPUT_DIR
+from melodyforge.words import counted
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
@@ -104,7 +105,7 @@ def facts(model: Model) -> dict[str, str]:
     return {
         "recipe": model.recipe.name,
         "network": f"{network.num_layers} x {network.units}",
-        "trained on": f"{model.metrics.get('num_train_rows', 0):,} notes",
+        "trained on": counted(model.metrics.get("num_train_rows", 0), "note"),
         "hash": model.hash,
     }
 

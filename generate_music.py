@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from melodyforge.cli import Parser, run
 from melodyforge.errors import SettingsError
 from melodyforge.settings import MODELS_DIR, OUTPUT_DIR, ComposeSettings, add_compose_flags
+from melodyforge.words import counted
 
 if TYPE_CHECKING:
     from melodyforge.composition import Composition
@@ -134,7 +135,7 @@ def save(composition: Composition, path: Path, arguments: argparse.Namespace) ->
     for form in forms(path, arguments):
         for notice in composition.save(form):
             print(notice)
-        print(f"{form}: {len(piece)} notes, {piece.seconds:.0f} s")
+        print(f"{form}: {counted(len(piece), 'note')}, {piece.seconds:.0f} s")
 
 
 if __name__ == "__main__":

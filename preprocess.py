@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from melodyforge.cli import Parser, run, whole_number
 from melodyforge.errors import SettingsError
 from melodyforge.settings import DATASET_DIR, MIDI_DIR, Recipe, RepresentationSettings, add_flags, load_recipe
+from melodyforge.words import counted
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore
@@ -90,7 +91,7 @@ def fetch_named_corpus(name: str, midi_dir: Path, workers: int | None) -> None:
 
     with show_progress(f"Fetching {name}", "pieces") as on_progress:
         paths = fetch_corpus(name, midi_dir, num_workers=workers, on_progress=on_progress)
-    print(f"{name}: {len(paths):,} files in {midi_dir}")
+    print(f"{name}: {counted(len(paths), 'file')} in {midi_dir}")
 
 
 def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
@@ -107,7 +108,7 @@ def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
     seconds = time.perf_counter() - started
     report_path = store.folder / REPORT_FILE
     print_report(CorpusReport.load(report_path), report_path, Console())
-    print(f"{len(store):,} pieces with {store.num_notes:,} notes in {store.folder} ({seconds:.1f} s)")
+    print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')} in {store.folder} ({seconds:.1f} s)")
     return store
 
 
@@ -134,7 +135,9 @@ def print_melodies(store: PieceStore, track: str) -> None:
     write_choices(path, choices)
     found = [choice for choice in choices if choice.melody]
     several = sum(choice.num_tracks > 1 for choice in found)
-    print(f"melody found in {len(found):,} of {len(choices):,} pieces, {several:,} of them with several tracks")
+    print(
+        f"melody found in {len(found):,} of {counted(len(choices), 'piece')}, {several:,} of them with several tracks"
+    )
     print(f"Which track it is in every piece: {path}")
 
 

@@ -24,6 +24,7 @@ from melodyforge.settings import (
     list_recipes,
     load_recipe,
 )
+from melodyforge.words import counted
 
 if TYPE_CHECKING:
     from melodyforge.training.train import Result
@@ -134,7 +135,7 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
     require_writable(MODELS_DIR / name / CONFIG_FILE)
     with show_progress("Reading", "files") as on_progress:
         store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
-    print(f"{len(store):,} pieces with {store.num_notes:,} notes. Starting Keras ...", flush=True)
+    print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')}. Starting Keras ...", flush=True)
 
     from melodyforge.bundle import find_model, progress_path
     from melodyforge.evaluation.baseline import best_ngram

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from melodyforge import __version__
 from melodyforge.bundle import Model, find_model, load_model
-from melodyforge.composition import TEXT_MARK, Composition
+from melodyforge.composition import Composition
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
+from melodyforge.music.timeline import with_track_names
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.controls import ANY
@@ -94,7 +94,7 @@ def compose(
             asked for.
     """
     settings = settings or default_settings(model)
-    task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
+    task = _task(model, settings, primer)
     done: dict[int, Composition] = {}
     sound: dict[int, tuple[_Take, str]] = {}  # the first takes that only miss a wish, and how
     faults: dict[int, list[str]] = {index: [] for index in range(settings.num_pieces)}
@@ -125,7 +125,7 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
     Raises:
         SettingsError: the primer holds nothing that the model can go on from.
     """
-    task = _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
+    task = _task(model, settings, primer)
     start = _start(task, [0], 0)
     for context in _contexts(task, start, [0], 0):
         yield start.piece(model.representation, context, 0)
@@ -208,9 +208,9 @@ def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None)
         raise SettingsError("The file was composed from a primer. Give the same one with --primer.")
     ended_at = origin.get("ended_at")
     settings = ComposeSettings.check(origin["settings"])
-    return compose(model, settings, primer, lambda growing: [growing.draw, growing.num_rows] == ended_at)[
-        origin["index"]
-    ]
+    pieces = compose(model, settings, primer, lambda growing: [growing.draw, growing.num_rows] == ended_at)
+    made = pieces[origin["index"]]
+    return made.with_origin(origin | made.origin)  # what the history added still holds
 
 
 @dataclass(frozen=True)
@@ -307,6 +307,14 @@ class _Take:
         if self.num_given and len(notes):
             notes["onset"] -= notes["onset"][0]
         return self.piece.with_notes(notes)
+
+
+def _task(model: Model, settings: ComposeSettings, primer: Piece | None) -> _Task:
+    """What is to be composed. What goes on from music of a style that the model knows keeps to it, if none is asked."""
+    controls = model.representation.controls
+    if primer is not None and controls and settings.style is None and primer.style in controls.available()["style"]:
+        settings = settings.changed(style=primer.style)
+    return _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
 
 
 def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece | None) -> np.ndarray | None:
@@ -426,8 +434,10 @@ def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
 
 
 def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
-    """The heading with the very tempo and meter that are wished for."""
+    """The heading with the very style, tempo and meter that are wished for."""
     changes: dict[str, Any] = {}
+    if wishes.style is not None:
+        changes["style"] = wishes.style
     if wishes.tempo is not None:
         changes["tempo_qpm"] = wishes.tempo
     if wishes.meter is not None and wishes.meter != heading.meter:
@@ -460,6 +470,7 @@ def _finished(
         "model": model.name,
         "model_hash": model.hash,
         "settings": settings.model_dump(),
+        "style": take.piece.style,
         "index": index,
         "primer": _fingerprint(task.primer) if task.primer is not None else None,
         "ended_at": ended_at,
@@ -467,9 +478,8 @@ def _finished(
     notices = [f"drawn again because {fault}" for fault in faults]
     if complaint:
         notices.append(f"kept although {complaint}; a higher temperature or more training may help")
-    text = TEXT_MARK + json.dumps(origin, separators=(",", ":"))
-    piece = replace(take.piece, text=text, name=f"{model.name} {settings.seed}-{index + 1}")
-    return Composition(piece, notices, origin, take.passage)
+    piece = replace(with_track_names(take.piece), name=f"{model.name} {settings.seed}-{index + 1}")
+    return Composition(piece, notices, primer=take.passage).with_origin(origin)
 
 
 def _fingerprint(piece: Piece) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from melodyforge.files import require_writable, write_bytes
 from melodyforge.music import midi_container
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece
+from melodyforge.words import counted
 
 if TYPE_CHECKING:
     from melodyforge.music.audio import Sound
@@ -46,7 +47,12 @@ class Composition:
 
     def __repr__(self) -> str:
         """In one line."""
-        return f"<Composition {self.piece.name!r}: {len(self.piece)} notes, {self.piece.seconds:.0f} s>"
+        return f"<Composition {self.piece.name!r}: {counted(len(self.piece), 'note')}, {self.piece.seconds:.0f} s>"
+
+    def with_origin(self, origin: dict[str, Any]) -> Composition:
+        """The same, with another story of how it was made, which its MIDI file will tell, too."""
+        text = TEXT_MARK + json.dumps(origin, separators=(",", ":"))
+        return replace(self, piece=replace(self.piece, text=text), origin=origin)
 
     def to_midi(self) -> bytes:
         """A standard MIDI file."""
@@ -128,13 +134,20 @@ def read_origin(midi: bytes) -> dict[str, Any]:
         SettingsError: it was not composed by Melody Forge.
     """
     texts = midi_container.opening_texts(midi_container.unwrap(midi, []))
-    text = texts.get(midi_container.SEQUENCE_TEXT, "")
+    origin = origin_told_by(texts.get(midi_container.SEQUENCE_TEXT, ""))
+    if not origin:
+        raise SettingsError(
+            "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
+        )
+    return origin
+
+
+def origin_told_by(text: str) -> dict[str, Any]:
+    """How music was composed, by the text that came with it; empty where that does not tell."""
     try:
         origin = json.loads(text.removeprefix(TEXT_MARK)) if text.startswith(TEXT_MARK) else None
     except (ValueError, RecursionError):
         origin = None
     if not isinstance(origin, dict) or not {"model", "model_hash", "settings", "index"} <= origin.keys():
-        raise SettingsError(
-            "--reproduce must be given a MIDI file that Melody Forge composed. This one does not say how."
-        )
-    return origin
+        return {}
+    return origin if isinstance(origin["settings"], dict) else {}

@@ -7,6 +7,7 @@ import streamlit as st
 from melodyforge.compose import asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
+from melodyforge.words import counted
 from melodyforge.workshop.jobs import Job
 from studio import shared
 from studio.panel import panel
@@ -68,10 +69,10 @@ def _growing(owner: str) -> None:
 def _progress(job: Job) -> tuple[str, float]:
     if job.compositions:
         return "Playing it into a sound file ...", 1.0
-    settings, words, share = job.settings, f"Composing: {job.num_notes:,} notes", 0.5
+    settings, words, share = job.settings, f"Composing: {counted(job.num_notes, 'note')}", 0.5
     if not (settings.num_bars or settings.num_seconds):
         again = f" · drawn again ({job.draw})" if job.draw else ""
-        words = f"Composing: {job.num_notes:,} of {settings.num_notes:,} notes{again}"
+        words = f"Composing: {job.num_notes:,} of {counted(settings.num_notes, 'note')}{again}"
         share = job.num_notes / settings.num_notes
     before, seconds = shared.queue().outlook(job)
     if before and not job.is_growing:

@@ -14,6 +14,7 @@ from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
 from melodyforge.settings import DATASET_DIR
+from melodyforge.words import counted
 from studio.keyboard import keyboard
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
@@ -49,7 +50,7 @@ def primer(usual: str = NOTHING) -> Piece | None:
             st.error(str(error))
             return None
         if chosen is not None:
-            st.caption(f"The music goes on from these {len(chosen):,} notes.")
+            st.caption(f"The music goes on from {counted(len(chosen), 'note')}.")
         return chosen
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, read_model
 from melodyforge.composition import Composition
+from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
@@ -70,8 +72,21 @@ def _load(folder: Path, changed_ns: int) -> Model:  # cached until it was change
     return read_model(folder)
 
 
-def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: Piece | None) -> Job:
+def submit(
+    owner: str,
+    wanted_model: Model,
+    settings: ComposeSettings,
+    primer: Piece | None,
+    parent: dict[str, Any] | None = None,
+) -> Job:
     """Has music composed; its takes go into the owner's history even when the page is closed meanwhile.
+
+    Args:
+        owner: whose takes they will be.
+        wanted_model: what composes.
+        settings: how.
+        primer: what it goes on from.
+        parent: the take that the primer is a part of: its number, its name, and the bar from which on the music is new.
 
     Raises:
         BusyError: too many wait already.
@@ -79,6 +94,8 @@ def submit(owner: str, wanted_model: Model, settings: ComposeSettings, primer: P
     history, rendered = takes(), sounds()
 
     def keep(composition: Composition) -> int:
+        if parent:
+            composition = composition.with_origin(composition.origin | {"continues": parent})
         number = history.add(owner, composition, primer)
         if composition.origin["index"] == 0 and job.is_looked_at:  # what will be on the stage first
             rendered.of(composition.piece)
@@ -100,20 +117,24 @@ def job_of(owner: str) -> Job | None:
     return _jobs().get(owner)
 
 
-def branch(owner: str, take: Take, primer: Piece | None = None) -> None:
+def branch(owner: str, take: Take, bar: int | None = None) -> None:
     """Has music composed as a take was composed, or on from a part of it.
 
     Args:
         owner: whose take it is.
         take: that is branched from.
-        primer: what is kept of it; None for other music from the same settings, and from the same primer.
+        bar: from which on its music is made anew, as bars are called (`bar_numbers`); None for other music from the
+            same settings, and from the same primer.
 
     Raises:
         MelodyForgeError: the model is not there any more, or too many wait.
     """
     settings = ComposeSettings.check(take.origin["settings"])
     settings = settings.changed(seed=secrets.randbelow(MAX_SEED), num_pieces=1)
-    start = take.primer if primer is None else primer
-    if primer is not None:
+    if bar is None:
+        start, parent = take.primer, take.origin.get("continues")
+    else:
+        piece = take.piece
+        start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         settings = ComposeSettings.check(settings.model_dump() | {"primer_notes": None})
-    submit(owner, model(take.origin["model"]), settings, start)
+    submit(owner, model(take.origin["model"]), settings, start, parent)

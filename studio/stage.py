@@ -14,8 +14,8 @@ from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
-from melodyforge.music.piece import Piece
 from melodyforge.music.sheet import Sheet, engrave
+from melodyforge.words import counted
 from melodyforge.workshop.takes import Take
 from studio import shared
 from studio.player import player
@@ -62,9 +62,11 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     with head, st.spinner("Playing it into a sound file ..."):
         sound = shared.sounds().of(piece)
     player([piece], [sound.wav], identity=f"take-{take.id}", key=STAGE)
-    facts = [f"{len(piece):,} notes", f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
+    facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
-    st.caption("  \n".join(map(plain, [" · ".join(facts), *take.notices, *sound.notices])))
+    st.caption(
+        "  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *take.notices, *sound.notices]))
+    )
     keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
@@ -129,8 +131,7 @@ def _downloads(take: Take, wav: bytes) -> None:
 
 def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
     """Composing further from a take: other music in the same manner, or another ending."""
-    piece = take.piece
-    bars = bar_numbers(piece)
+    bars = bar_numbers(take.piece)
     first, last = bars[0] + 1, max(bars[0] + 1, bars[-1])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Same settings, new seed", key="same_settings", icon=":material/casino:"):
@@ -145,12 +146,12 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
             help="What stands before it is kept; from there on the music is new.",
         )
         if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
-            _branch(owner, take, piece.excerpt(0, bar - bars[0]), and_then)
+            _branch(owner, take, bar, and_then)
 
 
-def _branch(owner: str, take: Take, primer: Piece | None, and_then: Callable[[], object]) -> None:
+def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], object]) -> None:
     try:
-        shared.branch(owner, take, primer)
+        shared.branch(owner, take, bar)
     except MelodyForgeError as error:
         st.error(str(error))
         return

@@ -6,6 +6,7 @@ import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
 from melodyforge.settings import ComposeSettings
+from melodyforge.words import counted
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
 from studio import shared
 from studio.remembered import Remembered
@@ -52,7 +53,7 @@ def _actions(owner: str, chosen: list[Take]) -> None:
             on_click="ignore",
         )
         with st.popover("Delete", icon=":material/delete:", disabled=not chosen):
-            st.write(f"{len(chosen)} {'take' if len(chosen) == 1 else 'takes'} will be gone for good.")
+            st.write(f"{counted(len(chosen), 'take')} will be gone for good.")
             if st.button("Delete for good", type="primary", key="delete_chosen"):
                 for take_id in ids:
                     shared.takes().delete(owner, take_id)
@@ -129,4 +130,5 @@ def _facts(take: Take) -> str:
     except MelodyForgeError as error:  # a bad take costs its own row
         return str(error)
     wishes = [str(wish) for wish in (settings.key, settings.meter, settings.mood, settings.density) if wish]
-    return " · ".join([f"by {take.origin['model']}", *wishes, f"random seed {settings.seed}", day(take.created_at)])
+    facts = [f"by {take.origin['model']}", take.lineage, *wishes, f"random seed {settings.seed}", day(take.created_at)]
+    return " · ".join(filter(None, facts))

@@ -13,6 +13,7 @@ from melodyforge.corpus.builtin import list_corpora
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.load import load_piece
 from melodyforge.settings import DEFAULT_RECIPE, MIDI_DIR, TrainingSettings, list_recipes, load_recipe
+from melodyforge.words import counted
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset
 from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
@@ -71,7 +72,7 @@ def _music() -> None:
     _task(FETCH, "Fetching")
     watch_reading()
     files = sum(1 for path in MIDI_DIR.rglob("*") if path.is_file() and not path.name.startswith("."))
-    st.caption(f"{files:,} files in {MIDI_DIR}. The page Data says what became of each.")
+    st.caption(f"{counted(files, 'file')} in {MIDI_DIR}. The page Data says what became of each.")
 
 
 def _upload() -> None:
@@ -96,7 +97,7 @@ def _corpora() -> None:
     is_busy = task is not None and task.is_running
     for corpus in list_corpora():
         with st.container(border=True, horizontal=True, wrap=False, vertical_alignment="center"):
-            facts = f"{corpus.num_pieces:,} pieces · {corpus.licence}"
+            facts = f"{counted(corpus.num_pieces, 'piece')} · {corpus.licence}"
             st.markdown(f"**{plain(corpus.title)}**  \n:small[{plain(facts)}]", width="stretch")
             wait = f"{corpus.num_bytes / 1e6:.0f} MB to download" if corpus.num_bytes else about_time(corpus.seconds)
             key = f"fetch_{corpus.name}"
@@ -200,7 +201,9 @@ def _estimate(is_further: bool) -> None:
         return
     num_notes = found[0].num_notes
     words = about_minutes(estimated_minutes(num_notes, is_further))
-    st.caption(f"{num_notes:,} notes in your folder: {words} on this machine, less where nothing more is learnt.")
+    st.caption(
+        f"{counted(num_notes, 'note')} in your folder: {words} on this machine, less where nothing more is learnt."
+    )
 
 
 def _settings() -> dict[str, float | None]:
@@ -359,7 +362,7 @@ def _facts(name: str) -> str:
         return str(error)
     nats = model.metrics.get("held_out_nats")
     notes = model.metrics.get("num_train_rows")
-    facts = [f"recipe {model.recipe.name}", f"learnt from {notes:,} notes" if notes else ""]
+    facts = [f"recipe {model.recipe.name}", f"learnt from {counted(notes, 'note')}" if notes else ""]
     return " · ".join(filter(None, [*facts, f"{nats:.2f} nats a note it had not heard" if nats else ""]))
 
 

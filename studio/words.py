@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from melodyforge.words import counted
+
 
 def plain(text: str) -> str:
     """Text in which Markdown means nothing."""
@@ -19,7 +21,7 @@ def about_minutes(number: float) -> str:
     """About how many minutes."""
     if number < 1:
         return "less than a minute"
-    return f"about {number:.0f} minute{'s' if round(number) != 1 else ''}"
+    return f"about {counted(round(number), 'minute')}"
 
 
 def about_time(seconds: float) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pretty_midi
 import pytest
 
 import train_model as script
 from melodyforge import bundle
 from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, find_model, list_models, load_model
+from melodyforge.compose import generate_music, reproduce
 from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
+from melodyforge.music.instruments import instrument_name
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from melodyforge.settings import RepresentationSettings, load_recipe
@@ -35,6 +40,31 @@ def put_config(folder: Path, seconds: int) -> Path:
     (folder / CONFIG_FILE).write_text("{}")
     os.utime(folder / CONFIG_FILE, (seconds, seconds))
     return folder
+
+
+@pytest.fixture(scope="module")
+def starter() -> bundle.Model:
+    return load_model(bundle.STARTER_DIR)
+
+
+def test_music_that_goes_on_from_a_style_keeps_to_it_unless_another_is_wished(starter):
+    (first,) = generate_music(starter, style="chopin", num_notes=30, seed=1)
+    (further,) = generate_music(starter, first.piece, num_notes=10, seed=1)
+    (wished,) = generate_music(starter, first.piece, num_notes=10, seed=1, style="bach")
+    assert [one.piece.style for one in (first, further, wished)] == ["chopin", "chopin", "bach"]
+    assert [one.origin["settings"]["style"] for one in (first, further, wished)] == ["chopin", "chopin", "bach"]
+    unlabelled = replace(first.piece, style="")  # as in its MIDI file
+    assert reproduce(starter, further.origin, unlabelled).to_midi() == further.to_midi()
+
+
+def test_tracks_of_exported_midi_are_called_by_their_instruments(starter):
+    (made,) = generate_music(starter, style="string-quartets", num_notes=60, seed=2)
+    exported = pretty_midi.PrettyMIDI(io.BytesIO(made.to_midi()))
+    assert len(exported.instruments) > 1
+    for track in exported.instruments:
+        name = "Drums" if track.is_drum else instrument_name(track.program).capitalize()
+        assert track.name.startswith(name)
+    assert len({track.name for track in exported.instruments}) == len(exported.instruments)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from melodyforge.bundle import CONFIG_FILE, load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose, default_settings, reproduce
 from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.workshop.takes import Takes
 from studio.remembered import Remembered
@@ -225,6 +225,28 @@ def test_going_on_works_after_a_wish_was_set_and_again_and_from_the_takes(models
         press_until_composed(app, button)
         assert len(takes.of(OWNER)) == number
     assert app.selectbox(key="tonic").value == "D"
+
+
+def test_a_continuation_says_what_it_continues_from_which_bar_and_reproduces_so(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(40)
+    press_compose(app)
+    parent = takes.of(OWNER)[0]
+    takes.rename(OWNER, parent.id, "Evening")
+    app.run()
+    open_tab(app, "Go on")
+    app.number_input(key=f"branch_bar_{parent.id}").set_value(2)
+    press_until_composed(app, "go_on")
+    assert "continues Evening from bar 2" in app.caption[0].value
+    open_tab(app, "Go on")
+    press_until_composed(app, "same_settings")
+    again, child, _ = takes.of(OWNER)
+    assert child.origin["continues"] == {"take": parent.id, "name": "Evening", "bar": 2}
+    assert again.lineage == child.lineage
+    assert again.midi != child.midi
+    made = reproduce(load_model(models_dir / "tiny"), child.origin, child.primer)
+    assert made.to_midi() == child.midi
+    assert "continues Evening from bar 2" in "".join(text.value for text in open_page("takes_page").markdown)
 
 
 def test_take_after_take_is_opened_and_compared_in_any_order(models_dir, takes):

@@ -22,6 +22,7 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.workshop import composers as composing
 from melodyforge.workshop import takes as takes_module
 from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
@@ -29,7 +30,7 @@ from melodyforge.workshop.jobs import MAX_JOBS_OF_ONE, Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
 from melodyforge.workshop.sounds import Sounds
-from melodyforge.workshop.takes import Take, Takes
+from melodyforge.workshop.takes import Take, Takes, title_of
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
 from melodyforge.workshop.trainings import Training, estimated_minutes
 from melodyforge.workshop.turns import Turns
@@ -303,6 +304,22 @@ def test_a_take_comes_back_as_it_was(model, takes):
     assert take.origin["settings"]["seed"] == 5
     assert take.notices == made.notices
     assert take.primer.notes.tolist() == tune().notes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("notes", "style", "title"),
+    [
+        ([(0, 96, 1, 36, 80)], "", "Drums, at 120 beats a minute"),
+        ([(0, 96, 1, 36, 80)], "rock", "Rock, at 120 beats a minute"),
+        ([(0, 96, 0, 60, 80), (0, 96, 0, 64, 80), (0, 96, 0, 67, 80)], "string-quartets", "String quartets, "),
+        ([], "", "Music, at 120 beats a minute"),
+    ],
+    ids=["drums", "drums-with-style", "pitched", "empty"],
+)
+def test_what_has_no_pitch_has_neither_key_nor_mood(notes, style, title):
+    named = title_of(Piece(make_notes(notes), (Track(), Track(is_drum=True)), style=style))
+    assert named.startswith(title)
+    assert (named == title) is not ("in C major" in named)
 
 
 def test_nobody_sees_or_changes_the_takes_of_others(takes):

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from melodyforge.words import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -123,7 +125,7 @@ def _print_reasons(title: str, reasons: Iterable[tuple[str, int]], console: Cons
     for reason, count in rows[:MAX_REASONS_SHOWN]:
         console.print(f"{count:7,}  {reason}", markup=False, highlight=False, soft_wrap=True)
     if len(rows) > MAX_REASONS_SHOWN:
-        console.print(f"         and {len(rows) - MAX_REASONS_SHOWN} other reasons")
+        console.print(f"         and {counted(len(rows) - MAX_REASONS_SHOWN, 'other reason')}")
 
 
 def _print_unused(report: CorpusReport, path: Path, console: Console) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from melodyforge.composition import Composition
 from melodyforge.evaluation.evaluate import Evaluation
+from melodyforge.words import counted
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SAMPLE_SECONDS = 20.0  # of sound in the page
@@ -80,7 +81,7 @@ def _sample(composition: Composition) -> dict[str, str]:
     """Piano roll and sound of a composition as data addresses."""
     piece = composition.piece
     return {
-        "title": f"{piece.name}: {len(piece)} notes, {piece.tempo_qpm:.0f} quarter notes a minute",
+        "title": f"{piece.name}: {counted(len(piece), 'note')}, {piece.tempo_qpm:.0f} quarter notes a minute",
         "roll": _data_address("image/png", composition.to_png()),
         "sound": _data_address("audio/wav", _small_wav(composition.to_sound().wav)),
     }

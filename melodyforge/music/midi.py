@@ -33,6 +33,7 @@ from melodyforge.music.piece import (
     Tempo,
     Track,
 )
+from melodyforge.words import counted
 
 MICROSECONDS_PER_MINUTE = 60_000_000
 
@@ -260,7 +261,7 @@ def _in_order_without_copies(notes: np.ndarray, repairs: list[str]) -> np.ndarra
 def _count_repair(repairs: list[str], num_notes: int, what_happened: str) -> None:
     """Notes a repair of notes, if there were any."""
     if num_notes:
-        repairs.append(f"{num_notes} note{'s' if num_notes > 1 else ''} {what_happened}")
+        repairs.append(f"{counted(num_notes, 'note')} {what_happened}")
 
 
 def _read_tempos(score: Any, repairs: list[str]) -> tuple[Tempo, ...]:

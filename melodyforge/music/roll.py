@@ -27,6 +27,7 @@ from melodyforge.music.roll_layout import (
     legend_columns,
 )
 from melodyforge.music.tones import FAMILIES, PROGRAMS_PER_FAMILY
+from melodyforge.words import counted
 
 Color = tuple[int, int, int]
 
@@ -137,7 +138,7 @@ def _draw_header(pen: ImageDraw.ImageDraw, piece: Piece) -> None:
 def _facts(piece: Piece) -> str:
     """Length, tempo and time signature in one line."""
     minutes, seconds = divmod(math.ceil(piece.seconds), 60)
-    facts = [f"{len(piece):,} note{'' if len(piece) == 1 else 's'}", f"{minutes}:{seconds:02d} minutes"]
+    facts = [counted(len(piece), "note"), f"{minutes}:{seconds:02d} minutes"]
     if not piece.is_performed:
         meter = piece.meters[0]
         facts += [f"{piece.tempo_qpm:.0f} quarters per minute", f"{meter.numerator}/{meter.denominator}"]

@@ -43,6 +43,7 @@ from melodyforge.music.piece import (
     Track,
     make_notes,
 )
+from melodyforge.words import counted
 
 DEFAULT_VELOCITY = 80  # without dynamics: between mf (70) and f (89) on music21's scale
 DRUM_CHANNEL = 9  # music21 counts MIDI channels from 0
@@ -289,7 +290,7 @@ def _play_bars(part: stream.Stream, barlines: list[Quarters], collected: _Score,
     lengths = [_mended_length(*span, collected) if measures else _to_steps(span[1]) for span in spans]
     num_mended = sum(length != _to_steps(end - start) for (start, end), length in zip(spans, lengths, strict=True))
     if num_mended:
-        repairs.append(f"{num_mended} bar{'s' if num_mended > 1 else ''} a little too long or short put right")
+        repairs.append(f"{counted(num_mended, 'bar')} a little too long or short put right")
     onset = 0
     if len(measures) > 1:  # an upbeat keeps its place before the second bar line
         onset = max(0, Meter(0, *_meter_at(collected.meters, 0)).bar_steps - lengths[0])

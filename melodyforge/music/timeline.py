@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ def timeline(piece: Piece) -> dict[str, Any]:
         "is_free": piece.is_performed,
         "seconds": round(piece.seconds, 3),
     }
+
+
+def with_track_names(piece: Piece) -> Piece:
+    """The piece with its tracks called by their instruments where they have no names, as music programs show them."""
+    names = track_names(piece)
+    tracks = [
+        replace(track, name=track.name or name[:1].upper() + name[1:])
+        for track, name in zip(piece.tracks, names, strict=True)
+    ]
+    return replace(piece, tracks=tuple(tracks))
 
 
 def track_names(piece: Piece) -> list[str]:

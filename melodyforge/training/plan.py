@@ -10,6 +10,7 @@ from melodyforge.settings import Recipe
 from melodyforge.tokens.adapt import share_changed
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import TrainingData
+from melodyforge.words import counted
 
 ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; early stopping shortens it
 ROWS_TO_TUNE = 1_200_000  # the same for a model that knows music already
@@ -86,10 +87,10 @@ def describe_plan(plan: Plan, data: TrainingData) -> list[str]:
     held_out = "pieces" if data.is_split_by_piece else "ends of pieces"
     count = len(data.held_out)
     lines = [
-        f"{data.num_train_rows:,} notes or events to learn from in {len(data.train)} pieces; "
+        f"{data.num_train_rows:,} notes or events to learn from in {counted(len(data.train), 'piece')}; "
         f"{count} {held_out} kept apart to measure on",
         f"window {plan.window}, batch {plan.batch_size}, moved by up to {plan.transpose} semitones, "
-        f"{plan.steps_per_epoch} steps an epoch, {plan.epochs} epochs at most"
+        f"{counted(plan.steps_per_epoch, 'step')} an epoch, {counted(plan.epochs, 'epoch')} at most"
         + (f", {plan.minutes:g} minutes at most" if plan.minutes else ""),
     ]
     if data.num_train_rows < TOO_FEW_ROWS:

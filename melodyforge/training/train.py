@@ -31,6 +31,7 @@ from melodyforge.training.backend import Machine, find_machine, keras, set_preci
 from melodyforge.training.checkpoint import checkpoint_path, read_facts, restore_checkpoint, save_checkpoint
 from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
+from melodyforge.words import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 45.0
 LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
@@ -275,7 +276,7 @@ class Training:
         if self.is_time_over:
             return "the time is over"
         if self.progress.stale_epochs >= self.recipe.training.patience:
-            return f"no progress on held-out music for {self.progress.stale_epochs} epochs"
+            return f"no progress on held-out music for {counted(self.progress.stale_epochs, 'epoch')}"
         return None
 
     def _train_epoch(self) -> tuple[float, float]:

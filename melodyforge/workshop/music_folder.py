@@ -142,7 +142,7 @@ def summarise(store: PieceStore) -> Summary:
         styles,
         Counter(trait.key.title for trait in traits if trait.key),
         Counter(trait.meter for trait in traits if trait.meter),
-        Counter(trait.mood for trait in traits),
+        Counter(trait.mood for trait in traits if trait.key),  # drums have none
         instruments,
         [trait.tempo_qpm for trait in traits],
         len(traits),

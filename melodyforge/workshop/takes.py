@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from melodyforge.composition import Composition, read_origin
+from melodyforge.composition import Composition, origin_told_by, read_origin
 from melodyforge.errors import MelodyForgeError, TakeError
 from melodyforge.files import output_errors
 from melodyforge.music.midi import read_midi, write_midi
@@ -92,13 +92,21 @@ class Take:
 
     @property
     def piece(self) -> Piece:
-        """The music."""
-        return read_midi(self.midi, self.name)[0]
+        """The music, with the style in which it was composed."""
+        piece = read_midi(self.midi, self.name)[0]
+        origin = origin_told_by(piece.text)
+        return replace(piece, style=origin.get("style") or origin.get("settings", {}).get("style") or "")
 
     @property
     def origin(self) -> dict[str, Any]:
         """Model, settings and place in the batch."""
         return read_origin(self.midi)
+
+    @property
+    def lineage(self) -> str:
+        """Which take it goes on from, in words; "" where it begins by itself."""
+        parent = self.origin.get("continues")
+        return f"continues {parent['name']} from bar {parent['bar']}" if parent else ""
 
     @property
     def file_name(self) -> str:
@@ -108,11 +116,11 @@ class Take:
 
 
 def title_of(piece: Piece) -> str:
-    """What a composition is called before anybody names it: style, mood and key."""
+    """What a composition is called before anybody names it: style, mood and key; drums have a tempo instead."""
     traits = read_traits(piece)
-    style = (piece.style or "music").replace("-", " ")
-    key = f"in {traits.key.title}" if traits.key else f"at {piece.tempo_qpm:.0f} beats a minute"
-    return f"{style[:1].upper()}{style[1:]}, {traits.mood}, {key}"
+    style = (piece.style or ("drums" if len(piece) and not traits.key else "music")).replace("-", " ")
+    about = f"{traits.mood}, in {traits.key.title}" if traits.key else f"at {piece.tempo_qpm:.0f} beats a minute"
+    return f"{style[:1].upper()}{style[1:]}, {about}"
 
 
 class Takes:
