@@ -104,7 +104,7 @@ def write_results(name: str, content: dict[str, Any]) -> None:
     """Keeps figures in `benchmarks/results/`, with the machine that they were seen on."""
     RESULTS_DIR.mkdir(exist_ok=True)
     path = RESULTS_DIR / f"{name}.json"
-    path.write_text(json.dumps({"machine": _machine()} | content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"machine": machine()} | content, indent=2) + "\n", encoding="utf-8")
     print(f"Wrote {path}")
 
 
@@ -119,7 +119,8 @@ def _with_peak(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any
     return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES / 1e6
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What figures were seen on, and when."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),

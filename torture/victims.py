@@ -1,0 +1,45 @@
+"""Programs that are killed: each does one thing over and over, says when it is ready, and what is done for certain.
+
+python -m torture.victims save|keep, with the home in MELODY_FORGE_HOME
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import count
+from pathlib import Path
+
+from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
+from melodyforge.compose import compose, default_settings
+from melodyforge.settings import MODELS_DIR
+from melodyforge.workshop.takes import Takes
+
+OWNER = "0" * 32
+MODEL = "mine"
+
+
+def save() -> None:
+    """Saves a model under one name, again and again; its metrics count how often."""
+    model = load_model(MODELS_DIR / MODEL)
+    weights = (model.folder / WEIGHTS_FILE).read_bytes()
+
+    def write(path: Path) -> None:
+        path.write_bytes(weights)
+
+    for number in count(int(model.metrics.get("number", 0)) + 1):
+        metrics = model.metrics | {"number": number}
+        save_model(MODELS_DIR / MODEL, ModelParts(model.recipe, model.representation, write, {}, metrics, ""))
+        print(number, flush=True)
+
+
+def keep() -> None:
+    """Composes once, and keeps the take again and again."""
+    model = load_model(MODELS_DIR / MODEL)
+    composition = compose(model, default_settings(model, num_notes=8, start="nothing", seed=1))[0]
+    takes = Takes()
+    while True:
+        print(takes.add(OWNER, composition), flush=True)
+
+
+if __name__ == "__main__":
+    {"save": save, "keep": keep}[sys.argv[1]]()
