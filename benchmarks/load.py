@@ -239,7 +239,7 @@ def training(home: Path) -> Iterator[Callable[[], list[dict[str, float]]]]:
             facts = json.loads(progress_path(home / "models" / TRAINING).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
-        return list(facts["history"])
+        return list(facts.get("history", []))  # none before the first epoch
 
     try:
         deadline = time.perf_counter() + MAX_START_S
