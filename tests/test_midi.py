@@ -125,6 +125,12 @@ def test_impossible_tempos_and_meters_are_dropped_and_said() -> None:
     assert repairs == ["impossible tempos were dropped", "impossible time signatures were dropped"]
 
 
+def test_tempos_and_meters_far_behind_the_last_note_are_dropped() -> None:
+    conductor = track((0, tempo(600_000)), (200_000_000, tempo(500_000)), (0, meter(3, 2)))
+    piece, _ = read_midi(midi(conductor, track((0, on(60)), (480, off(60))), division=1))
+    assert (piece.tempos, piece.meters) == ((Tempo(0, 100.0),), (Meter(0, 4, 4),))
+
+
 def test_free_playing_is_told_from_written_notes() -> None:
     random = np.random.default_rng(0)
     free = [event for delta in random.integers(50, 400, 60) for event in ((int(delta), on(60)), (40, off(60)))]

@@ -18,6 +18,7 @@ from melodyforge.music import midi_container
 from melodyforge.music.limits import (
     DROPPED_METERS,
     DROPPED_TEMPOS,
+    MAX_QUARTERS,
     check_num_notes,
     check_num_tracks,
     check_quarters,
@@ -292,8 +293,9 @@ def _read_meters(score: Any, repairs: list[str]) -> tuple[Meter, ...]:
 
 
 def _last_at_each_step(changes: Iterable[_Change]) -> list[_Change]:
-    """The changes in order of time; of several at one step the last."""
-    at_step = {change.onset: change for change in changes if change.onset >= 0}
+    """The changes in order of time; of several at one step the last. Where no note can lie, they mean nothing."""
+    last_step = MAX_QUARTERS * STEPS_PER_QUARTER
+    at_step = {change.onset: change for change in changes if 0 <= change.onset <= last_step}
     return [at_step[step] for step in sorted(at_step)]
 
 
