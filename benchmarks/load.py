@@ -9,7 +9,9 @@ downloads until the time is over. The visitors draw nothing (`benchmarks/light_v
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import random
 import statistics
@@ -69,7 +71,8 @@ class Load:
 
     def figures(self) -> list[Figure]:
         """All of it, as rows of a table."""
-        first_notes, sounds = (sorted(column) for column in zip(*self.waits, strict=True))
+        waits = self.waits or [(math.inf, math.inf)]  # when nothing came
+        first_notes, sounds = (sorted(column) for column in zip(*waits, strict=True))
         rows = [
             Figure("pieces asked for", self.asked, ""),
             Figure("pieces that came", len(self.waits), "", str(self.asked)),
@@ -81,8 +84,10 @@ class Load:
             Figure("finished with sound, slowest", sounds[-1], "s"),
             Figure("uploads, downloads", self.uploads + self.downloads, ""),
             Figure("errors", len(self.errors), "", "0"),
-            Figure("memory of the web server, most", max(mb for _, mb, _ in self.memory), "MB"),
-            Figure("memory of the processes that compose, most", max(mb for _, _, mb in self.memory), "MB"),
+            Figure("memory of the web server, most", max((mb for _, mb, _ in self.memory), default=0.0), "MB"),
+            Figure(
+                "memory of the processes that compose, most", max((mb for _, _, mb in self.memory), default=0.0), "MB"
+            ),
         ]
         minutes = self._server_by_minute()
         if len(minutes) > 2:
@@ -199,8 +204,7 @@ def watched(process: psutil.Process, load: Load) -> Iterator[None]:
 
     def watch() -> None:
         while not is_over.wait(SECONDS_BETWEEN_SAMPLES):
-            composing_mb = sum(map(memory_mb, composers(process)))
-            load.memory.append((time.perf_counter() - began, memory_mb(process), composing_mb))
+            load.memory.append((time.perf_counter() - began, memory_mb(process), composing_mb(process)))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -211,9 +215,14 @@ def watched(process: psutil.Process, load: Load) -> Iterator[None]:
         thread.join()
 
 
-def composers(process: psutil.Process) -> list[psutil.Process]:
-    """The processes that compose for a server."""
-    return [child for child in process.children() if "melodyforge.workshop.composers" in " ".join(child.cmdline())]
+def composing_mb(process: psutil.Process) -> float:
+    """What the processes that compose for a server hold."""
+    held_mb = 0.0
+    for child in process.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended, as those that make sound do
+            if "melodyforge.workshop.composers" in child.cmdline():
+                held_mb += memory_mb(child)
+    return held_mb
 
 
 @contextmanager
