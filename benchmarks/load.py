@@ -271,8 +271,8 @@ def speed(epochs: Callable[[], list[dict[str, float]]], first: int) -> float:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Linear between the two nearest values."""
-    return float(np.percentile(values, share))
+    """The smallest value that so many of 100 do not exceed."""
+    return float(np.percentile(values, share, method="inverted_cdf"))
 
 
 if __name__ == "__main__":
