@@ -85,11 +85,15 @@ def run_command(*args: str) -> Command:
 
 
 def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) -> None:
-    """Prints the figures as a table and writes them to `benchmarks/results/<name>.json`."""
+    """Prints the figures as a table, with the machine, and writes them to `benchmarks/results/<name>.json`."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    machine = _machine()
+    table = Table(
+        title=f"{title}, on {machine['num_cores']} cores of {machine['processor']}, {machine['date']}",
+        title_justify="left",
+    )
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("unit")

@@ -20,9 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import Figure, median_seconds, report, run_alone, run_command
 from benchmarks.samples import midi_files
-from melodyforge.bundle import list_models
 from melodyforge.cli import Parser, run
-from melodyforge.settings import PROJECT_DIR, NetworkSettings, RepresentationSettings, SamplingSettings
+from melodyforge.settings import PROJECT_DIR, NetworkSettings, Recipe, RepresentationSettings, SamplingSettings
 
 if TYPE_CHECKING:
     import keras
@@ -63,11 +62,14 @@ def starting() -> list[Figure]:
         if script.name != "app.py":
             seconds = median_seconds(partial(run_command, str(script), "--help"))
             figures.append(Figure(f"{script.name} --help", seconds, "s"))
-    if not list_models():
-        print("note: there is no model yet, so generate_music.py is not measured; run `make music` first")
-        return figures
     with tempfile.TemporaryDirectory() as folder:
-        options = ("generate_music.py", "--num-notes", str(COMPOSED_NOTES), "--output", f"{folder}/piece.mid")
+        options = (
+            str(PROJECT_DIR / "generate_music.py"),
+            "--num-notes",
+            str(COMPOSED_NOTES),
+            "--output",
+            f"{folder}/piece.mid",
+        )
         run_command(*options)  # fills the cache of compiled Python
         whole = run_command(*options)
         imports = run_command("-X", "importtime", *options).output
@@ -163,7 +165,7 @@ def _matrix_product_seconds() -> tuple[float, float]:
 
 def composing(files: list[Path]) -> list[Figure]:
     """The NumPy form of the `classic` network against `model.predict` for every note, on the same weights."""
-    representation, model, network = _network(files, RepresentationSettings(kind="events"), NetworkSettings())
+    representation, model, network = _network(files, RepresentationSettings(kind="events"))
     usual = _predict_seconds_per_note(model)
     alone = _seconds_per_note(network, representation, 1, COMPOSED_NOTES)
     together = _seconds_per_note(network, representation, PIECES_AT_ONCE, COMPOSED_NOTES)
@@ -178,7 +180,7 @@ def composing(files: list[Path]) -> list[Figure]:
 
 def composing_at_length(files: list[Path]) -> list[Figure]:
     """The time per note of the `forge` network in long pieces against short ones."""
-    representation, _, network = _network(files, RepresentationSettings(), NetworkSettings(head_units=UNITS))
+    representation, _, network = _network(files, RepresentationSettings(), head_units=UNITS)
     short = _seconds_per_note(network, representation, 1, COMPOSED_NOTES)
     long = _seconds_per_note(network, representation, 1, LONG_NOTES, repeats=1)
     return [
@@ -188,7 +190,7 @@ def composing_at_length(files: list[Path]) -> list[Figure]:
 
 
 def _network(
-    files: list[Path], representation_settings: RepresentationSettings, settings: NetworkSettings
+    files: list[Path], representation_settings: RepresentationSettings, head_units: int = 0
 ) -> tuple[Representation, keras.Model, DecodingNetwork]:
     """An untrained network, which is as fast as a trained one, in Keras and in NumPy."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -199,11 +201,13 @@ def _network(
 
     pieces = [read_midi(path.read_bytes(), path.name)[0] for path in files]
     representation = representation_class(representation_settings).fit(representation_settings, pieces)
+    settings = NetworkSettings(units=UNITS, num_layers=NUM_LAYERS, head_units=head_units)
+    recipe = Recipe(representation=representation_settings, network=settings)
     model = build_network(representation, settings)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / WEIGHTS_FILE
         model.save_weights(path)
-        network = NETWORKS[settings.kind](read_weights(path.read_bytes()), representation)
+        network = NETWORKS[settings.kind](read_weights(path.read_bytes()), representation, recipe)
     return representation, model, network
 
 
