@@ -89,9 +89,9 @@ def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) 
     from rich.console import Console
     from rich.table import Table
 
-    machine = _machine()
+    seen = machine()
     table = Table(
-        title=f"{title}, on {machine['num_cores']} cores of {machine['processor']}, {machine['date']}",
+        title=f"{title}, on {seen['num_cores']} cores of {seen['processor']}, {seen['date']}",
         title_justify="left",
     )
     table.add_column("figure")

@@ -23,6 +23,7 @@ _HOME_OF = {  # loaded when first asked for, so that scripts answer at once
     "load": "melodyforge.compose",
     "stream": "melodyforge.compose",
     "ComposeSettings": "melodyforge.settings",
+    "PieceStore": "melodyforge.corpus.store",
     "load_piece": "melodyforge.music.load",
     "load_recipe": "melodyforge.settings",
     "list_models": "melodyforge.bundle",

@@ -107,10 +107,13 @@ class Composition:
 
     def _repr_html_(self) -> str:
         """Shows piano roll and player in a notebook."""
-        roll, sound = (base64.b64encode(data).decode() for data in (self.to_png(), self.to_sound().wav))
+        from melodyforge.music.audio import render_small
+
+        sound, media_type = render_small(self.piece)
+        roll, sound_text = (base64.b64encode(data).decode() for data in (self.to_png(), sound))
         return (
             f'<img style="max-width: 100%" src="data:image/png;base64,{roll}"><br>'
-            f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
+            f'<audio controls src="data:{media_type};base64,{sound_text}"></audio>'
         )
 
 

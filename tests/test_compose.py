@@ -1,16 +1,18 @@
 """Compositions: reproducible, closed softly, watched, and saved in every form."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 import melodyforge
-from melodyforge.bundle import Model, load_model
+from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.compose import MAX_DRAWS, compose, default_settings, reproduce, stream
 from melodyforge.composition import read_origin
 from melodyforge.decoding.watch import Habits
-from melodyforge.errors import OutputError, SettingsError
+from melodyforge.errors import ModelFolderError, OutputError, SettingsError
+from melodyforge.music.audio import render_small
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import load_recipe
@@ -189,9 +191,48 @@ def test_the_package_offers_the_same_in_python(tiny_model_dir):
     (composition,) = melodyforge.generate_music(model, num_notes=10)
     shown = composition._repr_html_()
     assert "data:image/png;base64,iVBOR" in shown
-    assert "data:audio/wav;base64,UklGR" in shown
+    assert re.search("data:audio/(ogg;base64,T2dnU|wav;base64,UklGR)", shown)
     with pytest.raises(AttributeError):
         melodyforge.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("has_fluidsynth", [True, False])
+def test_sound_in_a_notebook_is_small(model, tmp_path, monkeypatch, has_fluidsynth):
+    if not has_fluidsynth:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    (composition,) = compose(model, default_settings(model, num_notes=100, seed=0))
+    assert len(composition._repr_html_()) < 0.75 * len(composition.to_sound().wav)
+    sound, media_type = render_small(composition.piece)
+    assert sound[:4] == {"audio/ogg": b"OggS", "audio/wav": b"RIFF"}[media_type]
+
+
+def test_public_functions_take_the_names_of_files_as_text(tiny_model_dir, tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.mid").write_bytes(write_midi(tune()))
+    assert len(melodyforge.load_piece(str(tmp_path / "music" / "a.mid"))) == len(tune())
+    assert melodyforge.list_models(str(tiny_model_dir)) == ["tiny"]
+    store = melodyforge.prepare_corpus(str(tmp_path / "music"), str(tmp_path / "dataset"))
+    assert len(melodyforge.PieceStore(str(store.folder))) == 1
+    assert find_model("tiny", str(tiny_model_dir)) == tiny_model_dir / "tiny"
+    assert load_model(str(tiny_model_dir / "tiny")).name == "tiny"
+    (tmp_path / "in the way").write_text("")
+    with pytest.raises(OutputError, match="Expected to write"):  # not: str has no attribute ...
+        melodyforge.train_model(store, load_recipe("classic"), str(tmp_path / "in the way" / "model"))
+
+
+def test_a_model_or_composition_shows_itself_in_a_line(model):
+    assert set(melodyforge.__all__) <= set(dir(melodyforge))
+    (composition,) = compose(model, default_settings(model, num_notes=10, seed=0))
+    for shown in (repr(model), repr(composition)):
+        assert "tiny" in shown
+        assert len(shown) < 120
+
+
+def test_a_file_is_no_model(tiny_model_dir):
+    with pytest.raises(ModelFolderError, match="Models there are: tiny"):
+        find_model(tiny_model_dir / "tiny" / "config.json", tiny_model_dir)
+    with pytest.raises(ModelFolderError, match="Models there are: tiny"):
+        find_model("", tiny_model_dir)
 
 
 def test_saving_sound_tells_how_to_get_real_instruments(model, tmp_path, monkeypatch):

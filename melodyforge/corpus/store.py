@@ -131,7 +131,8 @@ class PieceStore:
         styles: int32, shape (num_pieces,).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
         index = read_index(folder)
         if index.get("version") != STORE_VERSION:
             raise CorpusError(

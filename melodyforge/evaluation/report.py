@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from melodyforge.composition import Composition
 from melodyforge.evaluation.evaluate import Evaluation
+from melodyforge.music.audio import shrink_wav
 from melodyforge.words import counted
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -83,23 +83,8 @@ def _sample(composition: Composition) -> dict[str, str]:
     return {
         "title": f"{piece.name}: {counted(len(piece), 'note')}, {piece.tempo_qpm:.0f} quarter notes a minute",
         "roll": _data_address("image/png", composition.to_png()),
-        "sound": _data_address("audio/wav", _small_wav(composition.to_sound().wav)),
+        "sound": _data_address("audio/wav", shrink_wav(composition.to_sound().wav, SAMPLE_SECONDS)),
     }
-
-
-def _small_wav(wav: bytes) -> bytes:
-    """The first seconds, one channel, half the sample rate: an eighth to a quarter of the size."""
-    with wave.open(io.BytesIO(wav)) as source:
-        rate, channels = source.getframerate(), source.getnchannels()
-        samples = np.frombuffer(source.readframes(int(rate * SAMPLE_SECONDS)), np.int16)
-    mono = samples.reshape(-1, channels).mean(axis=1)
-    halved = mono[: len(mono) // 2 * 2].reshape(-1, 2).mean(axis=1)
-    fade = np.minimum(1, np.arange(len(halved))[::-1] / (rate / 2))  # one second
-    stream = io.BytesIO()
-    with wave.open(stream, "wb") as target:
-        target.setparams((1, 2, rate // 2, 0, "NONE", ""))
-        target.writeframes((halved * fade).astype(np.int16).tobytes())
-    return stream.getvalue()
 
 
 def _data_address(media_type: str, data: bytes) -> str:

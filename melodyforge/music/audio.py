@@ -148,6 +148,33 @@ def render_ogg(piece: Piece) -> bytes:
     return data
 
 
+def render_small(piece: Piece) -> tuple[bytes, str]:
+    """Plays a piece into a file small enough to stand inside a page, such as a notebook.
+
+    Returns:
+        The file, Ogg Vorbis where FluidSynth writes it, else a WAV of less detail; and its media type.
+    """
+    try:
+        return render_ogg(piece), "audio/ogg"
+    except OutputError:
+        return shrink_wav(render_wav(piece).wav), "audio/wav"
+
+
+def shrink_wav(wav: bytes, max_seconds: float = MAX_SECONDS) -> bytes:
+    """The first seconds, one channel, half the sample rate: a half to a quarter of the size."""
+    with wave.open(io.BytesIO(wav)) as source:
+        rate, channels = source.getframerate(), source.getnchannels()
+        samples = np.frombuffer(source.readframes(int(rate * max_seconds)), np.int16)
+    mono = samples.reshape(-1, channels).mean(axis=1)
+    halved = mono[: len(mono) // 2 * 2].reshape(-1, 2).mean(axis=1)
+    fade = np.minimum(1, np.arange(len(halved))[::-1] / (rate / 2))  # one second
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as target:
+        target.setparams((1, 2, rate // 2, 0, "NONE", ""))
+        target.writeframes((halved * fade).astype(np.int16).tobytes())
+    return stream.getvalue()
+
+
 def find_soundfont(notices: list[str]) -> Path | None:
     """The SoundFont that the user chose in the environment variable SOUNDFONT, or the best one installed.
 
