@@ -10,12 +10,19 @@ import streamlit as st
 from melodyforge.corpus.report import CorpusReport, Fate
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError
-from melodyforge.settings import DATASET_DIR, MIDI_DIR
-from melodyforge.workshop.music_folder import Summary, open_dataset, relabel_file, remove_file, summarise
-from melodyforge.workshop.tasks import start_task
-from studio import shared
+from melodyforge.settings import DATASET_DIR
+from melodyforge.workshop.music_folder import (
+    DAYS_KEPT,
+    Summary,
+    list_removed,
+    open_dataset,
+    put_back,
+    relabel_file,
+    remove_file,
+    summarise,
+)
+from studio import shared, work
 from studio.player import player
-from studio.train_page import READ, watch_reading
 
 PLOTS_IN_A_ROW = 3
 MAX_BARS_SHOWN = 8  # in a plot
@@ -30,14 +37,15 @@ ABOUT_FATES = {
 
 def show() -> None:
     """The page."""
-    watch_reading()
+    work.watch(work.READ, "Reading")
     found = open_dataset()
     if found is None:
         st.info("No music has been read yet. Add some on the page **Train**.", icon=":material/folder_open:")
+        _removed()
         return
     store, report = found
     if st.button("Read the folder again", key="read_again", icon=":material/refresh:", help="After files have changed"):
-        _read_again()
+        work.start_reading()
     summary = _summary(store.fingerprint, str(store.folder))
     _figures(summary, report)
     _plots(summary)
@@ -128,8 +136,27 @@ def _files(report: CorpusReport) -> None:
         style = st.text_input("New style", key="new_style", width=180, help="The subfolder that it moves to")
         if st.button("Relabel", key="relabel", icon=":material/label:", disabled=not name):
             _change(lambda: relabel_file(name, style))
-        if st.button("Remove", key="remove_file", icon=":material/delete:", disabled=not name, help="Deletes the file"):
+        about = f"It can be put back for {DAYS_KEPT} days."
+        if st.button("Remove", key="remove_file", icon=":material/delete:", disabled=not name, help=about):
             _change(lambda: remove_file(name))
+    _removed()
+    work.watch(work.READ, "Reading", is_main=False)
+
+
+def _removed() -> None:
+    """Files that can be put back."""
+    removed = list_removed()
+    if not removed:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="removed"):
+        chosen = st.selectbox(
+            f"Removed, kept for {DAYS_KEPT} days",
+            removed,
+            format_func=lambda one: one.split("/", 1)[1],
+            key=f"removed_{removed[0]}",  # after every removal the newest is offered
+        )
+        if st.button("Put back", key="put_back", icon=":material/undo:"):
+            _change(lambda: put_back(chosen))
 
 
 def _change(act) -> None:
@@ -138,15 +165,7 @@ def _change(act) -> None:
     except MelodyForgeError as error:
         st.error(str(error))
         return
-    _read_again()
-
-
-def _read_again() -> None:
-    try:
-        start_task(READ, ["preprocess.py", "--midi-dir", str(MIDI_DIR)])
-    except MelodyForgeError as error:
-        st.error(str(error))
-    st.rerun()
+    work.start_reading()
 
 
 def _listen(store: PieceStore) -> None:

@@ -9,4 +9,5 @@ class Remembered(StrEnum):
     """Names in `st.session_state`."""
 
     VISITOR = "remembered: visitor"
+    UPLOADS = "remembered: uploads"  # how many there were
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes

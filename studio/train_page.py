@@ -10,21 +10,21 @@ import streamlit as st
 
 from melodyforge.bundle import STARTER_NAME
 from melodyforge.corpus.builtin import list_corpora
+from melodyforge.corpus.files import find_music_files
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.load import load_piece
 from melodyforge.settings import DEFAULT_RECIPE, MIDI_DIR, TrainingSettings, list_recipes, load_recipe
 from melodyforge.words import counted
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
-from melodyforge.workshop.music_folder import add_files, open_dataset
-from melodyforge.workshop.tasks import Task, find_task, forget_task, start_task
+from melodyforge.workshop.music_folder import open_dataset
+from melodyforge.workshop.tasks import forget_task
 from melodyforge.workshop.trainings import Training, estimated_minutes, list_trainings, start_training
-from studio import shared
+from studio import shared, work
 from studio.player import player
+from studio.uploads import upload
 from studio.words import about_minutes, about_time, plain
+from studio.work import SECONDS_BETWEEN_LOOKS, last_line
 
-SECONDS_BETWEEN_LOOKS = 1.0
-FETCH, READ = "fetch-music", "read-music"  # names of tasks
-UPLOADS = ["mid", "midi", "kar", "rmi", "musicxml", "mxl", "xml", "abc", "krn", "zip"]
 USUAL_MINUTES = 10
 SCRATCH = "from the beginning"
 ABOUT_START = (
@@ -62,93 +62,35 @@ def show() -> None:
 
 
 def _music() -> None:
+    for corpus in list_corpora():
+        work.watch(work.FETCH + corpus.name, f"Fetching {corpus.title}", is_main=False)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Your files")
-        _upload()
+        upload()
     with right:
         st.markdown("##### Or music that comes with Melody Forge")
         _corpora()
-    _task(FETCH, "Fetching")
-    watch_reading()
-    files = sum(1 for path in MIDI_DIR.rglob("*") if path.is_file() and not path.name.startswith("."))
-    st.caption(f"{counted(files, 'file')} in {MIDI_DIR}. The page Data says what became of each.")
-
-
-def _upload() -> None:
-    with st.form("upload", border=True, clear_on_submit=True):
-        files = st.file_uploader("MIDI, MusicXML, ABC, or zips of them", UPLOADS, True, key="music_files")
-        style = st.text_input(
-            "Style", key="music_style", placeholder="none", help="A name for this kind of music, to ask for later."
-        )
-        if st.form_submit_button("Add", icon=":material/upload:", key="add_music"):
-            try:
-                added = add_files([(file.name, file) for file in files or []], style)
-                st.success(f"{len(added.names)} files added.")
-                for line in added.refused:
-                    st.warning(plain(line))
-                _read_music()
-            except MelodyForgeError as error:
-                st.error(str(error))
+    files = counted(len(find_music_files(MIDI_DIR)), "file")
+    st.caption(f"{files} in {plain(str(MIDI_DIR))}. The page Data says what became of each.")
 
 
 def _corpora() -> None:
-    task = find_task(FETCH)
-    is_busy = task is not None and task.is_running
-    for corpus in list_corpora():
-        with st.container(border=True, horizontal=True, wrap=False, vertical_alignment="center"):
-            facts = f"{counted(corpus.num_pieces, 'piece')} · {corpus.licence}"
-            st.markdown(f"**{plain(corpus.title)}**  \n:small[{plain(facts)}]", width="stretch")
-            wait = f"{corpus.num_bytes / 1e6:.0f} MB to download" if corpus.num_bytes else about_time(corpus.seconds)
-            key = f"fetch_{corpus.name}"
-            is_pressed = st.button("Fetch", key=key, icon=":material/download:", help=wait, disabled=is_busy)
-            if is_pressed and _start(FETCH, ["preprocess.py", "--midi-dir", str(MIDI_DIR), "--corpus", corpus.name]):
-                st.rerun()
-
-
-def watch_reading() -> None:
-    """Shows how the folder of music is being read, if it is."""
-    _task(READ, "Reading")
-
-
-def _read_music() -> None:
-    _start(READ, ["preprocess.py", "--midi-dir", str(MIDI_DIR)])
-
-
-def _start(name: str, command: list[str]) -> bool:
-    """Whether it could be started; the page says why not."""
-    try:
-        start_task(name, command)
-    except MelodyForgeError as error:
-        st.error(str(error))
-        return False
-    return True
-
-
-def _task(name: str, title: str) -> None:
-    task = find_task(name)
-    if task is None:
-        return
-    if task.is_running:
-        _watch_task(name, title)
-    elif task.error:
-        st.error(f"{title}: {plain(task.error)}")
-
-
-@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
-def _watch_task(name: str, title: str) -> None:
-    task = find_task(name)
-    if task is None or not task.is_running:
-        st.rerun()
-    with st.status(f"{title} ...", expanded=True):
-        st.code(_last_line(task), language=None)
-        if st.button("Stop", key=f"stop_{name}"):
-            task.stop()
-
-
-def _last_line(task: Task) -> str:
-    lines = [line for line in task.log.replace("\r", "\n").splitlines() if line.strip()]
-    return lines[-1] if lines else "starting"
+    corpora = list_corpora()
+    is_busy = any(map(work.is_running, [work.READ, *(work.FETCH + corpus.name for corpus in corpora)]))
+    for corpus in corpora:
+        with st.container(border=True):
+            with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+                facts = f"{counted(corpus.num_pieces, 'piece')} · {corpus.licence}"
+                st.markdown(f"**{plain(corpus.title)}**  \n:small[{plain(facts)}]", width="stretch")
+                wait = (
+                    f"{corpus.num_bytes / 1e6:.0f} MB to download" if corpus.num_bytes else about_time(corpus.seconds)
+                )
+                key = f"fetch_{corpus.name}"
+                is_pressed = st.button("Fetch", key=key, icon=":material/download:", help=wait, disabled=is_busy)
+            if is_pressed:
+                work.start_fetching(corpus.name)
+            work.watch(work.FETCH + corpus.name, "Fetching")
 
 
 # ---- training -------------------------------------------------------------------------------------------------------
@@ -261,7 +203,7 @@ def _training(training: Training) -> None:
             st.markdown(f"##### {plain(name)} · {_state(training)}", width="content")
             _buttons(training)
         if task.is_running:
-            words = _last_line(task)
+            words = last_line(task)
             if "minutes_left" in facts:
                 words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
             st.progress(min(1.0, facts.get("share", 0.0)), words)

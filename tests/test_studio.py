@@ -19,9 +19,12 @@ from streamlit.testing.v1 import AppTest
 
 from melodyforge.bundle import CONFIG_FILE, load_model
 from melodyforge.compose import compose, default_settings, reproduce
+from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.decoding.generate import ENDING_SHARE
+from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
 from studio.remembered import Remembered
+from studio.uploads import what_became_of
 
 PROJECT_DIR = Path(__file__).parents[1]
 APP = str(PROJECT_DIR / "app.py")
@@ -276,6 +279,35 @@ def test_going_on_from_the_takes_turns_to_compose_whose_wishes_stay(models_dir, 
         assert len(takes.of(OWNER)) == number
         assert app.slider(key="bars").value == 7
         assert app.selectbox(key="tonic").value == "D"
+
+
+def test_a_style_that_no_folder_can_have_costs_none_of_the_chosen_files(models_dir):
+    app = open_page("train_page")
+    app.file_uploader(key="music_files_0").set_value([("tune.mid", b"MThd", "audio/midi")])
+    app.text_input(key="music_style").set_value("rock/pop")
+    checked(app.button(key="add_music").click().run())
+    assert "A style must be a name" in app.error[0].value
+    assert [file.name for file in app.file_uploader(key="music_files_0").value] == ["tune.mid"]
+    assert app.text_input(key="music_style").value == "rock/pop"
+
+
+def test_what_became_of_an_upload_is_told_file_by_file():
+    files = [
+        FileReport("a.mid", Fate.USED),
+        FileReport("b.mid", Fate.REPAIRED, ["1 note was cut"]),
+        FileReport("c.mid", Fate.SKIPPED, ["damaged"]),
+        FileReport("d.mid", Fate.DUPLICATE, duplicate_of=["a.mid"]),
+        FileReport("older.mid", Fate.SKIPPED, ["not of this upload"]),
+    ]
+    added = Added(["a.mid", "b.mid", "c.mid", "d.mid", "late.mid"], ["notes.txt: no music file"])
+    counts, lines = what_became_of(added, CorpusReport(files))
+    assert counts == {"used": 1, "repaired": 1, "duplicate": 1, "skipped": 1, "not read yet": 1, "refused": 1}
+    assert lines == [
+        "notes.txt: no music file",
+        "c.mid: skipped. damaged",
+        "b.mid: repaired. 1 note was cut",
+        "d.mid: duplicate of a.mid",
+    ]
 
 
 def test_what_the_studio_remembers_has_names_that_no_widget_has():

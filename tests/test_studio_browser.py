@@ -15,7 +15,7 @@ import pytest
 
 from melodyforge.corpus.builtin import fetch_corpus
 from melodyforge.music.midi import read_midi, write_midi
-from tests.music_samples import tune
+from tests.music_samples import gridded_piece, tune
 from tests.studio_server import CHROMIUM, PROJECT_DIR, running_browser, running_studio
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -364,15 +364,30 @@ def test_built_in_music_is_fetched_and_fetching_can_be_stopped(visit):
 
 def test_the_data_page_says_what_became_of_every_file(visit):
     page = visit("train")
+    files = {"waltz.mid": write_midi(gridded_piece()), "torn.mid": b"MThd"}
     page.locator("input[type=file]").first.set_input_files(
-        {"name": "waltz.mid", "mimeType": "audio/midi", "buffer": write_midi(tune(2, 12))}
+        [{"name": name, "mimeType": "audio/midi", "buffer": data} for name, data in files.items()]
     )
-    page.get_by_role("textbox", name="Style").fill("waltz")
+    page.get_by_role("textbox", name="Style").fill("waltz/3")
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_text("1 files added").wait_for()
-    page.wait_for_timeout(1000)
+    page.get_by_text("A style must be a name").wait_for()
+    page.get_by_role("textbox", name="Style").fill("waltz")
+    page.get_by_role("button", name="Add", exact=True).click()  # with the same files
+    page.get_by_text("2 files added").wait_for()
+    page.get_by_text("1 used · 1 skipped").wait_for()
     page.get_by_role("link", name="Data").click()
     page.get_by_text("Skipped").first.wait_for()
+    page.get_by_role("combobox", name="File").click()
+    page.keyboard.type("torn")
+    page.get_by_role("option").get_by_text("waltz/torn.mid").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Put back").click()
+    page.get_by_role("button", name="Put back").wait_for(state="detached")
+    page.get_by_role("link", name="Train").click()
+    page.get_by_text("waltz/torn.mid: skipped").wait_for()  # until it is dismissed
+    page.get_by_role("button", name="Dismiss").click()
+    page.get_by_text("2 files added").wait_for(state="detached")
+    page.get_by_role("link", name="Data").click()
     open_tab(page, "Listen")
     page.locator(".player[data-state=ready]").wait_for()
 

@@ -19,6 +19,7 @@ import pytest
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.composition import Composition
+from melodyforge.corpus.files import find_music_files
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
 from melodyforge.music.midi import read_midi, write_midi
@@ -28,7 +29,17 @@ from melodyforge.workshop import takes as takes_module
 from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
 from melodyforge.workshop.jobs import MAX_JOBS_OF_ONE, Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
-from melodyforge.workshop.music_folder import add_files, open_dataset, relabel_file, remove_file, summarise
+from melodyforge.workshop.music_folder import (
+    DAYS_KEPT,
+    REMOVED,
+    add_files,
+    list_removed,
+    open_dataset,
+    put_back,
+    relabel_file,
+    remove_file,
+    summarise,
+)
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import Take, Takes, title_of
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
@@ -684,10 +695,31 @@ def test_files_are_relabelled_and_removed(tmp_path):
     add_files(sent(("a.mid", b"MThd"), ("b.mid", b"MThd")), "", tmp_path)
     assert relabel_file("a.mid", "waltz", tmp_path) == "waltz/a.mid"
     remove_file("b.mid", tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.mid")] == ["waltz/a.mid"]
+    assert [file.name for file in find_music_files(tmp_path)] == ["waltz/a.mid"]
     for name in ("b.mid", "../outside.mid", "/etc/passwd"):
         with pytest.raises(CorpusError, match="not there"):
             remove_file(name, tmp_path)
+
+
+def test_a_removed_file_is_read_by_nobody_and_can_be_put_back_for_a_week(tmp_path):
+    add_files(sent(("a.mid", b"first"), ("b.mid", b"other")), "waltz", tmp_path)
+    remove_file("waltz/a.mid", tmp_path)
+    add_files(sent(("a.mid", b"second")), "waltz", tmp_path)
+    remove_file("waltz/a.mid", tmp_path)
+    assert [file.name for file in find_music_files(tmp_path)] == ["waltz/b.mid"]
+    newest, oldest = list_removed(tmp_path)
+    assert put_back(oldest, tmp_path) == "waltz/a.mid"
+    assert put_back(newest, tmp_path) == "waltz/a-2.mid"  # nothing is replaced
+    assert [(tmp_path / "waltz" / name).read_bytes() for name in ("a.mid", "a-2.mid")] == [b"first", b"second"]
+    for gone in (newest, "1/../../outside.mid"):
+        with pytest.raises(CorpusError, match="is gone"):
+            put_back(gone, tmp_path)
+    remove_file("waltz/a.mid", tmp_path)
+    (removed,) = list_removed(tmp_path)
+    week_ago = time.time() - (DAYS_KEPT * 24 + 1) * 3600
+    os.utime((tmp_path / REMOVED / removed).parents[1], (week_ago, week_ago))
+    remove_file("waltz/b.mid", tmp_path)
+    assert [name.split("/", 1)[1] for name in list_removed(tmp_path)] == ["waltz/b.mid"]
 
 
 def test_a_dataset_is_summarised(tmp_path):

@@ -36,6 +36,8 @@ MAX_STEM_BYTES = 200  # of a file's name; systems take 255 with suffix and numbe
 MAX_NAME_SHOWN, MAX_REASONS = 100, 3
 WAITING = ".upload-"  # begins the names of folders in which files wait
 MAX_WAITING_S = 24 * 3600
+REMOVED = ".removed"  # the folder of removed files; hidden, so that nobody reads it
+DAYS_KEPT = 7
 MAX_PIECES_READ = 500  # for the plots; more of them take seconds and say the same
 
 
@@ -105,14 +107,44 @@ def add_files(files: Iterable[tuple[str, BinaryIO]], style: str, midi_dir: Path 
 
 
 def remove_file(name: str, midi_dir: Path = MIDI_DIR) -> None:
-    """Deletes a file of the folder.
+    """Takes a file out of the folder; for `DAYS_KEPT` days it can be put back.
 
     Raises:
         CorpusError: it is not in there.
     """
     path = _path_of(name, midi_dir)
-    with output_errors(path):
-        path.unlink()
+    _sweep(midi_dir)
+    target = midi_dir / REMOVED / str(time.time_ns()) / path.relative_to(midi_dir.resolve())
+    with output_errors(target):
+        target.parent.mkdir(parents=True)
+        path.replace(target)
+
+
+def list_removed(midi_dir: Path = MIDI_DIR) -> list[str]:
+    """What can be put back, the newest first: for each the time of its removal and its former name, with a slash."""
+    trash = midi_dir / REMOVED
+    paths = [path.relative_to(trash).as_posix() for path in trash.glob("*/**/*") if path.is_file()]
+    return sorted(paths, reverse=True)
+
+
+def put_back(removed: str, midi_dir: Path = MIDI_DIR) -> str:
+    """Puts a removed file back where it was, and gives its name; where that is taken it gets a number.
+
+    Args:
+        removed: as `list_removed` gives it.
+        midi_dir: the user's folder.
+
+    Raises:
+        CorpusError: it is not there any more.
+    """
+    if removed not in list_removed(midi_dir):
+        raise CorpusError(f"Expected a file that was removed. Received {removed!r}, which is gone. Reload the page.")
+    target = midi_dir / removed.split("/", 1)[1]
+    with output_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target = _claimed_path(target, Counter())
+        (midi_dir / REMOVED / removed).replace(target)
+    return target.relative_to(midi_dir).as_posix()
 
 
 def relabel_file(name: str, style: str, midi_dir: Path = MIDI_DIR) -> str:
@@ -229,11 +261,16 @@ def _explain_nothing(refused: list[str]) -> str:
 
 
 def _sweep(midi_dir: Path) -> None:
-    """Removes what an upload left that was killed."""
-    for left in midi_dir.glob(f"{WAITING}*"):
-        with contextlib.suppress(FileNotFoundError):  # another upload has just ended
-            if time.time() - left.stat().st_mtime > MAX_WAITING_S:
-                shutil.rmtree(left, ignore_errors=True)
+    """Deletes what an upload left that was killed, and what was removed long ago."""
+    _delete_old(midi_dir.glob(f"{WAITING}*"), MAX_WAITING_S)
+    _delete_old((midi_dir / REMOVED).glob("*"), DAYS_KEPT * 24 * 3600)
+
+
+def _delete_old(folders: Iterable[Path], max_seconds: float) -> None:
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):  # somebody else has just done so
+            if time.time() - folder.stat().st_mtime > max_seconds:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(files: list[tuple[str, Path]], folder: Path, midi_dir: Path) -> list[str]:
