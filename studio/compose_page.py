@@ -14,7 +14,7 @@ from studio.panel import panel
 from studio.player import player
 from studio.stage import STAGE, show_takes
 from studio.visitor import visitor
-from studio.words import about_time
+from studio.words import about_time, told
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing
@@ -47,7 +47,7 @@ def _begin(owner, model, settings, primer) -> None:
         asked_controls(model, settings)  # says at once what the model has not learnt
         shared.submit(owner, model, settings, primer)
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
 
 
 def _growing(owner: str) -> None:
@@ -82,7 +82,7 @@ def _progress(job: Job) -> tuple[str, float]:
 
 def _finished(owner: str, job: Job | None) -> None:
     if job and job.error:
-        st.error(job.error)
+        st.error(told(job.error))
     take_ids = (job.take_ids if job else []) or _newest(owner)
     if take_ids:
         show_takes(owner, take_ids, st.rerun)
@@ -96,5 +96,5 @@ def _newest(owner: str) -> list[int]:
     try:
         return [take.id for take in shared.takes().of(owner, at_most=1)[:1]]
     except MelodyForgeError as error:  # music can be composed without a history
-        st.warning(str(error))
+        st.warning(told(error))
         return []

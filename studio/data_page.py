@@ -23,6 +23,7 @@ from melodyforge.workshop.music_folder import (
 )
 from studio import shared, work
 from studio.player import player
+from studio.words import told
 
 PLOTS_IN_A_ROW = 3
 MAX_BARS_SHOWN = 8  # in a plot
@@ -163,7 +164,7 @@ def _change(act) -> None:
     try:
         act()
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
         return
     work.start_reading()
 

@@ -16,6 +16,7 @@ from melodyforge.settings import MAX_SEED, ComposeSettings
 from studio import shared
 from studio.primer import A_PASSAGE, NOTHING, primer
 from studio.shared import HELP
+from studio.words import told
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
 MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
@@ -35,7 +36,7 @@ def panel() -> tuple[Model | None, Wanted | None]:
         model = shared.model(_choice("Model", names, "model", help="What composes: a trained network."))
         return model, _asked(model)
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
         return None, None
 
 

@@ -16,6 +16,7 @@ from melodyforge.music.recording import piece_of_recording
 from melodyforge.settings import DATASET_DIR
 from melodyforge.words import counted
 from studio.keyboard import keyboard
+from studio.words import told
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
 ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]
@@ -47,7 +48,7 @@ def primer(usual: str = NOTHING) -> Piece | None:
         try:
             chosen = _not_too_long(_chosen(way, store))
         except MelodyForgeError as error:
-            st.error(str(error))
+            st.error(told(error))
             return None
         if chosen is not None:
             st.caption(f"The music goes on from {counted(len(chosen), 'note')}.")

@@ -19,7 +19,7 @@ from melodyforge.words import counted
 from melodyforge.workshop.takes import Take
 from studio import shared
 from studio.player import player
-from studio.words import day, plain
+from studio.words import day, plain, told
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
 KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
@@ -40,7 +40,7 @@ def show_takes(owner: str, take_ids: list[int], and_then: Callable[[], object]) 
     try:
         show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]), head, and_then)
     except MelodyForgeError as error:
-        st.warning(str(error))
+        st.warning(told(error))
 
 
 def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[], object]) -> None:
@@ -97,7 +97,7 @@ def rating(owner: str, take: Take) -> None:
         try:
             shared.takes().rate(owner, take.id, 0 if chosen is None else chosen + 1)
         except MelodyForgeError as error:
-            st.toast(str(error), icon=":material/error:")
+            st.toast(told(error), icon=":material/error:")
 
     st.feedback("stars", key=key, default=take.rating - 1 if take.rating else None, on_change=rate, width="content")
 
@@ -153,7 +153,7 @@ def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], obje
     try:
         shared.branch(owner, take, bar)
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
         return
     and_then()
 
@@ -162,7 +162,7 @@ def _sheet(take: Take) -> None:
     try:
         sheet = _engraved(take.midi, take.name)
     except MelodyForgeError as error:
-        st.info(str(error))
+        st.info(told(error))
         return
     page = 1
     if sheet.num_pages > 1:

@@ -12,7 +12,7 @@ from studio import shared
 from studio.remembered import Remembered
 from studio.stage import compare, rating, show_take
 from studio.visitor import visitor
-from studio.words import day, plain
+from studio.words import day, plain, told
 
 TAKES_A_PAGE = 20
 NOTHING_YET = "Nothing here yet. What you compose is kept on this page, until you delete it."
@@ -72,7 +72,7 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
             else:
                 show_take(owner, on_stage[0], st.container(), lambda: st.switch_page(shared.PAGES["compose"]))
         except MelodyForgeError as error:  # others can still be opened
-            st.error(str(error))
+            st.error(told(error))
 
 
 def _filtered(takes: list[Take]) -> list[Take]:
@@ -121,7 +121,7 @@ def _rename(owner: str, take: Take, name: str) -> None:
         shared.takes().rename(owner, take.id, name)
         st.rerun()
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
 
 
 def _facts(take: Take) -> str:

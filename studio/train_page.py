@@ -22,7 +22,7 @@ from melodyforge.workshop.trainings import Training, estimated_minutes, list_tra
 from studio import shared, work
 from studio.player import player
 from studio.uploads import upload
-from studio.words import about_minutes, about_time, plain
+from studio.words import about_minutes, about_time, plain, told
 from studio.work import SECONDS_BETWEEN_LOOKS, last_line
 
 USUAL_MINUTES = 10
@@ -132,7 +132,7 @@ def _new_training() -> None:
                 start_training(name, recipe, None if start == SCRATCH else start, flags)
                 st.rerun()
             except MelodyForgeError as error:
-                st.error(str(error))
+                st.error(told(error))
 
 
 def _estimate(is_further: bool) -> None:
@@ -208,7 +208,7 @@ def _training(training: Training) -> None:
                 words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
             st.progress(min(1.0, facts.get("share", 0.0)), words)
         if task.error:
-            st.error(plain(task.error))
+            st.error(told(task.error))
         if training.verdict:
             st.info(training.verdict, icon=":material/hearing:")
         if training.history:
@@ -246,7 +246,7 @@ def _resume(name: str) -> None:
         start_training(name, resume=True)
         st.rerun()
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error))
 
 
 def _curve(training: Training) -> None:
@@ -313,7 +313,7 @@ def _change(act, *names: str) -> None:
         act(*names, models_dir=shared.models_dir())
         st.rerun()
     except MelodyForgeError as error:
-        st.error(str(error))
+        st.error(told(error, name="New name"))
 
 
 def _import() -> None:
@@ -326,4 +326,4 @@ def _import() -> None:
                 import_model(upload.getvalue(), Path(upload.name).stem, shared.models_dir())
                 st.rerun()
             except MelodyForgeError as error:
-                st.error(str(error))
+                st.error(told(error, name="Name of the file"))

@@ -11,7 +11,7 @@ from melodyforge.workshop.music_folder import Added, add_files, open_dataset
 from studio import work
 from studio.remembered import Remembered
 from studio.visitor import visitor
-from studio.words import plain
+from studio.words import plain, told
 
 SUFFIXES = ["mid", "midi", "kar", "rmi", "musicxml", "mxl", "xml", "abc", "krn", "zip"]
 NOT_READ = "not read yet"
@@ -37,7 +37,7 @@ def upload() -> None:
             try:
                 added = add_files([(file.name, file) for file in files or []], style)
             except MelodyForgeError as error:
-                st.error(plain(str(error)))
+                st.error(told(error))
             else:
                 st.session_state[Remembered.UPLOADS] = number + 1
                 _keep(visitor(), added)

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from melodyforge.words import counted
+
+FIELDS = {  # labels that do not follow from the name of the setting
+    "name": "Name of the new model",
+    "from": "Start from",
+    "primer": "Start from",
+    "num_notes": "Notes",
+    "num_bars": "Bars",
+    "num_seconds": "Seconds",
+    "num_pieces": "Takes",
+    "seed": "Random seed",
+}
+_NAMED = re.compile(r"`[^`]* [^`]*`|--(?P<flag>[a-z][a-z-]*)|`(?P<setting>[a-z_]+)`")  # commands stay as they are
 
 
 def plain(text: str) -> str:
     """Text in which Markdown means nothing."""
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>$:~" else letter for letter in text)
+
+
+def told(complaint: object, **fields: str) -> str:
+    """An error as a page says it: flags and settings by the names of the fields in which they stand there, in Markdown.
+
+    Args:
+        complaint: an error, or what a script printed.
+        fields: labels that are other ones in this place, by the name of the setting.
+    """
+    labels = FIELDS | fields
+    parts, end, text = [], 0, str(complaint)
+    for found in _NAMED.finditer(text):
+        name = (found["flag"] or found["setting"] or "").replace("-", "_")
+        label = labels.get(name, name.replace("_", " ").capitalize())
+        parts += [plain(text[end : found.start()]), f"**{label}**" if name else found[0]]
+        end = found.end()
+    return "".join([*parts, plain(text[end:])])
 
 
 def day(seconds: float) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from melodyforge.errors import MelodyForgeError
 from melodyforge.settings import MIDI_DIR
 from melodyforge.workshop.tasks import Task, find_task, start_task
-from studio.words import plain
+from studio.words import plain, told
 
 SECONDS_BETWEEN_LOOKS = 1.0
 READ = "read-music"  # names of tasks
@@ -28,7 +28,7 @@ def _start(name: str, *flags: str) -> None:
     try:
         start_task(name, ["preprocess.py", "--midi-dir", str(MIDI_DIR), *flags])
     except MelodyForgeError as error:
-        st.error(plain(str(error)))
+        st.error(told(error))
     else:
         st.rerun()
 
@@ -53,7 +53,7 @@ def watch(name: str, title: str, is_main: bool = True) -> None:
     if task.is_running:
         (_watch if is_main else _watch_aside)(name, title)
     elif task.error and is_main:
-        st.error(f"{title}: {plain(task.error)}")
+        st.error(f"{title}: {told(task.error)}")
 
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)

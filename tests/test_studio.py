@@ -21,10 +21,12 @@ from melodyforge.bundle import CONFIG_FILE, load_model
 from melodyforge.compose import compose, default_settings, reproduce
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.decoding.generate import ENDING_SHARE
+from melodyforge.errors import SettingsError
 from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
 from studio.remembered import Remembered
 from studio.uploads import what_became_of
+from studio.words import told
 
 PROJECT_DIR = Path(__file__).parents[1]
 APP = str(PROJECT_DIR / "app.py")
@@ -279,6 +281,28 @@ def test_going_on_from_the_takes_turns_to_compose_whose_wishes_stay(models_dir, 
         assert len(takes.of(OWNER)) == number
         assert app.slider(key="bars").value == 7
         assert app.selectbox(key="tonic").value == "D"
+
+
+def test_a_name_that_cannot_be_is_refused_by_the_name_of_its_field(models_dir):
+    app = open_page("train_page")
+    app.session_state.train_tab = "2 · Training"
+    checked(app.run())
+    app.text_input(key="new_name").set_value("my music")
+    checked(app.button(key="start_training").click().run())
+    assert app.error[0].value.startswith("**Name of the new model** must be made of letters")
+
+
+@pytest.mark.parametrize(
+    ("message", "on_page"),
+    [
+        ("--num-notes must be 1 or more.", "**Notes** must be 1 or more\\."),
+        ("`top_p` must be less. Received 2", "**Top p** must be less\\. Received 2"),
+        ("Run `python train_model.py --resume`", "Run `python train_model.py --resume`"),
+        ("--name or --mood: *a* well-kept one", "**New name** or **Mood**\\: \\*a\\* well\\-kept one"),
+    ],
+)
+def test_settings_are_called_on_pages_as_their_fields(message, on_page):
+    assert told(SettingsError(message), name="New name") == on_page
 
 
 def test_a_style_that_no_folder_can_have_costs_none_of_the_chosen_files(models_dir):
