@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from melodyforge import __version__
 from melodyforge.bundle import Model, find_model, load_model
-from melodyforge.composition import Composition
+from melodyforge.composition import KEPT, Composition
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
@@ -37,6 +37,7 @@ class Growing:
     Attributes:
         num_rows: composed so far, the primer not counted.
         num_notes: composed so far by the piece that has fewest, of those that go on.
+        share: of these pieces that is there, 0 to 1; what has ended sooner is all there.
         draw: 0 at first, more when takes are drawn again.
         indices: which of the pieces these are.
         piece: gives the music so far of the take at a place in `indices`.
@@ -44,6 +45,7 @@ class Growing:
 
     num_rows: int
     num_notes: int
+    share: float
     draw: int
     indices: list[int]
     piece: Callable[[int], Piece]
@@ -343,8 +345,7 @@ def _draw_takes(
             def piece(place: int, context: Context = context) -> Piece:
                 return start.piece(representation, context, place)
 
-            growing = Growing(num_rows, _num_notes(context, start.length), draw, indices, piece)
-            if listener and listener(growing):
+            if listener and listener(_growing(num_rows, draw, indices, context, start.length, piece)):
                 ended_at = [draw, num_rows]
                 break
     takes = [
@@ -354,10 +355,13 @@ def _draw_takes(
     return takes, ended_at
 
 
-def _num_notes(context: Context, length: Length) -> int:
-    """Composed by the piece that has fewest, of those that go on."""
+def _growing(
+    num_rows: int, draw: int, indices: list[int], context: Context, length: Length, piece: Callable[[int], Piece]
+) -> Growing:
     composed = np.minimum(context.num_composed, length.num_notes)
-    return int(np.where(context.has_ended, composed.max(), composed).min())
+    num_notes = int(np.where(context.has_ended, composed.max(), composed).min())
+    share = float(np.where(context.has_ended, 1.0, np.minimum(length.share(context), 1.0)).mean())
+    return Growing(num_rows, num_notes, share, draw, indices, piece)
 
 
 def _contexts(task: _Task, start: _Start, indices: list[int], draw: int) -> Iterator[Context]:
@@ -477,7 +481,7 @@ def _finished(
     }
     notices = [f"drawn again because {fault}" for fault in faults]
     if complaint:
-        notices.append(f"kept although {complaint}; a higher temperature or more training may help")
+        notices.append(f"{KEPT}{complaint}; a higher temperature or more training may help")
     piece = replace(with_track_names(take.piece), name=f"{model.name} {settings.seed}-{index + 1}")
     return Composition(piece, notices, primer=take.passage).with_origin(origin)
 

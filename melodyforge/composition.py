@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from melodyforge.music.audio import Sound
 
 TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
+KEPT = "kept although "  # begins the notice of a take that is not as it was asked for, or not as music should be
 MIDI_SUFFIXES = (".mid", ".midi")
 SUFFIXES = (*MIDI_SUFFIXES, ".wav", ".musicxml", ".png")  # of the forms that a composition can be saved in
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
-from melodyforge.compose import asked_controls
+from melodyforge.bundle import Model
+from melodyforge.compose import MAX_DRAWS, asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
+from melodyforge.settings import ComposeSettings
 from melodyforge.words import counted
 from melodyforge.workshop.jobs import Job
 from studio import shared
 from studio.panel import panel
 from studio.player import player
+from studio.primer import Start
 from studio.stage import STAGE, show_takes
 from studio.visitor import visitor
 from studio.words import about_time, told
@@ -42,10 +47,13 @@ def show() -> None:
         shared.queue().composers.prepare(model.folder)  # last, so that the page is there first
 
 
-def _begin(owner, model, settings, primer) -> None:
+def _begin(owner: str, model: Model, settings: ComposeSettings, start: Start) -> None:
+    if start.problem:
+        st.error(f"Nothing was composed. {start.problem}")
+        return
     try:
         asked_controls(model, settings)  # says at once what the model has not learnt
-        shared.submit(owner, model, settings, primer)
+        shared.submit(owner, model, settings, start.piece)
     except MelodyForgeError as error:
         st.error(told(error))
 
@@ -56,7 +64,7 @@ def _growing(owner: str) -> None:
     if job is None or job.is_over:
         st.rerun()
     job.wait_for_notes(PATIENCE_S)
-    words, share = _progress(job)
+    words, share = progress(job)
     with st.container():
         bar, button = st.columns([5, 1], vertical_alignment="center")
     bar.progress(share, words)
@@ -66,30 +74,48 @@ def _growing(owner: str) -> None:
     player([piece], [None], identity=f"growing-{id(job)}", key=STAGE, is_growing=len(piece) > 0)
 
 
-def _progress(job: Job) -> tuple[str, float]:
+def progress(job: Job) -> tuple[str, float]:
+    """How far a job has come: in words, and from 0 to 1."""
     if job.compositions:
         return "Playing it into a sound file ...", 1.0
-    settings, words, share = job.settings, f"Composing: {counted(job.num_notes, 'note')}", 0.5
-    if not (settings.num_bars or settings.num_seconds):
-        again = f" · drawn again ({job.draw})" if job.draw else ""
-        words = f"Composing: {job.num_notes:,} of {counted(settings.num_notes, 'note')}{again}"
-        share = job.num_notes / settings.num_notes
     before, seconds = shared.queue().outlook(job)
     if before and not job.is_growing:
-        words = f"Waiting: {before} before you, {about_time(seconds)}"
-    return words, share
+        return f"Waiting: {before} before you, {about_time(seconds)}", job.share
+    return " · ".join(_so_far(job)), job.share
+
+
+def _so_far(job: Job) -> list[str]:
+    """How far the takes that are composed now have come, and which these are."""
+    settings, growing = job.settings, job.growing
+    share, indices, draw = (growing.share, growing.indices, growing.draw) if growing else (0.0, [], 0)
+    words = f"{job.num_notes:,} of {counted(settings.num_notes, 'note')}"
+    if settings.num_bars:
+        words = f"bar {min(settings.num_bars, 1 + int(share * settings.num_bars))} of {settings.num_bars}"
+    elif settings.num_seconds:
+        words = f"{int(share * settings.num_seconds)} of {settings.num_seconds:g} seconds"
+    takes = "" if settings.num_pieces == 1 else f"{len(indices) or settings.num_pieces} of {settings.num_pieces} takes"
+    again = f"drawn again, {draw + 1} of at most {MAX_DRAWS} times" if draw else ""
+    return [f"Composing: {words}", *filter(None, [takes, again])]
 
 
 def _finished(owner: str, job: Job | None) -> None:
     if job and job.error:
         st.error(told(job.error))
-    take_ids = (job.take_ids if job else []) or _newest(owner)
+    take_ids = _still_there(owner, job.take_ids if job else []) or _newest(owner)
     if take_ids:
         show_takes(owner, take_ids, st.rerun)
     else:
         with st.container():
             st.info(WELCOME, icon=":material/music_note:")
         player([NO_NOTES], [None], identity="nothing", key=STAGE)
+
+
+def _still_there(owner: str, take_ids: list[int]) -> list[int]:
+    kept = []
+    for take_id in take_ids:
+        with contextlib.suppress(MelodyForgeError):  # deleted meanwhile, on the page Takes
+            kept.append(shared.takes().get(owner, take_id).id)
+    return kept
 
 
 def _newest(owner: str) -> list[int]:

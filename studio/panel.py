@@ -11,10 +11,9 @@ from melodyforge.bundle import Model
 from melodyforge.compose import default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
-from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, ComposeSettings
 from studio import shared
-from studio.primer import A_PASSAGE, NOTHING, primer
+from studio.primer import A_PASSAGE, NOTHING, Start, primer
 from studio.shared import HELP
 from studio.words import told
 
@@ -23,7 +22,7 @@ MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
 MAX_TAKES = 8
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
-Wanted = tuple[ComposeSettings, Piece | None]
+Wanted = tuple[ComposeSettings, Start]
 
 
 def panel() -> tuple[Model | None, Wanted | None]:

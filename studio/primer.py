@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -25,17 +26,36 @@ MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
 MAX_NOTES = 5000  # to start from: a second or two until the first new one
 KEPT_SECONDS = 600  # then a file that took too long may be tried again
 MAX_PIECES = 2000  # offered; a longer list helps nobody
+MISSING = {
+    FILE: "Choose a file to start from, or start from nothing.",
+    PASSAGE: "The music learnt from is not there any more. Read it again on the page Data, or start from nothing.",
+    PLAY: "Record a few notes to start from, or start from nothing.",
+}
 
 
-def primer(usual: str = NOTHING) -> Piece | None:
-    """The widgets, and the music chosen with them.
+@dataclass(frozen=True)
+class Start:
+    """What music is to start from.
+
+    Attributes:
+        piece: the music; None for nothing.
+        problem: why what was chosen cannot be started from; "" where it can. Nothing may be composed then.
+    """
+
+    piece: Piece | None = None
+    problem: str = ""
+
+
+def primer(usual: str = NOTHING) -> Start:
+    """The widgets, and what was chosen with them.
 
     Args:
         usual: what the model starts from when nothing is chosen.
     """
     with st.expander("Start from", icon=":material/start:"):
         store = _dataset()
-        ways = [NOTHING, FILE, *([PASSAGE] if store else []), PLAY]
+        has_passages = store or st.session_state.get("primer_way") == PASSAGE
+        ways = [NOTHING, FILE, *([PASSAGE] if has_passages else []), PLAY]
         way = st.segmented_control(
             "Start from",
             ways,
@@ -43,16 +63,17 @@ def primer(usual: str = NOTHING) -> Piece | None:
             required=True,
             key="primer_way",
             label_visibility="collapsed",
+            persist_state="session",  # so that nobody who comes back from another page composes from nothing
             format_func=lambda one: usual if one == NOTHING else one,
         )
         try:
             chosen = _not_too_long(_chosen(way, store))
         except MelodyForgeError as error:
             st.error(told(error))
-            return None
+            return Start(problem=told(error))
         if chosen is not None:
             st.caption(f"The music goes on from {counted(len(chosen), 'note')}.")
-        return chosen
+        return Start(chosen, MISSING.get(way, "") if chosen is None else "")
 
 
 def _not_too_long(piece: Piece | None) -> Piece | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
@@ -59,14 +60,17 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     with head.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(take.name)}", width="content")
         rating(owner, take)
+    if take.complaint:
+        with head:
+            _complaint(owner, take, and_then)
     with head, st.spinner("Playing it into a sound file ..."):
         sound = shared.sounds().of(piece)
     player([piece], [sound.wav], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
-    st.caption(
-        "  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *take.notices, *sound.notices]))
-    )
+    notices = Counter(notice for notice in [*take.notices, *sound.notices] if notice != take.complaint)
+    often = [notice if number == 1 else f"{notice}, {number} times" for notice, number in notices.items()]
+    st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *often])))
     keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
@@ -77,6 +81,15 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     if sheet.open:
         with sheet:
             _sheet(take)
+
+
+def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
+    """Says what is not as it was asked for, where nobody overlooks it, and offers another attempt."""
+    words = plain(f"{take.complaint[:1].upper()}{take.complaint[1:]}.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(words, icon=":material/warning:", width="stretch")
+        if st.button("Try again", key="try_again", icon=":material/replay:", help="The same wishes, a new random seed"):
+            _branch(owner, take, None, and_then)
 
 
 def _not_kept(take: Take) -> None:

@@ -131,4 +131,4 @@ def _facts(take: Take) -> str:
         return str(error)
     wishes = [str(wish) for wish in (settings.key, settings.meter, settings.mood, settings.density) if wish]
     facts = [f"by {take.origin['model']}", take.lineage, *wishes, f"random seed {settings.seed}", day(take.created_at)]
-    return " · ".join(filter(None, facts))
+    return " · ".join(filter(None, [*facts, take.complaint.partition(";")[0]]))

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,19 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from melodyforge.bundle import CONFIG_FILE, load_model
-from melodyforge.compose import compose, default_settings, reproduce
+from melodyforge.compose import Growing, compose, default_settings, reproduce
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.errors import SettingsError
+from melodyforge.music.midi import write_midi
+from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
+from studio.compose_page import progress
 from studio.remembered import Remembered
 from studio.uploads import what_became_of
 from studio.words import told
+from tests.music_samples import tune
 
 PROJECT_DIR = Path(__file__).parents[1]
 APP = str(PROJECT_DIR / "app.py")
@@ -395,3 +400,106 @@ def test_who_waits_is_told_place_and_time(models_dir):
     assert len(mine.piece())  # the first notes are there
     for job in [*before, mine]:
         job.stop()
+
+
+def test_a_start_that_cannot_be_read_is_never_passed_over(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(20)
+    app.segmented_control(key="primer_way").set_value("a file").run()
+    for file in (None, ("broken.mid", b"MThd", "audio/midi"), ("empty.mid", b"", "audio/midi")):
+        app.file_uploader(key="primer_file").set_value(file)
+        checked(app.button(key="compose").click().run())
+        assert "Nothing was composed" in app.error[-1].value
+        assert takes.of(OWNER) == []
+    app.segmented_control(key="primer_way").set_value("play it here").run()
+    checked(app.button(key="compose").click().run())
+    assert "Record a few notes" in app.error[-1].value
+    app.segmented_control(key="primer_way").set_value("a file").run()
+    app.file_uploader(key="primer_file").set_value(("tune.mid", write_midi(tune(0, 3)), "audio/midi"))
+    press_compose(app)
+    assert takes.of(OWNER)[0].primer is not None
+
+
+def test_who_comes_back_to_a_chosen_start_is_not_given_music_from_nothing(models_dir, takes):
+    app = open_app()
+    app.segmented_control(key="primer_way").set_value("a file").run()
+    app.file_uploader(key="primer_file").set_value(("tune.mid", write_midi(tune(0, 3)), "audio/midi"))
+    checked(app.run())
+    turn_to(app, "takes")
+    turn_to(app, "")
+    checked(app.button(key="compose").click().run())
+    if takes.of(OWNER):
+        assert takes.of(OWNER)[0].primer is not None
+    else:
+        assert "Choose a file" in app.error[-1].value
+
+
+def test_a_missed_wish_is_said_once_and_tried_again(models_dir, takes):
+    model = load_model(models_dir / "tiny")
+    (made,) = compose(model, default_settings(model, num_notes=20, mood="sad", seed=1))
+    notices = ["drawn again because its mood is happy"] * 5 + ["kept although its mood is happy; train more"]
+    number = takes.add(OWNER, replace(made, notices=notices))
+    app = open_app()
+    assert [warning.value for warning in app.warning] == ["Kept although its mood is happy; train more\\."]
+    assert "kept although" not in app.caption[0].value
+    assert app.caption[0].value.count("drawn again") == 1
+    assert "5 times" in app.caption[0].value
+    turn_to(app, "takes")
+    assert any("kept although its mood is happy" in row.value for row in app.markdown)
+    checked(app.button(key=f"open_{number}").click().run())
+    press_until_composed(app, "try_again")
+    newest, _ = takes.of(OWNER)
+    settings = newest.origin["settings"]
+    assert settings["mood"] == "sad"
+    assert settings["seed"] != 1
+
+
+def test_a_take_that_was_deleted_is_not_missed_on_compose(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(20)
+    press_compose(app)
+    press_compose(app)
+    turn_to(app, "takes")
+    newest, older = takes.of(OWNER)
+    app.checkbox(key=f"chosen_{newest.id}").check().run()
+    checked(app.button(key="delete_chosen").click().run())
+    turn_to(app, "")
+    assert not app.warning
+    assert any(older.name.split(",")[0] in text.value for text in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("wish", "half_way"),
+    [
+        ({"num_bars": 8}, "bar 5 of 8"),
+        ({"num_seconds": 30}, "15 of 30 seconds"),
+        ({"num_notes": 40}, "20 of 40 notes"),
+    ],
+)
+def test_progress_tells_the_way_to_every_limit_of_all_takes(models_dir, wish, half_way):
+    model = load_model(models_dir / "tiny")
+    told = []
+    job = Job(model, default_settings(model, num_pieces=4, seed=3, **wish), None, lambda _: 0)
+
+    def listen(growing):
+        job.grow(growing)
+        if growing.draw == 0:
+            told.append((job.share, *progress(job)))
+
+    compose(model, job.settings, listener=listen)
+    shares = [share for share, *_ in told]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.3
+    assert shares[-1] > 0.9
+    assert len(set(shares)) > 5
+    assert any(half_way in words for _, words, _ in told)
+    assert all("4 of 4 takes" in words and shown == share for share, words, shown in told)
+
+
+def test_what_is_drawn_again_is_counted_beside_what_is_there(models_dir):
+    model = load_model(models_dir / "tiny")
+    job = Job(model, default_settings(model, num_pieces=4, num_notes=100), None, lambda _: 0)
+    job.grow(Growing(50, 50, 0.5, 2, [1], lambda _: tune()))
+    words, share = progress(job)
+    assert share == 0.875
+    assert "50 of 100 notes · 1 of 4 takes · drawn again, 3 of at most 6 times" in words

@@ -251,7 +251,7 @@ def test_a_process_that_dies_again_and_again_gives_a_line(model):
     thread = threading.Thread(target=job.run, args=(composers,))
     thread.start()
     for _ in range(composing.NUM_TRIES):
-        job.num_notes = 0
+        job.growing = None
         wait_until(lambda: job.num_notes > 0)
         composers._processes[0]._process.kill()
     thread.join(PATIENCE_S)

@@ -42,12 +42,14 @@ class Length:
         """After which even music that hardly holds notes is over."""
         return ROWS_PER_NOTE * self.num_notes
 
+    def share(self, context: Context) -> np.ndarray:
+        """How far each piece has come towards its last note or step: 0 to 1, or a little more."""
+        share = context.num_composed / self.num_notes
+        return share if self.num_steps is None else np.maximum(share, context.steps_composed / self.num_steps)
+
     def ending_bias(self, context: Context) -> np.ndarray:
         """What is added to the logit of the end of each piece; none ends before its first note."""
-        share = context.num_composed / self.num_notes
-        if self.num_steps is not None:
-            share = np.maximum(share, context.steps_composed / self.num_steps)
-        lateness = (share - 1 + ENDING_SHARE) / ENDING_SHARE
+        lateness = (self.share(context) - 1 + ENDING_SHARE) / ENDING_SHARE
         is_too_early = (context.num_composed == 0) | (self.is_full & (lateness < 0))
         return np.where(is_too_early, IMPOSSIBLE, ENDING_LOGIT * np.maximum(lateness, 0)).astype(np.float32)
 

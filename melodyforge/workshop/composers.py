@@ -139,8 +139,8 @@ def _await(order: Order, process: _Process, number: int, answers: queue.SimpleQu
         with contextlib.suppress(queue.Empty):
             kind, *rest = answers.get(timeout=SECONDS_BETWEEN_LOOKS)
             if kind == GROWN:
-                num_rows, num_notes, draw, indices, piece = rest
-                order.grow(Growing(num_rows, num_notes, draw, indices, _always(piece)))
+                num_rows, num_notes, share, draw, indices, piece = rest
+                order.grow(Growing(num_rows, num_notes, share, draw, indices, _always(piece)))
             elif kind == DONE:
                 return Composed(*rest)
             elif kind == FAILED:
@@ -329,7 +329,7 @@ class _Server:
                 self.turns.has_begun(number)
             if time.monotonic() - told_at > SECONDS_BETWEEN_NEWS or self.turns.must_wait(number):
                 told_at = time.monotonic()
-                told = growing.num_rows, growing.num_notes, growing.draw, growing.indices
+                told = growing.num_rows, growing.num_notes, growing.share, growing.draw, growing.indices
                 self._answer(GROWN, number, *told, growing.piece(0))
             self.turns.wait(number)
             return number in self.stopped

@@ -52,7 +52,7 @@ class Job:
         compositions: all takes, once composed.
         take_ids: numbers of the takes in the history, as far as they are kept.
         error: what went wrong, in words for the user.
-        num_notes, draw: notes composed so far, and how often takes were drawn again.
+        growing: how far the takes that are composed now have come; None before the first note.
         cost_s: about how long it will take a process to compose it, were it drawn once.
         seconds: how long it took.
         num_recent: pieces that the same visitor asked for in the last minute.
@@ -82,11 +82,11 @@ class Job:
         self.compositions: list[Composition] = []
         self.take_ids: list[int] = []
         self.error = ""
-        self.num_notes = self.draw = self.num_recent = 0
+        self.num_recent = 0
         self.seconds = 0.0
         self.is_stopped = False
         self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * (settings.num_pieces - 1))
-        self._growing: Growing | None = None
+        self.growing: Growing | None = None
         self._asked_at = self._looked_at = time.monotonic()
         self._grown_at = -math.inf
         self._news = threading.Event()
@@ -121,7 +121,25 @@ class Job:
     @property
     def left_s(self) -> float:
         """What remains of `cost_s`."""
-        return 0.0 if self.compositions else self.cost_s * max(0.0, 1 - self.num_notes / _num_asked(self.settings))
+        return self.cost_s * (1 - self.share)
+
+    @property
+    def share(self) -> float:
+        """Of all takes that is there, 0 to 1. It falls when takes are drawn again."""
+        if self.compositions or self.growing is None:
+            return float(bool(self.compositions))
+        num_missing = len(self.growing.indices) * (1 - self.growing.share)
+        return 1 - num_missing / self.settings.num_pieces
+
+    @property
+    def draw(self) -> int:
+        """How often takes have been drawn again."""
+        return self.growing.draw if self.growing else 0
+
+    @property
+    def num_notes(self) -> int:
+        """Composed so far by the take that has fewest."""
+        return self.growing.num_notes if self.growing else 0
 
     def stop(self) -> None:
         """Ends composing; what is there is kept."""
@@ -136,12 +154,12 @@ class Job:
         """The first take as far as it has grown; None before its first note."""
         if self.compositions:
             return self.compositions[0].piece
-        return self._growing.piece(0) if self._growing else None
+        return self.growing.piece(0) if self.growing else None
 
     def grow(self, growing: Growing) -> None:
         """Is told a few times a second, while it is composed."""
         self.state, self._grown_at = State.COMPOSING, time.monotonic()
-        self._growing, self.num_notes, self.draw = growing, growing.num_notes, growing.draw
+        self.growing = growing
         self._news.set()
 
     def run(self, composers: Composers) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from melodyforge.composition import Composition, origin_told_by, read_origin
+from melodyforge.composition import KEPT, Composition, origin_told_by, read_origin
 from melodyforge.errors import MelodyForgeError, TakeError
 from melodyforge.files import output_errors
 from melodyforge.music.midi import read_midi, write_midi
@@ -107,6 +107,11 @@ class Take:
         """Which take it goes on from, in words; "" where it begins by itself."""
         parent = self.origin.get("continues")
         return f"continues {parent['name']} from bar {parent['bar']}" if parent else ""
+
+    @property
+    def complaint(self) -> str:
+        """Which wish it misses, or what else is wrong with it, as one of `notices`; "" if nothing is."""
+        return next((notice for notice in self.notices if notice.startswith(KEPT)), "")
 
     @property
     def file_name(self) -> str:
