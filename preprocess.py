@@ -100,11 +100,11 @@ def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
 
     from melodyforge.corpus.prepare import prepare_corpus
     from melodyforge.corpus.report import REPORT_FILE, CorpusReport, print_report
-    from melodyforge.progress import show_progress
+    from melodyforge.progress import say_waiting, show_progress
 
     started = time.perf_counter()
     with show_progress("Reading", "files") as on_progress:
-        store = prepare_corpus(midi_dir, DATASET_DIR, num_workers=workers, on_progress=on_progress)
+        store = prepare_corpus(midi_dir, DATASET_DIR, num_workers=workers, on_progress=on_progress, on_wait=say_waiting)
     seconds = time.perf_counter() - started
     report_path = store.folder / REPORT_FILE
     print_report(CorpusReport.load(report_path), report_path, Console())

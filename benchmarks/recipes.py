@@ -90,7 +90,7 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
 
     store, recipe, model_dir = PieceStore(folder / "dataset"), load_recipe(recipe_name), keep / recipe_name
     recipe = recipe.model_copy(update={"training": recipe.training.changed(minutes=minutes)})
-    result = train_model(store, recipe, model_dir)
+    result = train_model(store, recipe, model_dir, replace=True)
     model = load_model(model_dir)
     began = time.perf_counter()
     compose(model, default_settings(model, num_notes=TIMED_NOTES, seed=0))

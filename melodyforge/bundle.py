@@ -11,8 +11,6 @@ import io
 import json
 import os
 import pickle
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,23 +19,26 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge import __version__
+from melodyforge import __version__, folders
 from melodyforge.decoding.attention import AttentionNetwork
 from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.weights import Weights
 from melodyforge.errors import MelodyForgeError, ModelFolderError
-from melodyforge.files import output_errors
+from melodyforge.model_state import (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    MODEL_FILES,
+    VOCABULARY_FILE,
+    WEIGHTS_FILE,
+    hold_model,
+    read_state,
+)
 from melodyforge.settings import MODELS_DIR, PROJECT_DIR, Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Passage, Representation, pack_passages, unpack_passages
 
-WEIGHTS_FILE = "music_model.weights.h5"
-VOCABULARY_FILE = "notes_vocab.pkl"
-CONFIG_FILE = "config.json"
-METRICS_FILE = "metrics.json"
-HISTORY_FILE = "history.csv"
-MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY_FILE)
 STARTER_NAME = "starter"
 STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
 FORMAT = 4  # raised when older folders can no longer be read
@@ -85,7 +86,10 @@ class Model:
         Raises:
             ModelFolderError: weights and vocabulary do not fit together.
         """
-        weights = read_weights((self.folder / WEIGHTS_FILE).read_bytes())
+        data = (self.folder / WEIGHTS_FILE).read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.config["sha256"][WEIGHTS_FILE]:
+            raise ModelFolderError(f"The model {self.name!r} was saved anew since it was read. Load it again.")
+        weights = read_weights(data)
         return NETWORKS[self.recipe.network.kind](weights, self.representation, self.recipe)
 
 
@@ -113,57 +117,74 @@ def list_models(models_dir: str | Path = MODELS_DIR) -> list[str]:
     return sorted(_model_folders(Path(models_dir)))
 
 
+def models_by_age(models_dir: Path = MODELS_DIR) -> list[Path]:
+    """The folders of all models: the user's newest finished one first, the starter and those left unfinished last."""
+    known = _model_folders(models_dir).values()
+    unfinished = {folder for folder in known if not read_state(folder).is_finished}
+
+    def rank(folder: Path) -> tuple[bool, bool, float]:
+        return folder in unfinished, folder.name == STARTER_NAME, -_saved_at(folder)
+
+    return sorted(known, key=rank)
+
+
 def find_model(name: str | Path | None, models_dir: str | Path = MODELS_DIR) -> Path:
-    """The folder of a model: by its name or its path; without a name the user's newest, else the starter.
+    """The folder of a model: by its name or its path; without a name the first of `models_by_age`.
 
     Raises:
         ModelFolderError: there is none, or a file is named.
     """
     models_dir = Path(models_dir)
-    known = _model_folders(models_dir)
     if name is not None:
+        known = _model_folders(models_dir)
         folder, path = known.get(str(name), models_dir / name), Path(name)
         if not str(name) or path.is_file():
             raise ModelFolderError(
                 f"Expected a model's name or folder. Received {str(name)!r}. Models there are: {', '.join(known)}."
             )
-        return folder if folder.is_dir() or not path.is_dir() else path
-    folders = [folder for folder in known.values() if folder.name != STARTER_NAME] or list(known.values())
-    if not folders:
+        return folder if folders.version(folder) or not path.is_dir() else path
+    found = models_by_age(models_dir)
+    if not found:
         raise ModelFolderError(
             f"Model not found: expected a trained model in {models_dir}. Received none. "
             "Run `python train_model.py` first."
         )
-    return max(folders, key=lambda folder: (folder / CONFIG_FILE).stat().st_mtime)
+    return found[0]
 
 
 def _model_folders(models_dir: Path) -> dict[str, Path]:
     """Models by name; the starter stands beside the user's own, but not beside other collections."""
-    configs = [*models_dir.glob(f"*/{CONFIG_FILE}")]
-    if models_dir == MODELS_DIR:
-        configs += STARTER_DIR.glob(CONFIG_FILE)
-    return {config.parent.name: config.parent for config in configs if not config.parent.name.startswith(".")}
+    names = _names(models_dir)
+    while (again := _names(models_dir)) != names:  # one was just being replaced, and stood under neither name
+        names = again
+    found = {name: models_dir / name for name in names}
+    if models_dir == MODELS_DIR and (STARTER_DIR / CONFIG_FILE).is_file():
+        found[STARTER_NAME] = STARTER_DIR
+    return found
 
 
-def progress_path(folder: Path) -> Path:
-    """Where it is written down how far the training of a model has come."""
-    return folder.parent / ".training" / f"{folder.name}.progress.json"
+def _names(models_dir: Path) -> set[str]:
+    names = {config.parent.name for config in models_dir.glob(f"*/{CONFIG_FILE}")}
+    return {name for name in names | folders.names_being_replaced(models_dir) if not name.startswith(".")}
+
+
+def _saved_at(folder: Path) -> float:
+    """Seconds since 1970; 0 for a model that has gone."""
+    try:
+        return folders.read_steadily(folder, lambda: (folder / CONFIG_FILE).stat().st_mtime)
+    except OSError:
+        return 0.0
 
 
 def save_model(folder: Path, parts: ModelParts) -> None:
     """Writes a model folder as a whole; the one that stood there before is replaced only once all is written.
 
     Raises:
+        BusyError: another process trains or changes the model.
         OutputError: the folder cannot be written.
     """
-    with output_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.new."))
-        try:
-            _write_parts(new, parts)
-            _put_in_place(new, folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    with hold_model(folder), folders.replacing(folder) as new:
+        _write_parts(new, parts)
 
 
 def load_model(folder: Path) -> Model:
@@ -172,18 +193,24 @@ def load_model(folder: Path) -> Model:
     Raises:
         ModelFolderError: it is missing, incomplete, of another version, or its parts do not fit together.
     """
-    model = read_model(folder)
-    try:
-        _ = model.network
-    except ModelFolderError as error:
-        raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
-    return model
+    return folders.read_steadily(Path(folder), lambda: _with_network(_read_once(Path(folder))))
 
 
 def read_model(folder: Path) -> Model:
     """As `load_model`, but whether the weights fit the vocabulary shows only when the network is used."""
-    folder = Path(folder)
-    _restore(folder)
+    return folders.read_steadily(Path(folder), lambda: _read_once(Path(folder)))
+
+
+def _with_network(model: Model) -> Model:
+    try:
+        _ = model.network
+    except ModelFolderError as error:
+        raise ModelFolderError(f"The model {model.folder} cannot be used: {error}") from None
+    return model
+
+
+def _read_once(folder: Path) -> Model:
+    """Reads a model folder; what goes wrong may be due to its being replaced meanwhile."""
     _require_files(folder)
     config = read_config(folder)
     weights_bytes = (folder / WEIGHTS_FILE).read_bytes()
@@ -310,27 +337,6 @@ def _write_parts(folder: Path, parts: ModelParts) -> None:
     for name in MODEL_FILES:
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
-
-
-def _put_in_place(new: Path, folder: Path) -> None:
-    """Swaps the new folder in; killed between the two renames, `_restore` mends it."""
-    previous = _previous(folder)
-    if folder.exists():
-        shutil.rmtree(previous, ignore_errors=True)
-        folder.rename(previous)
-    new.rename(folder)
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def _previous(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.previous")
-
-
-def _restore(folder: Path) -> None:
-    """Brings back the old model when its replacement was interrupted half-way."""
-    if not folder.exists() and _previous(folder).is_dir():
-        with output_errors(folder):
-            _previous(folder).rename(folder)
 
 
 def _require_files(folder: Path) -> None:

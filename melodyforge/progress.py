@@ -49,6 +49,11 @@ def show_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]
         yield show
 
 
+def say_waiting() -> None:
+    """Says why nothing moves while another process prepares the dataset."""
+    print("Another process is reading music into the dataset. Waiting until that has ended ...", flush=True)
+
+
 def _line_printer(label: str, unit: str, print_line: Callable[[str], None]) -> Callable[[int, int], None]:
     """Prints a line every `LINE_SECONDS`, and one at the end."""
     started = printed = time.monotonic()

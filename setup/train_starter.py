@@ -158,7 +158,7 @@ def train(store: PieceStore, recipe: Recipe, model_dir: Path, arguments: argpars
             result = resume_training(store, model_dir, watcher, changes)
         else:
             start_from = find_model(arguments.start_from) if arguments.start_from else None
-            result = train_model(store, recipe, model_dir, watcher, start_from, baseline=best_ngram)
+            result = train_model(store, recipe, model_dir, watcher, start_from, best_ngram, replace=True)
     if result.is_interrupted:
         print("Saved. The same command with --resume goes on.")
         raise KeyboardInterrupt

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_every_file_has_its_fate(midi_dir: Path, tmp_path: Path) -> None:
     assert store.names == ["c transposed", "d prefixed", "b other"]
     assert [store.style_names[style] for style in store.styles] == ["", "", "folk"]
     assert progress == [(number, 5) for number in range(1, 6)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["midi", "set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".locks", "midi", "set"]
 
 
 def test_pieces_of_one_score_file_have_their_fates_together(tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_nothing_usable_names_the_reasons_and_leaves_the_old_dataset(midi_dir: P
     with pytest.raises(CorpusError, match=r"1 files of which none can be used\. 1 x: .*a web page"):
         prepare_corpus(midi_dir, tmp_path / "set", num_workers=1)
     assert json.loads((tmp_path / "set" / "dataset.json").read_text())["fingerprint"] == fingerprint
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["midi", "set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".locks", "midi", "set"]
 
 
 def test_interrupted_run_leaves_nothing(midi_dir: Path, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_interrupted_run_leaves_nothing(midi_dir: Path, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         prepare_corpus(midi_dir, tmp_path / "set", num_workers=1, on_progress=interrupt)
-    assert [path.name for path in tmp_path.iterdir()] == ["midi"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".locks", "midi"]
 
 
 def test_folder_with_other_things_is_not_replaced(midi_dir: Path, tmp_path: Path) -> None:
@@ -118,13 +120,33 @@ def test_folder_with_other_things_is_not_replaced(midi_dir: Path, tmp_path: Path
 
 
 def test_unfinished_folder_of_a_killed_run_is_removed(midi_dir: Path, tmp_path: Path) -> None:
-    abandoned = tmp_path / ".set.unfinished-abc"
-    abandoned.mkdir()
-    os.utime(abandoned, (0, 0))
-    recent = tmp_path / ".set.unfinished-def"
-    recent.mkdir()
+    abandoned, other = tmp_path / ".set.new.abcdefgh", tmp_path / ".set.new.s.new.abcdefgh"
+    for folder in (abandoned, other):
+        folder.mkdir()
     prepare_corpus(midi_dir, tmp_path / "set", num_workers=1)
-    assert (abandoned.exists(), recent.exists()) == (False, True)
+    assert (abandoned.exists(), other.exists()) == (False, True)
+
+
+def test_a_second_preparing_waits_says_so_and_reads_nothing_again(midi_dir: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    is_reading, may_go_on = threading.Event(), threading.Event()
+
+    def pause(done: int, total: int) -> None:
+        is_reading.set()
+        may_go_on.wait(60)
+
+    def wait() -> None:
+        said.append("waiting")
+        may_go_on.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(prepare_corpus, midi_dir, tmp_path / "set", num_workers=1, on_progress=pause)
+        is_reading.wait(60)
+        second = prepare_corpus(
+            midi_dir, tmp_path / "set", on_wait=wait, on_progress=lambda done, total: said.append("reading")
+        )
+    assert said == ["waiting"]
+    assert second.fingerprint == first.result().fingerprint
 
 
 def test_terminal_report_cuts_long_lists_and_names_the_file(tmp_path: Path) -> None:

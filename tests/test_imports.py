@@ -16,7 +16,8 @@ SCRIPTS = sorted(path.name for path in PROJECT_DIR.glob("*.py") if path.name != 
 LEVELS = (
     ("errors",),
     ("settings", "files", "cli", "progress", "guard", "words"),
-    ("music",),
+    ("folders",),
+    ("music", "model_state"),
     ("tokens",),
     ("corpus", "decoding", "networks"),
     ("bundle", "composition"),

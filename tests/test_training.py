@@ -9,9 +9,9 @@ import pytest
 
 from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, load_model
 from melodyforge.errors import CorpusError, ModelFolderError
+from melodyforge.model_state import checkpoint_path
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import TrainingSettings, load_recipe
-from melodyforge.training.checkpoint import checkpoint_path
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
 from melodyforge.training.plan import describe_plan, make_plan
 from melodyforge.training.train import Watcher, learning_rate, resume_training, train_model

@@ -6,10 +6,8 @@ Does not know tokens, models or the terminal.
 from __future__ import annotations
 
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +20,11 @@ from melodyforge.corpus.reading import READER_VERSION, FileResult, read_files
 from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileReport
 from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
 from melodyforge.errors import CorpusError, OutputError
-from melodyforge.files import output_errors, require_writable
+from melodyforge.folders import hold, replacing
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
 FINGERPRINTS_FOLDER = "fingerprints"
 SIGNATURES_FILE = "signatures.npy"
-ABANDONED_SECONDS = 24 * 3600  # an unfinished folder older than this belongs to a run that was killed
 MAX_REASONS_IN_ERROR = 3
 
 Progress = Callable[[int, int], None]  # files done, files in all
@@ -52,6 +49,7 @@ def prepare_corpus(
     *,
     num_workers: int | None = None,
     on_progress: Progress | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> PieceStore:
     """Makes a folder of music files into a dataset; a folder that has not changed is not read again.
 
@@ -60,6 +58,7 @@ def prepare_corpus(
         dataset_dir: where the dataset and its report go; replaced as a whole, at the end.
         num_workers: reading processes; None for as many as there are processors.
         on_progress: called with the number of files read and of all files.
+        on_wait: called when another process is making the dataset; then that is waited for.
 
     Returns:
         The dataset.
@@ -72,14 +71,14 @@ def prepare_corpus(
     files = find_music_files(midi_dir)
     if not files:
         raise CorpusError(_explain_no_files(midi_dir))
-    require_writable(dataset_dir / INDEX_FILE)
     source = f"{READER_VERSION}.{STORE_VERSION}.{identify_files(files)}"
-    if _is_current(dataset_dir, source):
+    with hold(dataset_dir, on_wait=on_wait):
+        if not _is_current(dataset_dir, source):
+            _require_dataset(dataset_dir)
+            with replacing(dataset_dir) as folder:
+                reading = _read_all(files, folder / UNSIFTED_FOLDER, num_workers, on_progress)
+                _sift(folder, reading, source)
         return PieceStore(dataset_dir)
-    with output_errors(dataset_dir), _replacing(dataset_dir) as folder:
-        reading = _read_all(files, folder / UNSIFTED_FOLDER, num_workers, on_progress)
-        _sift(folder, reading, source)
-    return PieceStore(dataset_dir)
 
 
 def _explain_no_files(midi_dir: Path) -> str:
@@ -99,26 +98,10 @@ def _is_current(dataset_dir: Path, source: str) -> bool:
         return False
 
 
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Gives a new folder that takes the place of `folder` when all has gone well, and vanishes otherwise."""
+def _require_dataset(folder: Path) -> None:
+    """Refuses to replace a folder that holds something else."""
     if folder.exists() and any(folder.iterdir()) and not (folder / INDEX_FILE).is_file():
         raise OutputError(f"Expected a dataset or an empty folder. Received {folder} with other files. Choose another.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{folder.name}.unfinished-"
-    for abandoned in folder.parent.glob(f"{prefix}*"):
-        if abandoned.stat().st_mtime < time.time() - ABANDONED_SECONDS:
-            shutil.rmtree(abandoned, ignore_errors=True)
-    workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
-    try:
-        finished, former = workplace / "new", workplace / "former"
-        finished.mkdir()
-        yield finished
-        if folder.exists():
-            folder.replace(former)
-        finished.replace(folder)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _read_all(files: list[MusicFile], folder: Path, num_workers: int | None, on_progress: Progress | None) -> _Reading:

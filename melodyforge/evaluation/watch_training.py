@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,14 +32,20 @@ class ConsoleWatcher(Watcher):
         name: of the model; samples are named after it.
         samples_dir: where samples go.
         progress_file: where it is written down, as JSON, how far the training has come; nowhere when None.
+        on_first_step: called when the network is compiled and there is something to save.
     """
 
     def __init__(
-        self, name: str, samples_dir: Path = OUTPUT_DIR / "samples", progress_file: Path | None = None
+        self,
+        name: str,
+        samples_dir: Path = OUTPUT_DIR / "samples",
+        progress_file: Path | None = None,
+        on_first_step: Callable[[], None] | None = None,
     ) -> None:
         from rich.console import Console
 
         self._name, self._samples_dir, self._progress_file = name, samples_dir, progress_file
+        self._on_first_step = on_first_step
         self._facts: dict[str, Any] = {}
         self._written = 0.0
         self._console = Console(highlight=False, soft_wrap=True)
@@ -49,6 +56,7 @@ class ConsoleWatcher(Watcher):
         self._first_step: int | None = None
 
     def __enter__(self) -> Self:
+        self._write()  # an earlier training's progress is not this one's
         return self
 
     def __exit__(
@@ -64,22 +72,28 @@ class ConsoleWatcher(Watcher):
             self._console.print(line)
         self._console.print("Compiling the network, up to half a minute ...")
 
+    def noticed(self, line: str) -> None:
+        """Prints it."""
+        self._console.print(line)
+
     def stepped(self, progress: Progress, plan: Plan, nats: float, rows_per_second: float) -> None:
         """Moves the bar, or prints a line now and then."""
         if self._first_step is None:
             self._first_step = progress.step
-        minutes_left = _minutes_left(progress, plan, rows_per_second)
+            if self._on_first_step:
+                self._on_first_step()
+        minutes_left = progress.seconds_left(plan) / 60
         if progress.step - self._first_step == STEPS_TO_TIME:
             self._console.print(
-                f"About {minutes_left:.0f} minutes at {rows_per_second:,.0f} notes/s, less if it learns fast."
+                f"About {minutes_left:.1f} minutes at {rows_per_second:,.0f} notes/s, less if it learns fast."
             )
         epoch = -(-progress.step // plan.steps_per_epoch)
+        if progress.step - self._first_step >= STEPS_TO_TIME:
+            self._facts |= {"share": progress.share(plan), "minutes_left": minutes_left}
         if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
             self._write(
-                share=progress.learning_share(plan),
                 epoch=epoch,
                 epochs=plan.epochs,
-                minutes_left=minutes_left,
                 rows_per_second=rows_per_second,
                 history=progress.history,
                 baseline=progress.baseline,
@@ -120,11 +134,4 @@ class ConsoleWatcher(Watcher):
             self._bar = Bar(BarColumn(), TextColumn("{task.description}"), console=self._console, transient=True)
             self._task = self._bar.add_task("", total=plan.num_steps)
             self._bar.start()
-        self._bar.update(self._task, completed=progress.learning_share(plan) * plan.num_steps, description=text)
-
-
-def _minutes_left(progress: Progress, plan: Plan, rows_per_second: float) -> float:
-    """Until all epochs are done, or the time is over."""
-    rows = (plan.num_steps - progress.step) * plan.rows_per_step
-    by_steps = rows / max(1.0, rows_per_second) / 60
-    return by_steps if plan.minutes is None else max(0.0, min(by_steps, plan.minutes - progress.seconds / 60))
+        self._bar.update(self._task, completed=progress.share(plan) * plan.num_steps, description=text)

@@ -9,22 +9,21 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from melodyforge.errors import ModelFolderError
 from melodyforge.files import write_bytes
 
-
-def checkpoint_path(model_dir: Path) -> Path:
-    """Where the state of a model's training lies."""
-    return model_dir.parent / ".training" / f"{model_dir.name}.npz"
+if TYPE_CHECKING:
+    import keras
 
 
 def save_checkpoint(path: Path, variables: list[keras.Variable], facts: dict[str, Any]) -> None:
     """Writes the values of the variables, in their order, and facts that JSON can hold."""
+    import keras  # here, for facts are read before TensorFlow is loaded
+
     arrays = {str(index): keras.ops.convert_to_numpy(variable) for index, variable in enumerate(variables)}
     buffer = io.BytesIO()
     np.savez(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)

@@ -9,10 +9,8 @@ import contextlib
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.decoding.watch import Habits, learn_habits_by_style
 from melodyforge.errors import CorpusError
-from melodyforge.files import output_errors
+from melodyforge.folders import hold, replacing
 from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe, RepresentationSettings
 from melodyforge.tokens import representation_class
@@ -295,10 +293,11 @@ def _encoded(
     vocabulary = json.dumps([settings.model_dump(), representation.state()], sort_keys=True)
     digest = hashlib.sha256((store.fingerprint + vocabulary).encode()).hexdigest()[:16]
     folder = store.folder / f"rows-{digest}"
-    if not folder.is_dir():
-        with output_errors(folder):
-            new = Path(tempfile.mkdtemp(dir=store.folder, prefix=".rows-"))
-            try:
+    with hold(store.folder):  # nobody may replace the dataset meanwhile, or remove these rows as stale
+        if not folder.is_dir():
+            for stale in store.folder.glob("rows-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            with replacing(folder) as new:
                 controls = []
                 with contextlib.closing(RaggedWriter(new, representation.row_dtype)) as writer:
                     for index in range(len(store)):
@@ -306,12 +305,7 @@ def _encoded(
                         writer.append(representation.encode(piece))
                         controls.append(representation.controls_of(piece))
                 np.save(new / CONTROLS_FILE, np.stack(controls))
-                for stale in store.folder.glob("rows-*"):
-                    shutil.rmtree(stale, ignore_errors=True)
-                new.rename(folder)
-            finally:
-                shutil.rmtree(new, ignore_errors=True)
-    return Ragged.open(folder), np.load(folder / CONTROLS_FILE)
+        return Ragged.open(folder), np.load(folder / CONTROLS_FILE)
 
 
 def _stacked(windows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

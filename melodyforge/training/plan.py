@@ -16,6 +16,7 @@ ROWS_TO_LEARN = 6_000_000  # rows seen in all: about ten minutes on two cores; e
 ROWS_TO_TUNE = 1_200_000  # the same for a model that knows music already
 TUNING = {"learning_rate": 1e-3, "warmup": 0.1}  # twice that ruins what is known when there are five files
 MIN_EPOCHS, MAX_EPOCHS = 4, 200
+LEAST_STEPS = 100  # taken whatever the minutes: after fewer a network has learnt nothing
 MIN_STEPS_PER_EPOCH = 25  # a tiny folder's epoch is several passes, so that measuring stays cheap beside learning
 FEW_ROWS = 20_000
 MANY_ROWS = 1_000_000
@@ -51,6 +52,11 @@ class Plan:
     def num_steps(self) -> int:
         """Steps in all, unless time or patience runs out."""
         return self.steps_per_epoch * self.epochs
+
+    @property
+    def least_steps(self) -> int:
+        """Steps that are taken even when the minutes are over: an epoch, or the first part of a long one."""
+        return min(self.steps_per_epoch, LEAST_STEPS)
 
     @property
     def rows_per_step(self) -> int:

@@ -6,6 +6,7 @@ Knows data, networks and model folders. Does not know terminals or web pages: a 
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import math
 import shutil
@@ -17,19 +18,27 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, Model, ModelParts, load_model, save_model
+from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, save_model
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
-from melodyforge.errors import CorpusError, SettingsError
-from melodyforge.files import require_writable
+from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
+from melodyforge.model_state import (
+    UNFINISHED,
+    checkpoint_path,
+    hold_model,
+    keep_former,
+    latest_path,
+    require_free,
+)
 from melodyforge.networks import build_learner, build_network
 from melodyforge.settings import Recipe, TrainingSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.backend import Machine, find_machine, keras, set_precision
-from melodyforge.training.checkpoint import checkpoint_path, read_facts, restore_checkpoint, save_checkpoint
+from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save_checkpoint
 from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
+from melodyforge.training.former import settle_former
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
 from melodyforge.words import counted
 
@@ -50,6 +59,9 @@ class Watcher:
     def stepped(self, progress: Progress, plan: Plan, nats: float, rows_per_second: float) -> None:
         """After a step; `nats` is the mean of this epoch so far."""
 
+    def noticed(self, line: str) -> None:
+        """Something that the user should be told meanwhile."""
+
     def epoch_ended(self, row: dict[str, float], is_best: bool, latest_model: Path) -> None:
         """After an epoch was measured and saved; `latest_model` is a model folder with the weights of now."""
 
@@ -60,11 +72,13 @@ class Progress:
 
     Attributes:
         step: steps taken.
-        seconds: wall time spent, over all runs.
+        seconds: wall time spent, over all runs; loading and compiling before the first step of each are not counted.
         best_nats: lowest held-out nats a row so far.
         stale_epochs: epochs since then.
         history: one row an epoch, of `HISTORY_COLUMNS`.
         baseline: what a simple model reaches on the held-out music.
+        seconds_to_finish: what measuring on all held-out music will take at the end.
+        kept: name of the model that stood here before; "" when none did.
     """
 
     step: int = 0
@@ -73,11 +87,30 @@ class Progress:
     stale_epochs: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     baseline: dict[str, float] = field(default_factory=dict)
+    seconds_to_finish: float = 0.0
+    kept: str = ""
 
     def learning_share(self, plan: Plan) -> float:
-        """How much of the training is over, 0 to 1, by steps or by time, whichever is farther."""
+        """How much of the learning is over, 0 to 1, by steps or by time, whichever is farther."""
         by_time = self.seconds / (60 * plan.minutes) if plan.minutes else 0.0
-        return min(1.0, max(self.step / plan.num_steps, by_time))
+        return min(1.0, max(self.step / plan.num_steps, min(by_time, self.step / plan.least_steps)))
+
+    def is_time_over(self, plan: Plan) -> bool:
+        """Whether the user's minutes are spent."""
+        return plan.minutes is not None and self.seconds >= 60 * plan.minutes
+
+    def seconds_left(self, plan: Plan) -> float:
+        """Until all epochs are done, or the time is over, and all is measured; less if patience runs out."""
+        seconds_per_step = self.seconds / max(1, self.step)
+        left = (plan.num_steps - self.step) * seconds_per_step
+        if plan.minutes is not None:
+            least = (plan.least_steps - self.step) * seconds_per_step
+            left = min(left, max(60 * plan.minutes - self.seconds, least))
+        return max(0.0, left) + self.seconds_to_finish
+
+    def share(self, plan: Plan) -> float:
+        """How much of the time that it takes is over, 0 to 1."""
+        return self.seconds / max(1e-9, self.seconds + self.seconds_left(plan))
 
 
 @dataclass(frozen=True)
@@ -89,12 +122,14 @@ class Result:
         reason: why it ended, in words.
         is_interrupted: whether there is more to do for `--resume`.
         metrics: as in metrics.json.
+        former: what became of the model that was replaced, in a sentence; "" when there was none.
     """
 
     model_dir: Path
     reason: str
     is_interrupted: bool
     metrics: dict[str, Any]
+    former: str = ""
 
 
 def train_model(
@@ -104,6 +139,7 @@ def train_model(
     watcher: Watcher | None = None,
     start_from: str | Path | None = None,
     baseline: Baseline | None = None,
+    replace: bool = False,
 ) -> Result:
     """Trains a model from the beginning, or from the weights of another.
 
@@ -114,14 +150,30 @@ def train_model(
         watcher: is told how it goes.
         start_from: a model folder whose network and vocabulary are trained further.
         baseline: what the network has to beat on the held-out music; its findings go into metrics.json.
+        replace: what to do where a model of this name, or an unfinished training, stands: False refuses. True keeps
+            the model as NAME-before until the new one is finished, and better on the same held-out music.
 
     Raises:
+        BusyError: a model of this name is being trained or changed.
         CorpusError: there is too little to learn from.
-        ModelFolderError: `start_from` cannot be used.
+        ModelFolderError: `start_from` cannot be used, or `model_dir` is taken.
         OutputError: the model cannot be saved.
     """
     model_dir = Path(model_dir)
-    require_writable(model_dir / CONFIG_FILE)
+    with hold_model(model_dir):
+        require_free(model_dir, replace)
+        _require_free_epochs(model_dir, recipe.training.keep_every)
+        return _new_training(store, recipe, model_dir, watcher or Watcher(), start_from, baseline).run()
+
+
+def _new_training(
+    store: PieceStore,
+    recipe: Recipe,
+    model_dir: Path,
+    watcher: Watcher,
+    start_from: str | Path | None,
+    baseline: Baseline | None,
+) -> Training:
     source = load_model(Path(start_from)) if start_from else None
     if source:
         learning = recipe.training
@@ -132,13 +184,25 @@ def train_model(
     data = prepare_data(store, recipe, vocabulary)
     machine = find_machine()
     plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
-    training = Training(data, recipe, plan, machine, model_dir, watcher or Watcher())
+    training = Training(data, recipe, plan, machine, model_dir, watcher)
     training.notices = notices
     if baseline:
         training.progress.baseline = baseline(data)
+    training.keep_former()
     if source:
         training.start_from(source.folder / WEIGHTS_FILE)
-    return training.run()
+    return training
+
+
+def _require_free_epochs(model_dir: Path, keep_every: int | None) -> None:
+    """Refuses to overwrite models that another training kept along the way."""
+    pattern = f"{glob.escape(model_dir.name)}-epoch-*"
+    found = sorted(path.name for path in model_dir.parent.glob(pattern)) if keep_every else []
+    if found:
+        raise ModelFolderError(
+            f"`keep_every` must find the names free that it uses. There is {found[0]!r} already. Choose another name, "
+            "or rename or delete that model."
+        )
 
 
 def _vocabulary_for(store: PieceStore, recipe: Recipe, source: Model) -> tuple[Representation, list[str]]:
@@ -161,13 +225,18 @@ def resume_training(
         changes: training settings to change: `epochs`, `minutes`, `patience`.
 
     Raises:
+        BusyError: a model of this name is being trained or changed.
         ModelFolderError: there is nothing to go on with.
         CorpusError: the music has changed since.
     """
     model_dir = Path(model_dir)
+    with hold_model(model_dir):
+        return _old_training(store, model_dir, watcher or Watcher(), changes).run()
+
+
+def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes: dict[str, Any] | None) -> Training:
     path = checkpoint_path(model_dir)
     facts = read_facts(path)
-    require_writable(model_dir / CONFIG_FILE)
     if facts["fingerprint"] != store.fingerprint:
         raise CorpusError(
             f"Expected the music that {model_dir.name!r} was being trained on. Received other music. "
@@ -182,10 +251,10 @@ def resume_training(
     if "minutes" in changed:  # of this run; the plan counts those of all runs
         changed["minutes"] += progress.seconds / 60
     plan = Plan(**facts["plan"] | {name: changed[name] for name in ("epochs", "minutes") if name in changed})
-    training = Training(data, recipe, plan, find_machine(), model_dir, watcher or Watcher())
+    training = Training(data, recipe, plan, find_machine(), model_dir, watcher)
     restore_checkpoint(path, training.variables)
     training.progress = progress
-    return training.run()
+    return training
 
 
 class Training:
@@ -211,11 +280,19 @@ class Training:
             self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla)
             optimizer.build(self.learner.trainable_variables)
         self._clock = self._saved = time.monotonic()
+        self._is_compiled = self._is_told_late = False
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All that changes while training, in a fixed order."""
         return [*self.learner.variables, *self.learner.optimizer.variables]
+
+    def keep_former(self) -> None:
+        """Keeps the model that this training will replace."""
+        kept = keep_former(self.model_dir)
+        if kept:
+            self.progress.kept = kept.name
+            self.notices.append(f"The model {self.model_dir.name!r} of before is kept as {kept.name!r}.")
 
     def start_from(self, weights: Path) -> None:
         """Takes over the weights of a trained model.
@@ -225,21 +302,27 @@ class Training:
         self.network.load_weights(weights)
         nats = self._measure(MAX_ROWS_MEASURED)
         self.progress.best_nats = self.progress.baseline["start_nats"] = sum(nats.values())
-        self._save_model(self.model_dir, self._metrics(nats, "training goes on"))
+        self._save_model(self.model_dir, self._metrics(nats, UNFINISHED))
 
     def run(self) -> Result:
         """Trains until the plan is fulfilled, time or patience has run out, or the user stops it."""
         lines = describe_plan(self.plan, self.data) + self.notices
         self.watcher.planned([*lines, f"{self.network.count_params():,} weights, on {self.machine.describe()}"])
         self._clock = time.monotonic()
+        stopped = Result(self.model_dir, "stopped by you", True, {})
         try:
             while (reason := self._reason_to_end()) is None:
                 nats, rate = self._train_epoch()
                 self._measure_and_save(nats, rate)
         except KeyboardInterrupt:
             self.save_checkpoint()
-            return Result(self.model_dir, "stopped by you", True, {})
-        return Result(self.model_dir, reason, False, self._finish(reason))
+            return stopped
+        try:
+            metrics = self._finish(reason)
+        except KeyboardInterrupt:
+            return stopped
+        former = self.progress.kept and settle_former(self.model_dir, self.model_dir.with_name(self.progress.kept))
+        return Result(self.model_dir, reason, False, metrics, former)
 
     def save_checkpoint(self) -> None:
         """Writes down where the training stands."""
@@ -265,10 +348,26 @@ class Training:
         self.progress.seconds += now - self._clock
         self._clock = now
 
+    def count_step(self) -> None:
+        """Counts a step and its time; the first one's is spent on compiling the network."""
+        self.progress.step += 1
+        if not self._is_compiled:
+            self._clock, self._is_compiled = time.monotonic(), True
+        self.tick()
+
     @property
     def is_time_over(self) -> bool:
-        """Whether the user's minutes are spent."""
-        return self.plan.minutes is not None and self.progress.seconds >= 60 * self.plan.minutes
+        """Whether the user's minutes are spent, and enough steps were taken to learn anything."""
+        if not self.progress.is_time_over(self.plan):
+            return False
+        is_enough = self.progress.step >= self.plan.least_steps
+        if not is_enough and not self._is_told_late:
+            self._is_told_late = True
+            self.watcher.noticed(
+                f"{self.plan.minutes:g} minutes are over after {self.progress.step} steps, too few to learn anything: "
+                f"it goes on to step {self.plan.least_steps}."
+            )
+        return is_enough
 
     def _reason_to_end(self) -> str | None:
         if self.progress.step >= self.plan.num_steps:
@@ -291,11 +390,14 @@ class Training:
         fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[EveryStep(self)])
         self.tick()
         num_rows_seen = (self.progress.step - first) * self.plan.rows_per_step
-        return fitted.history["loss"][-1], num_rows_seen / (self.progress.seconds - began)
+        return fitted.history["loss"][-1], num_rows_seen / max(1e-9, self.progress.seconds - began)
 
     def _measure_and_save(self, train_nats: float, rows_per_second: float) -> None:
         """Ends an epoch: held-out nats, history, the model when it is the best so far, the checkpoint."""
+        began = time.monotonic()
         nats = self._measure(MAX_ROWS_MEASURED)
+        parts = max(1.0, num_rows(self.data.held_out) / MAX_ROWS_MEASURED)
+        self.progress.seconds_to_finish = parts * (time.monotonic() - began)
         if not math.isfinite(sum(nats.values())):
             raise SettingsError(
                 "Training must bring the nats down. They are no longer numbers; lower --learning-rate, now "
@@ -316,8 +418,8 @@ class Training:
         progress.history.append(row)
         progress.best_nats = min(progress.best_nats, row["held_out_nats"])
         progress.stale_epochs = 0 if is_best else progress.stale_epochs + 1
-        latest = checkpoint_path(self.model_dir).with_suffix("")
-        metrics = self._metrics(nats, "training goes on")
+        latest = latest_path(self.model_dir)
+        metrics = self._metrics(nats, UNFINISHED)
         every = self.recipe.training.keep_every
         kept = self.model_dir.with_name(f"{self.model_dir.name}-epoch-{row['epoch']}")
         wanted = {latest: True, self.model_dir: is_best, kept: every is not None and row["epoch"] % every == 0}
@@ -333,7 +435,7 @@ class Training:
         self.network.load_weights(self.model_dir / WEIGHTS_FILE)
         metrics = self._metrics(self._measure(None), reason)
         self._save_model(self.model_dir, metrics)
-        shutil.rmtree(checkpoint_path(self.model_dir).with_suffix(""), ignore_errors=True)
+        shutil.rmtree(latest_path(self.model_dir), ignore_errors=True)
         return metrics
 
     def _measure(self, max_rows: int | None) -> dict[str, float]:
@@ -443,8 +545,7 @@ class EveryStep(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step."""
         training, progress, plan = self._training, self._training.progress, self._training.plan
-        progress.step += 1
-        training.tick()
+        training.count_step()
         rows = (progress.step - self._first) * plan.rows_per_step
         rate = rows / max(1e-9, progress.seconds - self._began)
         training.watcher.stepped(progress, plan, float((logs or {})["loss"]), rate)

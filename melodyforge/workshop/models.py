@@ -6,14 +6,14 @@ An import is unpacked beside the others, loaded under the rules of `bundle`, and
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
+from melodyforge import folders
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, find_model, load_model
 from melodyforge.errors import ModelFolderError
 from melodyforge.files import output_errors
+from melodyforge.model_state import forget_training, hold_model, is_taken, rename_training
 from melodyforge.settings import MODELS_DIR, check_model_name
 
 MAX_BYTES = 1_000_000_000  # of an unpacked model
@@ -39,14 +39,10 @@ def import_model(data: bytes, name: str, models_dir: Path = MODELS_DIR) -> Path:
     target = _free_folder(name, models_dir)
     with output_errors(target):
         models_dir.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=models_dir, prefix=f".{name}.import."))
-        try:
+        with hold_model(target), folders.replacing(target) as new:
+            _require_free(target)
             _unpack(data, new)
             load_model(new)
-            new.chmod(0o755)
-            new.rename(target)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
     return target
 
 
@@ -59,8 +55,10 @@ def rename_model(name: str, new_name: str, models_dir: Path = MODELS_DIR) -> Non
     """
     folder = _own_folder(name, models_dir)
     target = _free_folder(new_name, models_dir)
-    with output_errors(target):
+    with hold_model(folder), hold_model(target), output_errors(target):
+        _require_free(target)
         folder.rename(target)
+        rename_training(folder, target)
 
 
 def delete_model(name: str, models_dir: Path = MODELS_DIR) -> None:
@@ -70,8 +68,9 @@ def delete_model(name: str, models_dir: Path = MODELS_DIR) -> None:
         ModelFolderError: the model is the starter.
     """
     folder = _own_folder(name, models_dir)
-    with output_errors(folder):
-        shutil.rmtree(folder)
+    with hold_model(folder):
+        folders.remove(folder)
+        forget_training(folder)
 
 
 def _own_folder(name: str, models_dir: Path) -> Path:
@@ -82,9 +81,15 @@ def _own_folder(name: str, models_dir: Path) -> Path:
 
 def _free_folder(name: str, models_dir: Path) -> Path:
     target = models_dir / check_model_name(name)
-    if target.exists() or name == STARTER_NAME:
-        raise ModelFolderError(f"The name must be new. There is a model {name!r} already. Choose another name.")
+    _require_free(target)
     return target
+
+
+def _require_free(target: Path) -> None:
+    if is_taken(target) or target.name == STARTER_NAME:
+        raise ModelFolderError(
+            f"The name must be new. There is a model or a training {target.name!r} already. Choose another name."
+        )
 
 
 def _unpack(data: bytes, folder: Path) -> None:

@@ -24,6 +24,7 @@ from melodyforge.corpus.report import REPORT_FILE, CorpusReport
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError, MelodyForgeError, TooMuchError, UnpackError
 from melodyforge.files import output_errors
+from melodyforge.folders import read_steadily
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.musicxml_read import MAX_SCORE_BYTES
 from melodyforge.music.traits import read_traits
@@ -184,7 +185,9 @@ def summarise(store: PieceStore) -> Summary:
 def open_dataset(dataset_dir: Path = DATASET_DIR) -> tuple[PieceStore, CorpusReport] | None:
     """The dataset and what became of every file; None while there is none."""
     try:
-        return PieceStore(dataset_dir), CorpusReport.load(dataset_dir / REPORT_FILE)
+        return read_steadily(
+            dataset_dir, lambda: (PieceStore(dataset_dir), CorpusReport.load(dataset_dir / REPORT_FILE))
+        )
     except (MelodyForgeError, OSError, ValueError):
         return None
 

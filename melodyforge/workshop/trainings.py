@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from melodyforge.bundle import STARTER_NAME, progress_path
+from melodyforge.bundle import STARTER_NAME
 from melodyforge.errors import ModelFolderError
+from melodyforge.model_state import progress_path
 from melodyforge.settings import MIDI_DIR, MODELS_DIR, check_model_name
 from melodyforge.training.plan import MIN_EPOCHS, ROWS_TO_LEARN, ROWS_TO_TUNE
 from melodyforge.workshop.tasks import TASKS_DIR, Task, list_tasks, start_task
