@@ -123,7 +123,7 @@ def models_by_age(models_dir: Path = MODELS_DIR) -> list[Path]:
     unfinished = {folder for folder in known if not read_state(folder).is_finished}
 
     def rank(folder: Path) -> tuple[bool, bool, float]:
-        return folder in unfinished, folder.name == STARTER_NAME, -_saved_at(folder)
+        return folder in unfinished, folder.name == STARTER_NAME, -saved_at(folder)
 
     return sorted(known, key=rank)
 
@@ -152,6 +152,14 @@ def find_model(name: str | Path | None, models_dir: str | Path = MODELS_DIR) -> 
     return found[0]
 
 
+def saved_at(folder: Path) -> float:
+    """When a model was saved, in seconds since 1970; 0 where there is none."""
+    try:
+        return folders.read_steadily(folder, lambda: (folder / CONFIG_FILE).stat().st_mtime)
+    except OSError:
+        return 0.0
+
+
 def _model_folders(models_dir: Path) -> dict[str, Path]:
     """Models by name; the starter stands beside the user's own, but not beside other collections."""
     names = _names(models_dir)
@@ -166,14 +174,6 @@ def _model_folders(models_dir: Path) -> dict[str, Path]:
 def _names(models_dir: Path) -> set[str]:
     names = {config.parent.name for config in models_dir.glob(f"*/{CONFIG_FILE}")}
     return {name for name in names | folders.names_being_replaced(models_dir) if not name.startswith(".")}
-
-
-def _saved_at(folder: Path) -> float:
-    """Seconds since 1970; 0 for a model that has gone."""
-    try:
-        return folders.read_steadily(folder, lambda: (folder / CONFIG_FILE).stat().st_mtime)
-    except OSError:
-        return 0.0
 
 
 def save_model(folder: Path, parts: ModelParts) -> None:

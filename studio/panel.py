@@ -15,7 +15,7 @@ from melodyforge.settings import MAX_SEED, ComposeSettings
 from studio import shared
 from studio.primer import A_PASSAGE, NOTHING, Start, primer
 from studio.shared import HELP
-from studio.words import told
+from studio.words import plain, told
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
 MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
@@ -32,7 +32,10 @@ def panel() -> tuple[Model | None, Wanted | None]:
         st.info("There is no model yet. The page **Train** makes one from your music.", icon=":material/school:")
         return None, None
     try:
-        model = shared.model(_choice("Model", names, "model", help="What composes: a trained network."))
+        name = _choice("Model", names, "model", help="What composes: a trained network.")
+        if label := shared.model_label(name):
+            st.caption(f"{plain(name)}: {label}.")
+        model = shared.model(name)
         return model, _asked(model)
     except MelodyForgeError as error:
         st.error(told(error))

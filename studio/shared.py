@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from melodyforge.bundle import CONFIG_FILE, Model, find_model, list_models, read_model
+from melodyforge.bundle import Model, find_model, models_by_age, read_model, saved_at
 from melodyforge.composition import Composition
+from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
@@ -55,20 +56,23 @@ def _jobs() -> dict[str, Job]:
 
 
 def model_names() -> list[str]:
-    """The models that can be chosen, the newest first, the starter among them."""
-    folders = [find_model(name, models_dir()) for name in list_models(models_dir())]
-    folders.sort(key=lambda folder: (folder / CONFIG_FILE).stat().st_mtime, reverse=True)
-    return [folder.name for folder in folders]
+    """The models that can be chosen: the newest finished one first, those that are unfinished last."""
+    return [folder.name for folder in models_by_age(models_dir())]
+
+
+def model_label(name: str) -> str:
+    """What is to be said of a model before it is chosen, such as that it is in training; mostly nothing."""
+    return read_state(find_model(name, models_dir())).label
 
 
 def model(name: str) -> Model:
     """A model, without its network: composing is for other processes."""
     folder = find_model(name, models_dir())
-    return _load(folder, (folder / CONFIG_FILE).stat().st_mtime_ns)
+    return _load(folder, saved_at(folder))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
-def _load(folder: Path, changed_ns: int) -> Model:  # cached until it was changed, such as by training anew
+def _load(folder: Path, changed: float) -> Model:  # cached until it was changed, such as by training anew
     return read_model(folder)
 
 

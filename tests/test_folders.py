@@ -1,4 +1,4 @@
-"""Folders that several processes share: one changes them at a time, and readers find all of the old or all of the new."""
+"""Folders that several processes share: one changes them at a time, readers find all of the old or all of the new."""
 
 from __future__ import annotations
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -55,7 +57,8 @@ def put_tunes(home, number):
 
 
 def listing(home):
-    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if "dataset" not in path.parts)
+    paths = (path.relative_to(home) for path in home.rglob("*") if path.is_file())
+    return sorted(str(path) for path in paths if not {"dataset", ".locks"} & {*path.parts})
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +127,17 @@ def test_after_kill_9_the_training_goes_on_and_nothing_is_half_written(tmp_path)
     put_tunes(tmp_path, 5)
     process = start(tmp_path, "train_model.py", *SMALL, "--epochs", 400, "--patience", 400)
     wait_for(process, "epoch 2:")
+    status, _, errors = call(tmp_path, "train_model.py", "--resume")
+    assert (status, len(errors)) == (2, 1)
+    assert "being trained" in errors[0]
     process.kill()
     process.communicate()
-    status, printed, _ = call(tmp_path, "generate_music.py", "--num-notes", 10)
+    status, printed, _ = call(tmp_path, "generate_music.py", "--model", "forge", "--num-notes", 10)
     assert status == 0, printed
-    status, printed, errors = call(tmp_path, "train_model.py", "--resume", "--epochs", 4)
+    status, _, errors = call(tmp_path, "train_model.py")
+    assert (status, len(errors)) == (2, 1)
+    assert "nothing is replaced unasked" in errors[0]
+    status, printed, errors = call(tmp_path, "train_model.py", "--resume", "--units", 32, "--epochs", 4)
     assert status == 0, errors
     assert "epoch 1:" not in printed
     assert "Done" in printed
@@ -137,13 +146,18 @@ def test_after_kill_9_the_training_goes_on_and_nothing_is_half_written(tmp_path)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_politely_saves_and_says_how_to_go_on(tmp_path, how):
     put_tunes(tmp_path, 5)
-    process = start(tmp_path, "train_model.py", *SMALL, "--recipe", "classic", "--epochs", 400, "--patience", 400)
+    music = tmp_path / "my music"
+    (tmp_path / "data" / "midi_files").rename(music)
+    flags = ["--midi-dir", music, "--recipe", "classic", "--epochs", 400, "--patience", 400]
+    process = start(tmp_path, "train_model.py", *SMALL, *flags)
     wait_for(process, "epoch 1:")
     process.send_signal(how)
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert "--resume --name classic" in printed
+    (line,) = re.findall("`(.*)` goes on", printed)
+    command = shlex.split(line)
+    assert command[2:] == ["--resume", "--name", "classic", "--midi-dir", str(music)]
     assert (tmp_path / "models" / ".training" / "classic.npz").is_file()
 
 
@@ -224,8 +238,15 @@ def test_composing_refuses_nonsense_in_one_line(home, flags, words):
         (["--from", "starter", "--units", "64"], "--units needs a training from the beginning"),
         (["--from", "starter", "--recipe", "attention"], "'starter' is of the recipe 'forge'. Received 'attention'"),
         (["--resume", "--name", "none"], "unfinished training"),
-        (["--midi-dir", "nowhere"], "nowhere"),
+        (["--midi-dir", "nowhere", "--name", "new"], "nowhere"),
         (["--precision", "int3"], "`precision`"),
+        ([], "There is a model 'forge' already"),
+        (["--resume", "--units", "64"], "--units cannot change when a training goes on"),
+        (["--resume", "--name", "forge", "--recipe", "classic"], "--recipe cannot change"),
+        (["--resume", "--from", "starter", "--name", "forge"], "--from cannot change"),
+        (["--resume", "--learning-rate", "0.1"], "--learning-rate cannot change"),
+        (["--resume", "--window", "16"], "it began with, 32. Received 16"),
+        (["--resume", "--replace"], "--replace cannot change"),
     ],
 )
 def test_training_refuses_nonsense_in_one_line(home, flags, words):
@@ -327,3 +348,21 @@ def test_other_music_than_that_of_the_training_is_refused(home, tmp_path):
     status, _, errors = call(home, "evaluate_model.py", "--midi-dir", tmp_path)
     assert (status, len(errors)) == (2, 1), errors
     assert "--against" in errors[0]
+
+
+def test_before_the_first_step_an_end_comes_at_once(tmp_path):
+    put_tunes(tmp_path, 5)
+    process = start(tmp_path, "train_model.py", *SMALL)
+    wait_for(process, "Compiling")
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT  # by the system, for Python itself hears of it only after compiling
+    assert (printed, errors) == ("", "")
+    assert not (tmp_path / "models" / "forge").exists()
+
+
+def test_models_that_cannot_be_written_are_found_out_before_training(tmp_path):
+    put_tunes(tmp_path, 5)
+    (tmp_path / "models").write_text("a file")
+    assert_refused(tmp_path, "Expected to write", "train_model.py", *SMALL)
+    assert not (tmp_path / "data" / "dataset").exists()

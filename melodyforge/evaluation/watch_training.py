@@ -56,7 +56,8 @@ class ConsoleWatcher(Watcher):
         self._first_step: int | None = None
 
     def __enter__(self) -> Self:
-        self._write()  # an earlier training's progress is not this one's
+        if self._progress_file:
+            self._progress_file.unlink(missing_ok=True)  # an earlier training's progress is not this one's
         return self
 
     def __exit__(

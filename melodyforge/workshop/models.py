@@ -21,11 +21,8 @@ MAX_BYTES = 1_000_000_000  # of an unpacked model
 
 def export_model(name: str, models_dir: Path = MODELS_DIR) -> bytes:
     """The files of a model in one zip, in a folder of its name."""
-    folder, buffer = find_model(name, models_dir), io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in MODEL_FILES:
-            archive.write(folder / file, f"{name}/{file}")
-    return buffer.getvalue()
+    folder = find_model(name, models_dir)
+    return folders.read_steadily(folder, lambda: _packed(folder, name))
 
 
 def import_model(data: bytes, name: str, models_dir: Path = MODELS_DIR) -> Path:
@@ -71,6 +68,14 @@ def delete_model(name: str, models_dir: Path = MODELS_DIR) -> None:
     with hold_model(folder):
         folders.remove(folder)
         forget_training(folder)
+
+
+def _packed(folder: Path, name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in MODEL_FILES:
+            archive.write(folder / file, f"{name}/{file}")
+    return buffer.getvalue()
 
 
 def _own_folder(name: str, models_dir: Path) -> Path:
