@@ -114,7 +114,7 @@ def test_classic_works_with_one_file_from_preprocessing_to_sound(tmp_path):
     put_tunes(tmp_path, 1)
     status, printed, _ = call(tmp_path, "preprocess.py", "--recipe", "classic")
     assert status == 0
-    assert "1 pieces" in printed
+    assert "1 piece " in printed
     assert "events to learn from" in printed
     assert (tmp_path / "data" / "dataset" / "report.json").is_file()
     flags = ["--recipe", "classic", *SMALL, "--epochs", 1]
