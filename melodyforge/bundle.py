@@ -138,11 +138,14 @@ def find_model(name: str | Path | None, models_dir: str | Path = MODELS_DIR) -> 
     if name is not None:
         known = _model_folders(models_dir)
         folder, path = known.get(str(name), models_dir / name), Path(name)
-        if not str(name) or path.is_file():
-            raise ModelFolderError(
-                f"Expected a model's name or folder. Received {str(name)!r}. Models there are: {', '.join(known)}."
-            )
-        return folder if folders.version(folder) or not path.is_dir() else path
+        try:
+            if str(name) and not path.is_file():
+                return folder if folders.version(folder) or not path.is_dir() else path
+        except (OSError, ValueError):  # no file can have this name
+            pass
+        raise ModelFolderError(
+            f"Expected a model's name or folder. Received {str(name)!r}. Models there are: {', '.join(known)}."
+        )
     found = models_by_age(models_dir)
     if not found:
         raise ModelFolderError(

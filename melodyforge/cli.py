@@ -22,6 +22,15 @@ EXIT_INTERRUPTED = 130  # what a shell reports after Ctrl-C
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with a flag in one line and exits with status 2."""
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Also refuses empty values, such as those of a shell's variable that is not set; they would mean a default."""
+        given = sys.argv[1:] if args is None else list(args)
+        for before, text in zip(["", *given], given, strict=False):
+            flag, _, value = text.partition("=")
+            if not text or (flag.startswith("--") and "=" in text and value in ("", "--")):
+                self.error(f"argument {flag or before}: expected a value, received none")
+        return super().parse_args(given, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Ends the script."""
         _say_error(f"{message}; see `python {self.prog} --help`")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melodyforge.errors import SettingsError
+from melodyforge.errors import MusicReadError, SettingsError
 from melodyforge.files import require_writable, write_bytes
 from melodyforge.music import midi_container
 from melodyforge.music.midi import write_midi
@@ -134,10 +134,12 @@ def read_origin(midi: bytes) -> dict[str, Any]:
     """How a composed MIDI file was made.
 
     Raises:
-        MusicReadError: it is no MIDI file.
-        SettingsError: it was not composed by Melody Forge.
+        SettingsError: it is no MIDI file, or was not composed by Melody Forge.
     """
-    texts = midi_container.opening_texts(midi_container.unwrap(midi, []))
+    try:
+        texts = midi_container.opening_texts(midi_container.unwrap(midi, []))
+    except MusicReadError as error:
+        raise SettingsError(f"--reproduce must be given a MIDI file that Melody Forge composed. {error}") from None
     origin = origin_told_by(texts.get(midi_container.SEQUENCE_TEXT, ""))
     if not origin:
         raise SettingsError(

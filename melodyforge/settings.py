@@ -28,6 +28,9 @@ DATASET_DIR = HOME_DIR / "data" / "dataset"
 MODELS_DIR = HOME_DIR / "models"
 OUTPUT_DIR = HOME_DIR / "output"
 MAX_NOTES = 100_000  # in one composition
+MAX_EPOCHS = 1_000_000
+MAX_MINUTES = 525_600.0  # a year
+MAX_NAME_LENGTH = 100  # of a model; files beside it have longer names
 MAX_SEED = 2**32 - 1
 REPRESENTATION_FLAGS = ("track", "instrument")
 DEFAULT_RECIPE = "forge"
@@ -141,7 +144,10 @@ class TrainingSettings(Section):
     """How the network learns; `training/plan.py` chooses what is None from the notes found."""
 
     epochs: int | None = Field(
-        None, ge=1, description="passes over the training notes at most; chosen from the music when left out"
+        None,
+        ge=1,
+        le=MAX_EPOCHS,
+        description="passes over the training notes at most; chosen from the music when left out",
     )
     batch_size: int | None = Field(
         None, ge=1, le=65536, description="windows learnt from at once; chosen from the music when left out"
@@ -150,12 +156,15 @@ class TrainingSettings(Section):
         None, ge=4, le=8192, description="notes or events in one window; chosen from the music when left out"
     )
     minutes: float | None = Field(
-        None, gt=0, description="wall time to train for at most, in minutes; no limit when left out"
+        None,
+        gt=0,
+        le=MAX_MINUTES,
+        description="wall time to train for at most, in minutes; no limit when left out",
     )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="highest learning rate")
     weight_decay: float = Field(1e-2, ge=0, le=1, description="AdamW's weight decay")
     warmup: float = Field(0.03, ge=0, le=0.5, description="share of the training in which the rate rises")
-    clip_norm: float = Field(1.0, gt=0, description="gradients longer than this are shortened")
+    clip_norm: float = Field(1.0, gt=0, le=1e6, description="gradients longer than this are shortened")
     transpose: int | None = Field(
         None, ge=0, le=11, description="semitones up and down that music is moved at random; 5 when left out"
     )
@@ -165,13 +174,18 @@ class TrainingSettings(Section):
     )
     style: str = Field("", description="learn from one subfolder only, such as that of one composer; all when left out")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
-    patience: int = Field(8, ge=1, description="epochs without progress on held-out music before training stops")
+    patience: int = Field(
+        8, ge=1, le=MAX_EPOCHS, description="epochs without progress on held-out music before training stops"
+    )
     precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], _ANY_CASE] = Field(
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed")
     keep_every: int | None = Field(
-        None, ge=1, description="keep the model as it is after every so many epochs, too, as NAME-epoch-N"
+        None,
+        ge=1,
+        le=MAX_EPOCHS,
+        description="keep the model as it is after every so many epochs, too, as NAME-epoch-N",
     )
 
 
@@ -275,7 +289,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """
     name = in_any_case(str(name_or_path), list_recipes())
     path = RECIPES_DIR / f"{name}.toml" if name in list_recipes() else Path(name_or_path)
-    if not path.is_file():
+    if path.suffix != ".toml" or not os.path.isfile(path):  # noqa: PTH113 - no error for a name that is too long
         known = ", ".join(list_recipes())
         raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {str(name_or_path)!r}.")
     try:
@@ -336,10 +350,12 @@ def check_model_name(name: str) -> str:
     """The name, if a folder can have it.
 
     Raises:
-        SettingsError: it is empty, hidden, or would lie elsewhere.
+        SettingsError: it is empty, hidden or too long, or would lie elsewhere.
     """
     if not name or name.startswith(".") or not set(name) <= _NAME_CHARACTERS:
         raise SettingsError(f"--name must be made of letters, digits, '-', '_' and '.'. Received {name!r}.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise SettingsError(f"--name must have at most {MAX_NAME_LENGTH} characters. Received {len(name)}.")
     return name
 
 

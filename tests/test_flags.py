@@ -43,7 +43,7 @@ def test_flags_that_would_have_no_effect_are_refused(generate, tiny_model_dir, t
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("output", ["", "x.txt", "folder", "folder.mid", "file/x.mid", "/dev/null/x.mid"])
+@pytest.mark.parametrize("output", [".", "x.txt", "folder", "folder.mid", "file/x.mid", "/dev/null/x.mid"])
 @pytest.mark.parametrize("beside", [[], ["--wav", "--num-pieces", "2"]])
 def test_where_nothing_can_be_written_nothing_is_composed(generate, tmp_path, capsys, output, beside):
     for name in ("folder", "folder.mid"):
@@ -107,6 +107,52 @@ def test_numbers_are_checked_before_anything_is_done(script, flags, capsys):
         script.parse_arguments(flags.split())
     assert ended.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [
+        (generate_music, ["--model", ""]),
+        (generate_music, ["--output="]),
+        (generate_music, ["--output=--"]),
+        (generate_music, ["--instruments=--"]),
+        (train_model, ["--from", "", "--name", "a"]),
+        (train_model, ["--style="]),
+        (evaluate_model, ["--output", ""]),
+        (preprocess, ["--midi-dir", ""]),
+    ],
+)
+def test_an_empty_value_is_no_value(script, flags, capsys):
+    with pytest.raises(SystemExit) as ended:
+        script.parse_arguments(flags)
+    assert ended.value.code == 2
+    assert f"{flags[0].partition('=')[0]}: expected a value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["epochs", "patience", "keep_every", "minutes", "clip_norm", "units", "window"])
+def test_no_number_of_a_training_is_without_bounds(name):
+    arguments = train_model.parse_arguments([f"--{name.replace('_', '-')}={10**30}"])
+    with pytest.raises(SettingsError, match=rf"`{name}` must be less"):
+        train_model.chosen_recipe(arguments)
+
+
+def test_names_that_no_file_can_have_are_refused(generate, tmp_path):
+    with pytest.raises(MelodyForgeError, match="model's name or folder"):
+        generate("--model", "a" * 300)
+    with pytest.raises(SettingsError, match="at most 100 characters"):
+        train_model.chosen_name(train_model.parse_arguments(["--name", "a" * 101]), preprocess.load_recipe("forge"))
+    for name in ("a" * 300, "readme.md"):
+        (tmp_path / "readme.md").write_text("# a comment, which is TOML, too")
+        with pytest.raises(SettingsError, match=r"or a \.toml file"):
+            preprocess.load_recipe(name)
+
+
+def test_a_primer_of_another_kind_is_named_with_what_could_be_read(generate, tmp_path):
+    (tmp_path / "readme.md").write_text("# Music")
+    with pytest.raises(MelodyForgeError, match=r"\.mxl, \.xml\. Received readme\.md, which is neither"):
+        generate("--primer", "readme.md")
+    with pytest.raises(SettingsError, match="--reproduce must be given a MIDI file"):
+        generate("--reproduce", "readme.md")
 
 
 def test_what_preprocess_cannot_do_is_said_before_it_reads(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from melodyforge.music.midi import read_midi
 from melodyforge.music.midi_container import MAX_MIDI_BYTES
 from melodyforge.music.piece import Piece
 
+MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
 SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
 READ_SECONDS = 20.0  # that somebody waits for one file; a quartet of 11 MB in MusicXML takes 8
 
@@ -26,7 +27,15 @@ def load_piece(path: str | Path) -> Piece:
     """
     path = Path(path).absolute()
     check_file(path)
-    return guard.run(_read_first, path, seconds=READ_SECONDS, error=MusicReadError, what="music")
+    try:
+        return guard.run(_read_first, path, seconds=READ_SECONDS, error=MusicReadError, what="music")
+    except MusicReadError as error:
+        if path.suffix.lower() in MIDI_SUFFIXES | SCORE_SUFFIXES:
+            raise
+        scores = ", ".join(sorted(SCORE_SUFFIXES))
+        raise MusicReadError(
+            f"Expected MIDI, or a score that ends in {scores}. Received {path.name}, which is neither. {error}"
+        ) from None
 
 
 def _read_first(path: Path) -> Piece:
