@@ -218,7 +218,7 @@ def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
 
 def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
     page = visit()
-    page.get_by_text("Start from", exact=True).click()
+    page.get_by_text("Start from", exact=True).first.click()
     page.get_by_text("a file", exact=True).click()
     chooser = page.locator("input[type=file]").first
     chooser.set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"MThd"})
@@ -235,7 +235,7 @@ def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
 
 def test_a_primer_is_played_on_the_keyboard(visit):
     page = visit()
-    page.get_by_text("Start from", exact=True).click()
+    page.get_by_text("Start from", exact=True).first.click()
     page.get_by_text("play it here", exact=True).click()
     keyboard = page.locator(".keyboard")
     keyboard.get_by_role("button", name="Record").click()
