@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import reprlib
 import secrets
 import string
 import tomllib
@@ -32,8 +33,11 @@ MAX_EPOCHS = 1_000_000
 MAX_MINUTES = 525_600.0  # a year
 MAX_NAME_LENGTH = 100  # of a model; files beside it have longer names
 MAX_SEED = 2**32 - 1
+MAX_PASSAGE_NOTES = 1_000
+MAX_TRACKS = 32
 REPRESENTATION_FLAGS = ("track", "instrument")
 DEFAULT_RECIPE = "forge"
+MAX_COMPLAINTS = 3  # in one line
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 _ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
@@ -91,7 +95,7 @@ class RepresentationSettings(Section):
         description="the track to take for the melody instead: its number, or a part of its or its instrument's name",
     )
     instrument: str = Field("", description="the instrument to take instead: a General MIDI name, such as violin")
-    max_tracks: int = Field(16, ge=1, le=32, description="notes only: how many instruments are told apart")
+    max_tracks: int = Field(16, ge=1, le=MAX_TRACKS, description="notes only: how many instruments are told apart")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -200,7 +204,7 @@ class SamplingSettings(Section):
     start: Annotated[Literal["nothing", "passage"], _ANY_CASE] = Field(
         "nothing", description="what comes before the first note, without a primer: nothing, or a passage learnt from"
     )
-    passage_notes: int = Field(50, ge=1, le=1000, description="notes or events in such a passage")
+    passage_notes: int = Field(50, ge=1, le=MAX_PASSAGE_NOTES, description="notes or events in such a passage")
 
 
 class Wishes(Section):
@@ -393,8 +397,11 @@ def _metavar(annotation: Any) -> str:
 def _in_one_line(error: ValidationError) -> str:
     """Pydantic's complaints in the form "`top_p` must be ... Received 1.4."."""
     parts = []
-    for detail in error.errors():
+    for detail in error.errors()[:MAX_COMPLAINTS]:
         name = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "missing":
+            parts.append(f"`{name}` is missing.")
+            continue
         if detail["type"] == "extra_forbidden":
             parts.append(f"`{name}` is not a setting; remove it or correct its spelling.")
             continue
@@ -402,5 +409,5 @@ def _in_one_line(error: ValidationError) -> str:
             parts.append(f"{detail['msg'].removeprefix('Value error, ')}.")
             continue
         expected = detail["msg"].removeprefix("Input should be ").removeprefix("a ")
-        parts.append(f"`{name}` must be {expected}. Received {detail['input']!r}.")
+        parts.append(f"`{name}` must be {expected}. Received {reprlib.repr(detail['input'])}.")
     return " ".join(parts)

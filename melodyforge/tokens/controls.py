@@ -5,17 +5,19 @@ The classes are those of the training pieces. Knows traits and wishes; knows no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import FailFast, Field, model_validator
 
 from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instrument_name, instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.traits import MOODS, Traits
-from melodyforge.settings import Wishes, in_any_case
+from melodyforge.settings import Section, Wishes, in_any_case
 from melodyforge.tokens.representation import Feature, Heading
+from melodyforge.tokens.states import Measure, Name
 from melodyforge.tokens.tracks import TrackClasses
 
 PREFIX = "control_"  # of the features' names
@@ -24,8 +26,25 @@ ABSENT, PRESENT = 1, 2  # of an instrument
 DENSITIES = ("sparse", "medium", "dense")
 POLYPHONIES = ("thin", "medium", "full")
 TEMPO_BORDERS_QPM = (60.0, 76.0, 92.0, 108.0, 126.0, 144.0, 168.0)
+MAX_STYLES = 30_000  # what the rows of controls can number
 SPARE_STYLES = 16  # free classes, so that a trained network can learn more styles
 FIRST_INSTRUMENT = 8  # column; before it stand style, tonic, mode, tempo, meter, mood, density and polyphony
+
+
+class ControlsState(Section):
+    """See `Controls.state`."""
+
+    styles: Annotated[list[Name], FailFast()]
+    meters: Annotated[list[Annotated[str, Field(pattern="^[0-9]{1,3}/[0-9]{1,3}$")]], FailFast()]
+    density_borders: tuple[Measure, Measure]
+    polyphony_borders: tuple[Measure, Measure]
+    num_style_classes: int = Field(ge=0, le=MAX_STYLES)
+
+    @model_validator(mode="after")
+    def _check_styles(self) -> Self:
+        if len(self.styles) > self.num_style_classes:
+            raise ValueError("`num_style_classes` must be as many as `styles` at least")
+        return self
 
 
 class Controls:
@@ -39,8 +58,8 @@ class Controls:
         self,
         styles: list[str],
         meters: list[str],
-        density_borders: list[float],
-        polyphony_borders: list[float],
+        density_borders: Sequence[float],
+        polyphony_borders: Sequence[float],
         num_style_classes: int,
         tracks: TrackClasses,
     ) -> None:

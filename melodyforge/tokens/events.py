@@ -6,15 +6,18 @@ writing music can say. Knows pieces; knows no network.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import AfterValidator, FailFast, Field, model_validator
 
-from melodyforge.errors import CorpusError, VocabularyError
-from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
+from melodyforge.errors import CorpusError
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.bins import LONGEST_STEPS
 from melodyforge.tokens.representation import (
     NOT_ASKED,
     Change,
@@ -30,6 +33,7 @@ from melodyforge.tokens.representation import (
     some_headings,
     unpack_headings,
 )
+from melodyforge.tokens.states import Passages, Program, VocabularyState
 from melodyforge.tokens.voices import explain_silence, tracks_heard
 
 FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
@@ -39,6 +43,7 @@ PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 # Lengths of notes as they are written: 32nds to two bars, with dots and triplets; in steps.
 WRITTEN_STEPS = np.array([3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 32, 36, 48, 60, 64, 72, 84, 96, 120, 144, 168, 192])
 SHORTEST_REST_STEPS = 3
+TOKEN = re.compile(r"(rest|[A-G]#?-?[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{1,3})+)(:[0-9]{1,4})?")
 
 
 def event_text(pitches: tuple[int, ...], steps: int | None) -> str:
@@ -63,6 +68,34 @@ def parse_event(text: str) -> tuple[tuple[int, ...], int]:
         letter = name.rstrip("-0123456789")
         pitches = ((int(name[len(letter) :]) + 1) * 12 + PITCH_NAMES.index(letter),)
     return pitches, int(steps) if steps else FIXED_STEPS
+
+
+def _checked_tokens(texts: list[str]) -> list[str]:
+    """The end of a piece, then events that can be played."""
+    if texts[0] != END or not all(map(TOKEN.fullmatch, texts[1:])):
+        raise ValueError("must be `end`, then events such as `C#4:12`")
+    for pitches, steps in map(parse_event, texts[1:]):
+        if not all(0 <= pitch < NUM_PITCHES for pitch in pitches) or not 1 <= steps <= LONGEST_STEPS:
+            raise ValueError("must be events that can be played")
+    return texts
+
+
+EventId = Annotated[int, Field(ge=1)]
+
+
+class EventsState(VocabularyState):
+    """See `EventsRepresentation.state`."""
+
+    kind: Literal["events"] = "events"
+    tokens: Annotated[list[str], FailFast(), Field(min_length=2), AfterValidator(_checked_tokens)]
+    program: Program
+    passages: Passages[EventId] = ()
+
+    @model_validator(mode="after")
+    def _check_events(self) -> Self:
+        if any(event >= len(self.tokens) for _, rows in self.passages for event in rows):
+            raise ValueError("`passages` must be of known `tokens`")
+        return self
 
 
 class EventsRepresentation(Representation):
@@ -163,13 +196,8 @@ class EventsRepresentation(Representation):
     @classmethod
     def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        try:
-            headings = unpack_headings(state["headings"])
-            return cls(settings, list(state["tokens"]), int(state["program"]), headings)
-        except (KeyError, TypeError, ValueError) as error:
-            raise VocabularyError(
-                f"Expected the vocabulary of an `events` model. Received one without {error}."
-            ) from None
+        known = EventsState.check(state)
+        return cls(settings, known.tokens, known.program, unpack_headings(known.headings))
 
     def _nearest(self, pitches: tuple[int, ...], steps: int | None) -> int | None:
         """The id of the event, else of a simpler one: first fewer inner notes, then another duration."""

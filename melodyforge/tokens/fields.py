@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import FailFast, Field
 
-from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.errors import CorpusError
 from melodyforge.music.instruments import instruments_named
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
-from melodyforge.settings import RepresentationSettings
+from melodyforge.settings import RepresentationSettings, Section
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.ranges import PitchRanges, Reach
@@ -36,12 +37,33 @@ from melodyforge.tokens.representation import (
     some_headings,
     unpack_headings,
 )
+from melodyforge.tokens.states import (
+    Ascending,
+    Duration,
+    Passages,
+    Pitch,
+    PitchRange,
+    Program,
+    Shift,
+    Steps,
+    Velocity,
+    VocabularyState,
+)
 from melodyforge.tokens.voices import as_one_track, explain_silence, tracks_heard
 
 ROW_DTYPE = np.dtype([("shift", np.int32), ("pitch", np.uint8), ("duration", np.int32), ("velocity", np.uint8)])
 EXACT_SHIFT_STEPS = 96
 EXACT_DURATION_STEPS = 48
 VELOCITY = 80  # where none is learnt
+
+# Mean, deviation, whether it is a time, the commonest values.
+ScaleRow = tuple[
+    Annotated[float, Field(ge=-1000, le=1000)],
+    Annotated[float, Field(gt=0, le=1000)],
+    bool,
+    Annotated[list[Shift], FailFast(), Field(max_length=NUM_ATOMS)],
+]
+FieldsRow = tuple[Steps, Pitch, Duration, Annotated[int, Field(ge=0, le=127)]]  # as `ROW_DTYPE`
 
 
 @dataclass
@@ -108,6 +130,33 @@ class Scale:
         """Half-way between neighbouring values."""
         numbers = self(bins.values).astype(np.float64)
         return tuple(np.round((numbers[1:] + numbers[:-1]) / 2, 6).tolist())
+
+
+class BinsState(Section):
+    """The values of each field."""
+
+    shift: Ascending[Shift]
+    duration: Ascending[Duration]
+    velocity: Ascending[Velocity]
+
+
+class ScalesState(Section):
+    """See `Scale.state`, for each field."""
+
+    shift: ScaleRow
+    duration: ScaleRow
+    velocity: ScaleRow
+
+
+class FieldsState(VocabularyState):
+    """See `FieldsRepresentation.state`."""
+
+    kind: Literal["fields"] = "fields"
+    bins: BinsState
+    scales: ScalesState
+    program: Program
+    ranges: tuple[PitchRange]
+    passages: Passages[FieldsRow] = ()
 
 
 class FieldsRepresentation(Representation):
@@ -238,19 +287,15 @@ class FieldsRepresentation(Representation):
     @classmethod
     def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        try:
-            return cls(
-                settings,
-                {name: Bins(state["bins"][name]) for name in ("shift", "duration", "velocity")},
-                {name: Scale.from_state(*state["scales"][name]) for name in ("shift", "duration", "velocity")},
-                int(state["program"]),
-                PitchRanges(state["ranges"]),
-                unpack_headings(state["headings"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise VocabularyError(
-                f"Expected the vocabulary of a `fields` model. Received one without {error}."
-            ) from None
+        known = FieldsState.check(state)
+        return cls(
+            settings,
+            {name: Bins(values) for name, values in known.bins},
+            {name: Scale.from_state(*row) for name, row in known.scales},
+            known.program,
+            PitchRanges(known.ranges),
+            unpack_headings(known.headings),
+        )
 
     def classes(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The classes of each field, int64."""

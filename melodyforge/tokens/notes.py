@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import FailFast, Field, model_validator
 
-from melodyforge.errors import CorpusError, VocabularyError
+from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track
 from melodyforge.music.traits import Traits, read_traits
-from melodyforge.settings import RepresentationSettings
+from melodyforge.settings import MAX_TRACKS, RepresentationSettings
 from melodyforge.tokens import hints
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
-from melodyforge.tokens.controls import Controls, transposed
+from melodyforge.tokens.controls import Controls, ControlsState, transposed
 from melodyforge.tokens.hints import HintFeatures, Hints
 from melodyforge.tokens.past import NO_PITCH, NUM_REMAINING, Past
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
@@ -37,6 +38,18 @@ from melodyforge.tokens.representation import (
     piece_under,
     some_headings,
     unpack_headings,
+)
+from melodyforge.tokens.states import (
+    Ascending,
+    Duration,
+    Passages,
+    Pitch,
+    PitchRange,
+    Program,
+    Shift,
+    Steps,
+    Velocity,
+    VocabularyState,
 )
 from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
 
@@ -57,6 +70,33 @@ EXACT_DURATION_STEPS = 48
 LOOKBACK_ROWS = HORIZON_ROWS  # how far before a window notes are looked for that still sound in it, or return
 NUM_POSITIONS = 192  # steps in the longest bar told apart, 8/4
 NUM_PHRASE_BARS = 8  # tunes come in groups of four and eight bars
+
+BarSteps = Annotated[int, Field(ge=0, le=np.iinfo(np.int16).max)]
+TrackIndex = Annotated[int, Field(ge=0, le=MAX_TRACKS)]
+Position = Annotated[int, Field(ge=-1, le=np.iinfo(np.int16).max)]
+NoteRow = tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps]  # as `ROW_DTYPE`
+
+
+class NotesState(VocabularyState):
+    """See `NotesRepresentation.state`."""
+
+    kind: Literal["notes"] = "notes"
+    shifts: Ascending[Shift]
+    durations: Ascending[Duration]
+    velocities: Ascending[Velocity]
+    bar_lengths: Ascending[BarSteps]
+    tracks: Annotated[list[tuple[Program, bool, TrackIndex]], FailFast(), Field(min_length=1, max_length=MAX_TRACKS)]
+    ranges: Annotated[list[PitchRange], FailFast(), Field(max_length=MAX_TRACKS)]
+    controls: ControlsState
+    passages: Passages[NoteRow] = ()
+
+    @model_validator(mode="after")
+    def _check_tracks(self) -> Self:
+        if len(self.ranges) != len(self.tracks):
+            raise ValueError("`ranges` must be as many as `tracks`")
+        if any(row[2] >= len(self.tracks) for _, rows in self.passages for row in rows):
+            raise ValueError("`passages` must be of known `tracks`")
+        return self
 
 
 class NotesRepresentation(Representation):
@@ -257,22 +297,18 @@ class NotesRepresentation(Representation):
     @classmethod
     def from_state(cls, settings: RepresentationSettings, state: dict[str, Any]) -> Self:
         """The inverse of `state`."""
-        try:
-            tracks = TrackClasses([tuple(key) for key in state["tracks"]])
-            return cls(
-                Bins(state["shifts"]),
-                Bins(state["durations"]),
-                Bins(state["velocities"]),
-                Bins(state["bar_lengths"]),
-                tracks,
-                PitchRanges(state["ranges"]),
-                unpack_headings(state["headings"]),
-                Controls(**state["controls"], tracks=tracks),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise VocabularyError(
-                f"Expected the vocabulary of a `notes` model. Received one without {error}."
-            ) from None
+        known = NotesState.check(state)
+        tracks = TrackClasses(known.tracks)
+        return cls(
+            Bins(known.shifts),
+            Bins(known.durations),
+            Bins(known.velocities),
+            Bins(known.bar_lengths),
+            tracks,
+            PitchRanges(known.ranges),
+            unpack_headings(known.headings),
+            Controls(**known.controls.model_dump(), tracks=tracks),
+        )
 
     def _changed(self, rows: np.ndarray, change: Change) -> np.ndarray:
         pitched = ~self.tracks.is_drum[rows["track"]]

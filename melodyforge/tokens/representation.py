@@ -8,8 +8,8 @@ all representations. Knows no network library.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -17,12 +17,12 @@ import numpy as np
 from melodyforge.music.piece import DEFAULT_TEMPO_QPM, Meter, Piece, Tempo, Track, sort_notes
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.states import MAX_HEADINGS
 
 if TYPE_CHECKING:
     from melodyforge.tokens.controls import Controls
 
 LONGEST_LEVEL_STEPS = 96.0  # networks hear a longer remaining time as this
-MAX_HEADINGS = 1_000
 NOT_ASKED = -1  # a target that does not count, such as the pitch after the end of a piece
 
 
@@ -313,13 +313,9 @@ def pack_headings(headings: list[Heading]) -> list[list[Any]]:
     return [[*astuple(heading)[:-1], [list(one) for one in heading.instruments]] for heading in headings]
 
 
-def unpack_headings(rows: list[list[Any]]) -> list[Heading]:
+def unpack_headings(rows: Iterable[Sequence[Any]]) -> list[Heading]:
     """The inverse of `pack_headings`."""
-    names = [field.name for field in fields(Heading)]
-    headings = [Heading(**dict(zip(names, row, strict=True))) for row in rows]
-    return [
-        replace(one, instruments=tuple((program, is_drum) for program, is_drum in one.instruments)) for one in headings
-    ]
+    return [Heading(*(*row[:-1], tuple((program, is_drum) for program, is_drum in row[-1]))) for row in rows]
 
 
 def pack_passages(passages: Iterable[Passage]) -> list[list[Any]]:
@@ -327,7 +323,7 @@ def pack_passages(passages: Iterable[Passage]) -> list[list[Any]]:
     return [[pack_headings([one.heading])[0], one.rows.tolist()] for one in passages]
 
 
-def unpack_passages(packed: list[list[Any]], row_dtype: np.dtype) -> list[Passage]:
+def unpack_passages(packed: Iterable[Sequence[Any]], row_dtype: np.dtype) -> list[Passage]:
     """The inverse of `pack_passages`."""
     return [
         Passage(

@@ -1,0 +1,97 @@
+"""What the vocabulary of a stranger may hold: the bounds that all representations share, checked before use.
+
+A vocabulary that passes composes; whether it belongs to its weights is for others to say. Each representation adds
+its own part, beside its `state`.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, FailFast, Field, model_validator
+
+from melodyforge.errors import SettingsError, VocabularyError
+from melodyforge.music.keys import key_named
+from melodyforge.music.piece import NUM_PITCHES
+from melodyforge.settings import MAX_PASSAGE_NOTES, Section
+from melodyforge.tokens.bins import LONGEST_STEPS
+
+MAX_HEADINGS = 1_000
+MAX_PASSAGES = 256
+_Row = TypeVar("_Row")
+
+
+def _ascending(values: list[int]) -> list[int]:
+    if any(low >= high for low, high in pairwise(values)):
+        raise ValueError("must ascend")
+    return values
+
+
+def _key(name: str) -> str:
+    if name:
+        key_named(name)
+    return name
+
+
+Pitch = Annotated[int, Field(ge=0, lt=NUM_PITCHES)]
+Program = Annotated[int, Field(ge=0, le=127)]
+Velocity = Annotated[int, Field(ge=1, le=127)]
+Shift = Annotated[int, Field(ge=0, le=LONGEST_STEPS)]
+Duration = Annotated[int, Field(ge=1, le=LONGEST_STEPS)]
+Steps = Annotated[int, Field(ge=0, le=10_000_000)]  # beyond any piece that is read
+Name = Annotated[str, Field(max_length=1_024)]  # of a folder; bytes that are no UTF-8 have become four characters
+Measure = Annotated[float, Field(ge=0)]
+MeterPart = Annotated[int, Field(ge=1, le=255)]
+PitchRange = tuple[Pitch, Pitch]
+
+# As in `Heading`: tempo, numerator, denominator, whether it is performed, style, mood, key, density, polyphony,
+# instruments.
+HeadingRow = tuple[
+    Annotated[float, Field(gt=0, le=10_000)],
+    MeterPart,
+    MeterPart,
+    bool,
+    Name,
+    Name,
+    Annotated[Name, AfterValidator(_key)],
+    Measure,
+    Measure,
+    Annotated[list[tuple[Program, bool]], FailFast(), Field(max_length=256)],
+]
+Ascending = Annotated[list[_Row], FailFast(), Field(min_length=1), AfterValidator(_ascending)]
+_Rows = Annotated[list[_Row], FailFast(), Field(min_length=1, max_length=MAX_PASSAGE_NOTES)]
+Passages = Annotated[tuple[tuple[HeadingRow, _Rows[_Row]], ...], FailFast(), Field(max_length=MAX_PASSAGES)]
+
+
+class VocabularyState(Section):
+    """What `Representation.state` gives, and beside it, in a file, `kind` and `passages`.
+
+    Attributes:
+        passages: for each its heading and its rows; all have the same number of rows. Typed anew by representations.
+    """
+
+    kind: str
+    headings: Annotated[list[HeadingRow], FailFast(), Field(min_length=1, max_length=MAX_HEADINGS)]
+    passages: Passages[Any] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> Self:
+        """Builds it from what a file holds.
+
+        Raises:
+            VocabularyError: one line that names what is wrong.
+        """
+        try:
+            return super().check(values)
+        except SettingsError as error:
+            kind = cls.model_fields["kind"].default
+            raise VocabularyError(
+                f"Expected the vocabulary of a `{kind}` model. In the one received, {error}"
+            ) from None
+
+    @model_validator(mode="after")
+    def _check_passages(self) -> Self:
+        if len({len(rows) for _, rows in self.passages}) > 1:
+            raise ValueError("`passages` must be of one length")
+        return self
