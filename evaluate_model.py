@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 import tempfile
@@ -25,16 +23,16 @@ MAX_COMPOSITIONS = 4096  # composed side by side
 def main(argv: list[str] | None = None) -> None:
     """Runs the script."""
     arguments = parse_arguments(argv)
-    from melodyforge.bundle import HISTORY_FILE, find_model, load_model
+    from melodyforge.bundle import find_model, load_model
     from melodyforge.evaluation.report import write_report
+    from melodyforge.facts import read_history
     from melodyforge.files import require_writable, write_bytes
 
     folder = find_model(arguments.model, MODELS_DIR)
-    model = load_model(folder)
+    model, history = load_model(folder), read_history(folder)
     output = arguments.output or OUTPUT_DIR / "evaluation" / model.name
     require_writable(output / "report.html")
     evaluation = evaluate(model, arguments)
-    history = read_history((folder / HISTORY_FILE).read_text(encoding="utf-8"))
     page = write_report(evaluation, history, facts(model))
     write_bytes(output / "evaluation.json", json.dumps(evaluation.to_dict(), indent=1).encode())
     write_bytes(output / "report.html", page.encode())
@@ -92,11 +90,6 @@ def evaluate(model: Model, arguments: argparse.Namespace) -> Evaluation:
             is_new,
             arguments.style,
         )
-
-
-def read_history(text: str) -> list[dict[str, float]]:
-    """The rows of history.csv."""
-    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
 
 
 def facts(model: Model) -> dict[str, str]:

@@ -24,7 +24,6 @@ from benchmarks.measure import run_alone, write_results
 from benchmarks.recipes import figures_of, print_columns
 from melodyforge.cli import Parser, run
 from melodyforge.decoding.generate import Length, generate
-from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.settings import SamplingSettings
 
 if TYPE_CHECKING:
@@ -209,15 +208,14 @@ class Duel:
 
     def _compose(self, number: int) -> dict[str, np.ndarray]:
         """Compositions of the network as it is now, drawn as it learnt them."""
-        from melodyforge.bundle import WEIGHTS_FILE, read_weights
+        from melodyforge.bundle import WEIGHTS_FILE, read_network
 
         representation = self.model.representation
         with tempfile.TemporaryDirectory() as folder:
             self.network.save_weights(Path(folder) / WEIGHTS_FILE)
-            weights = read_weights((Path(folder) / WEIGHTS_FILE).read_bytes())
+            network = read_network((Path(folder) / WEIGHTS_FILE).read_bytes(), representation, self.model.recipe)
         rngs = [np.random.default_rng([SEED, number, index]) for index in range(BATCH_SIZE)]
         headings = [representation.headings[rng.integers(len(representation.headings))] for rng in rngs]
-        network = LstmNetwork(weights, representation, self.model.recipe)
         *_, context = generate(
             network, representation, headings, SamplingSettings(), Length(NUM_NOTES, is_full=True), rngs
         )

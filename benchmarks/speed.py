@@ -194,7 +194,7 @@ def _network(
 ) -> tuple[Representation, keras.Model, DecodingNetwork]:
     """An untrained network, which is as fast as a trained one, in Keras and in NumPy."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from melodyforge.bundle import NETWORKS, WEIGHTS_FILE, read_weights
+    from melodyforge.bundle import WEIGHTS_FILE, read_network
     from melodyforge.music.midi import read_midi
     from melodyforge.networks import build_network
     from melodyforge.tokens import representation_class
@@ -207,7 +207,7 @@ def _network(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / WEIGHTS_FILE
         model.save_weights(path)
-        network = NETWORKS[settings.kind](read_weights(path.read_bytes()), representation, recipe)
+        network = read_network(path.read_bytes(), representation, recipe)
     return representation, model, network
 
 

@@ -1,13 +1,12 @@
 """The model folder: save, load, and refuse parts that do not belong together.
 
-Loading never runs code from a file: the vocabulary is unpickled by a reader that admits plain containers and
-numbers only, and weights are arrays for a network that our own code builds. Imports no Keras.
+Loading never runs code from a file, nor takes more memory than recipe and vocabulary imply: `plain_pickle`,
+`weights_file` and `facts` check what a file declares before it is read. Imports no Keras.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import pickle
@@ -17,14 +16,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from melodyforge import __version__, folders
 from melodyforge.decoding.attention import AttentionNetwork
 from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.decoding.weights import Weights
-from melodyforge.errors import MelodyForgeError, ModelFolderError
+from melodyforge.errors import MelodyForgeError, ModelFolderError, TooMuchError, UnpackError
+from melodyforge.facts import FORMAT, read_config, read_metrics
+from melodyforge.files import read_at_most
 from melodyforge.model_state import (
     CONFIG_FILE,
     HISTORY_FILE,
@@ -35,13 +35,15 @@ from melodyforge.model_state import (
     hold_model,
     read_state,
 )
+from melodyforge.plain_pickle import read_plain_pickle
 from melodyforge.settings import MODELS_DIR, PROJECT_DIR, Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Passage, Representation, pack_passages, unpack_passages
+from melodyforge.weights_file import most_bytes, read_weights
 
 STARTER_NAME = "starter"
 STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
-FORMAT = 4  # raised when older folders can no longer be read
+MAX_VOCABULARY_BYTES = 8 * 2**20  # the largest that a recipe allows has 5
 NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]] = {
     "lstm": LstmNetwork,
     "attention": AttentionNetwork,
@@ -86,11 +88,10 @@ class Model:
         Raises:
             ModelFolderError: weights and vocabulary do not fit together.
         """
-        data = (self.folder / WEIGHTS_FILE).read_bytes()
+        data = _read_weights_file(self.folder, self.representation, self.recipe)
         if hashlib.sha256(data).hexdigest() != self.config["sha256"][WEIGHTS_FILE]:
             raise ModelFolderError(f"The model {self.name!r} was saved anew since it was read. Load it again.")
-        weights = read_weights(data)
-        return NETWORKS[self.recipe.network.kind](weights, self.representation, self.recipe)
+        return read_network(data, self.representation, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -215,92 +216,47 @@ def _with_network(model: Model) -> Model:
 def _read_once(folder: Path) -> Model:
     """Reads a model folder; what goes wrong may be due to its being replaced meanwhile."""
     _require_files(folder)
-    config = read_config(folder)
-    weights_bytes = (folder / WEIGHTS_FILE).read_bytes()
-    vocabulary_bytes = (folder / VOCABULARY_FILE).read_bytes()
-    _require_unchanged(folder, config, weights_bytes, vocabulary_bytes)
+    config, metrics = read_config(folder), read_metrics(folder)
     try:
         recipe = Recipe.check(config["recipe"])
+        vocabulary_bytes = read_at_most(folder / VOCABULARY_FILE, MAX_VOCABULARY_BYTES)
         vocabulary = read_vocabulary(vocabulary_bytes)
         representation = _representation(recipe, vocabulary)
-        passages = _passages(vocabulary, representation)
-    except MelodyForgeError as error:
+        weights = _read_weights_file(folder, representation, recipe)
+        files = {WEIGHTS_FILE: weights, VOCABULARY_FILE: vocabulary_bytes}
+        _require_unchanged(config, files, representation, recipe)
+    except (MelodyForgeError, OSError) as error:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
-    metrics = _read_json(folder / METRICS_FILE)
-    digest = hashlib.sha256(weights_bytes + vocabulary_bytes).hexdigest()[:16]
+    passages = unpack_passages(vocabulary.get("passages", []), representation.row_dtype)
+    digest = hashlib.sha256(weights + vocabulary_bytes).hexdigest()[:16]
     return Model(folder, recipe, representation, config, metrics, digest, passages)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The model's config.json, if this version can read the model.
-
-    Raises:
-        ModelFolderError: it cannot.
-    """
-    config = _read_json(folder / CONFIG_FILE)
-    if config.get("format") != FORMAT:
-        raise ModelFolderError(
-            f"The model {folder} must have format {FORMAT}. Received {config.get('format')!r}, written by Melody Forge "
-            f"{config.get('version', '?')}. Train it again, or use that version."
-        )
-    if not isinstance(config.get("recipe"), dict):
-        raise ModelFolderError(f"{folder / CONFIG_FILE} must name the recipe. Received none. Train the model again.")
-    return config
-
-
 def read_vocabulary(data: bytes) -> dict[str, Any]:
-    """Unpickles a vocabulary; nothing but containers, strings and numbers is admitted.
+    """Unpickles a vocabulary; nothing but plain lists, strings and numbers is admitted.
 
     Raises:
         ModelFolderError: the file holds anything else, or is no pickle.
     """
     try:
-        state = _PlainUnpickler(io.BytesIO(data)).load()
-    except ModelFolderError:
-        raise
-    except Exception as error:  # a damaged pickle can raise almost anything
-        raise ModelFolderError(f"{VOCABULARY_FILE} must be a vocabulary. Received a damaged file: {error}.") from None
+        state = read_plain_pickle(data)
+    except UnpackError as error:
+        raise ModelFolderError(
+            f"{VOCABULARY_FILE} must hold plain lists, strings and numbers. Received {error}. Do not use this model."
+        ) from None
     if not isinstance(state, dict):
         raise ModelFolderError(f"{VOCABULARY_FILE} must hold a dict. Received a {type(state).__name__}.")
     return state
 
 
-def read_weights(data: bytes) -> dict[str, list[np.ndarray]]:
-    """Reads a Keras weights file: layer name -> its arrays in Keras' order.
+def read_network(weights: bytes, representation: Representation, recipe: Recipe) -> DecodingNetwork:
+    """The network of a Keras weights file.
 
     Raises:
-        ModelFolderError: it is not one.
+        ModelFolderError: it is damaged, or holds other weights than vocabulary and recipe need.
     """
-    import h5py
-
-    layers: dict[str, list[np.ndarray]] = {}
-
-    def collect(path: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and path.endswith("vars") and len(item):
-            owner = group[path.removesuffix("cell/vars") + "vars"] if path.endswith("cell/vars") else item
-            # the starter's are stored as float16
-            layers[str(owner.attrs["name"])] = [item[str(index)][()].astype(np.float32) for index in range(len(item))]
-
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            group = file["layers"]
-            group.visititems(collect)
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise ModelFolderError(f"{WEIGHTS_FILE} must hold Keras weights. Received a damaged file: {error}.") from None
-    return layers
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Refuses every class and function that a pickle may name; so nothing can be called."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise ModelFolderError(
-            f"{VOCABULARY_FILE} must hold plain lists, strings and numbers. Received {module}.{name}, which could run "
-            "code. Do not use this model."
-        )
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise ModelFolderError(f"{VOCABULARY_FILE} must not refer to other objects. Do not use this model.")
+    arrays = read_weights(weights, layer_shapes(representation, recipe.network))
+    return NETWORKS[recipe.network.kind](arrays, representation, recipe)
 
 
 def _representation(recipe: Recipe, state: dict[str, Any]) -> Representation:
@@ -311,11 +267,11 @@ def _representation(recipe: Recipe, state: dict[str, Any]) -> Representation:
     return representation_class(recipe.representation).from_state(recipe.representation, state)
 
 
-def _passages(vocabulary: dict[str, Any], representation: Representation) -> list[Passage]:
+def _read_weights_file(folder: Path, representation: Representation, recipe: Recipe) -> bytes:
     try:
-        return unpack_passages(vocabulary.get("passages", []), representation.row_dtype)
-    except (TypeError, ValueError) as error:
-        raise ModelFolderError(f"{VOCABULARY_FILE} must hold passages of music. Received others: {error}.") from None
+        return read_at_most(folder / WEIGHTS_FILE, most_bytes(layer_shapes(representation, recipe.network)))
+    except TooMuchError as error:
+        raise ModelFolderError(f"Weights, vocabulary and recipe are not of one model: {error}") from None
 
 
 def _write_parts(folder: Path, parts: ModelParts) -> None:
@@ -356,33 +312,12 @@ def _require_files(folder: Path) -> None:
         )
 
 
-def _require_unchanged(folder: Path, config: dict[str, Any], weights: bytes, vocabulary: bytes) -> None:
-    for name, data in ((WEIGHTS_FILE, weights), (VOCABULARY_FILE, vocabulary)):
-        expected = config.get("sha256", {}).get(name)
-        received = hashlib.sha256(data).hexdigest()
-        if expected != received:
-            _explain_mismatch(folder, config, name, weights, vocabulary)
-
-
-def _explain_mismatch(folder: Path, config: dict[str, Any], name: str, weights: bytes, vocabulary: bytes) -> None:
-    """Names sizes where they differ; otherwise says that a file is not the one that was saved."""
-    try:
-        recipe = Recipe.check(config["recipe"])
-        representation = _representation(recipe, read_vocabulary(vocabulary))
-        NETWORKS[recipe.network.kind](read_weights(weights), representation, recipe)
-    except MelodyForgeError as error:
-        raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
-    raise ModelFolderError(
-        f"The model {folder} cannot be used: {name} is not the file that was saved with it. "
-        "Copy the whole folder again, or train it again."
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ModelFolderError(f"{path} must be a JSON file. Received: {error}. Train the model again.") from None
-    if not isinstance(value, dict):
-        raise ModelFolderError(f"{path} must hold a JSON object. Received a {type(value).__name__}.")
-    return value
+def _require_unchanged(
+    config: dict[str, Any], files: dict[str, bytes], representation: Representation, recipe: Recipe
+) -> None:
+    for name, data in files.items():
+        if config["sha256"].get(name) != hashlib.sha256(data).hexdigest():
+            read_network(files[WEIGHTS_FILE], representation, recipe)  # names sizes where they differ
+            raise ModelFolderError(
+                f"{name} is not the file that was saved with it. Copy the whole folder again, or train it again."
+            )

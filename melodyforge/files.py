@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one. Knows no music."""
+"""Writing files so that nobody ever finds half of one, and reading no more of one than is expected. Knows no music."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from melodyforge.errors import MusicReadError, OutputError
+from melodyforge.errors import MusicReadError, OutputError, TooMuchError
 
 MAX_BYTES = 64 * 2**20  # of a file that is read at once; a Mahler symphony takes 30 MB of MusicXML
 
@@ -62,6 +62,21 @@ def write_bytes(path: Path, data: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def read_at_most(path: Path, max_bytes: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        TooMuchError: it is larger.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(max_bytes + 1) if size <= max_bytes else b""
+    if size > max_bytes or len(data) > max_bytes:
+        raise TooMuchError(f"{path.name} must be at most {max_bytes:,} bytes long. Received {max(size, len(data)):,}.")
+    return data
 
 
 def check_file(path: Path, max_bytes: int = MAX_BYTES) -> None:

@@ -34,7 +34,15 @@ def read_plain_pickle(data: bytes) -> Any:
     _check(data)
     try:
         return pickle.loads(data)
-    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+    ) as error:
         raise UnpackError(f"a damaged pickle: {error}") from None
 
 

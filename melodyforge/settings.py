@@ -33,10 +33,12 @@ MAX_EPOCHS = 1_000_000
 MAX_MINUTES = 525_600.0  # a year
 MAX_NAME_LENGTH = 100  # of a model; files beside it have longer names
 MAX_SEED = 2**32 - 1
+MAX_EPOCHS = 1_000_000
 MAX_PASSAGE_NOTES = 1_000
 MAX_TRACKS = 32
 REPRESENTATION_FLAGS = ("track", "instrument")
 DEFAULT_RECIPE = "forge"
+MAX_RECIPE_BYTES = 100_000  # those that ship have 1,000
 MAX_COMPLAINTS = 3  # in one line
 NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
 _NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
@@ -297,8 +299,12 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         known = ", ".join(list_recipes())
         raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {str(name_or_path)!r}.")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        with path.open("rb") as file:
+            text = file.read(MAX_RECIPE_BYTES + 1)
+        if len(text) > MAX_RECIPE_BYTES:
+            raise ValueError(f"more than {MAX_RECIPE_BYTES:,} bytes")
+        values = tomllib.loads(text.decode())
+    except (ValueError, RecursionError, OSError) as error:  # damaged TOML or text, or numbers without end
         raise SettingsError(f"The recipe {path} must be a readable TOML file. Received: {error}.") from None
     try:
         return Recipe.check({"name": path.stem} | values)
@@ -408,6 +414,6 @@ def _in_one_line(error: ValidationError) -> str:
         if detail["type"] == "value_error":  # of settings that do not fit together
             parts.append(f"{detail['msg'].removeprefix('Value error, ')}.")
             continue
-        expected = detail["msg"].removeprefix("Input should be ").removeprefix("a ")
-        parts.append(f"`{name}` must be {expected}. Received {reprlib.repr(detail['input'])}.")
+        expected = detail["msg"].replace("Input should be", "must be").replace("be a ", "be ")
+        parts.append(f"`{name}` {expected}. Received {reprlib.repr(detail['input'])}.")
     return " ".join(parts)

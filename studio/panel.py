@@ -19,6 +19,7 @@ from studio.words import plain, told
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
 MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
+MIN_TOP_P, MAX_TOP_K, MAX_GUIDANCE = 0.05, 500, 6.0  # a recipe may go farther
 MAX_TAKES = 8
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
@@ -118,17 +119,28 @@ def _sampling(usual: ComposeSettings, has_wishes: bool) -> dict[str, Any]:
         "Temperature",
         0.0,
         MAX_TEMPERATURE,
-        usual.temperature,
+        min(usual.temperature, MAX_TEMPERATURE),
         0.05,
         key="temperature",
         bind=BOUND,
         help=f"How daring: {HELP['temperature']}",
     )
-    values["top_p"] = st.slider("Top p", 0.05, 1.0, usual.top_p, 0.01, key="top_p", help=HELP["top_p"], bind=BOUND)
-    values["top_k"] = st.number_input("Top k", 0, 500, usual.top_k, key="top_k", help=HELP["top_k"], bind=BOUND)
+    values["top_p"] = st.slider(
+        "Top p", MIN_TOP_P, 1.0, max(usual.top_p, MIN_TOP_P), 0.01, key="top_p", help=HELP["top_p"], bind=BOUND
+    )
+    values["top_k"] = st.number_input(
+        "Top k", 0, MAX_TOP_K, min(usual.top_k, MAX_TOP_K), key="top_k", help=HELP["top_k"], bind=BOUND
+    )
     if has_wishes:
         values["guidance"] = st.slider(
-            "Guidance", 0.0, 6.0, usual.guidance, 0.25, key="guidance", help=HELP["guidance"], bind=BOUND
+            "Guidance",
+            0.0,
+            MAX_GUIDANCE,
+            min(usual.guidance, MAX_GUIDANCE),
+            0.25,
+            key="guidance",
+            help=HELP["guidance"],
+            bind=BOUND,
         )
     values["num_pieces"] = st.number_input("Takes", 1, MAX_TAKES, 1, key="takes", help=HELP["num_pieces"], bind=BOUND)
     values["seed"] = st.number_input(

@@ -72,9 +72,8 @@ def test_weights_that_do_not_fit_the_vocabulary_are_refused_with_both_sizes(mode
     replace_file(model_dir, VOCABULARY_FILE, pickle.dumps({"kind": "notes"} | other.state()))
     with pytest.raises(ModelFolderError) as caught:
         load_model(model_dir)
-    assert "classes" in str(caught.value)
-    assert str(sizes["shift"] + 0) in str(caught.value)
-    assert str(other.sizes["shift"]) in str(caught.value)
+    assert f"weights of shape {other.sizes['shift']} x 48 for the layer 'heard_shift'" in str(caught.value)
+    assert f"Received {sizes['shift']} x 48" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [WEIGHTS_FILE, VOCABULARY_FILE])

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from melodyforge.bundle import load_model, read_weights
-from melodyforge.decoding.attention import AttentionNetwork
+from melodyforge.bundle import load_model, read_network
 from melodyforge.decoding.generate import Length, generate
-from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
 from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure_habits
@@ -45,9 +43,10 @@ def test_numpy_equals_keras_over_200_steps(kind, tmp_path):
 
     representation, shape = representations()[kind]
     keras.utils.set_random_seed(1)
-    network = build_network(representation, NetworkSettings(units=32, num_layers=3, **shape))
+    recipe = Recipe(network=NetworkSettings(units=32, num_layers=3, **shape))
+    network = build_network(representation, recipe.network)
     network.save_weights(tmp_path / "a.weights.h5")
-    decoding = LstmNetwork(read_weights((tmp_path / "a.weights.h5").read_bytes()), representation, Recipe())
+    decoding = read_network((tmp_path / "a.weights.h5").read_bytes(), representation, recipe)
 
     piece = performed_piece() if kind == "notes of one track" else gridded_piece(num_notes=800)
     rows = representation.encode(piece)
@@ -74,7 +73,7 @@ def test_numpy_attention_equals_keras_and_hears_nothing_of_what_it_predicts(tmp_
     recipe = recipe.changed(network=recipe.network.changed(units=16).model_dump())
     network = build_network(representation, recipe.network)
     network.save_weights(tmp_path / "a.weights.h5")
-    decoding = AttentionNetwork(read_weights((tmp_path / "a.weights.h5").read_bytes()), representation, recipe)
+    decoding = read_network((tmp_path / "a.weights.h5").read_bytes(), representation, recipe)
 
     rows, length = representation.encode(tune()), recipe.training.window
     context, state = representation.begin([HEADING]), decoding.start(1)

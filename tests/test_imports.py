@@ -15,9 +15,10 @@ SCRIPTS = sorted(path.name for path in PROJECT_DIR.glob("*.py") if path.name != 
 # Each room may use the rooms of the lines above its own, and itself; not its neighbours on the same line.
 LEVELS = (
     ("errors",),
-    ("settings", "files", "cli", "progress", "guard", "words"),
+    ("settings", "files", "cli", "progress", "guard", "words", "plain_pickle", "weights_file"),
     ("folders",),
-    ("music", "model_state"),
+    ("model_state",),
+    ("music", "facts"),
     ("tokens",),
     ("corpus", "decoding", "networks"),
     ("bundle", "composition"),

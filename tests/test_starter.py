@@ -18,6 +18,7 @@ import train_model as script
 from melodyforge import bundle
 from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, find_model, list_models, load_model
 from melodyforge.compose import generate_music, reproduce
+from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.midi import write_midi
@@ -27,6 +28,7 @@ from melodyforge.tokens.adapt import adapt_vocabulary, relabel_tracks, share_cha
 from melodyforge.tokens.bins import LONGEST_STEPS, fit_time_bins
 from melodyforge.tokens.notes import NotesRepresentation
 from melodyforge.training.train import Watcher, train_model
+from melodyforge.weights_file import read_weights
 from tests.conftest import small, write_store
 from tests.music_samples import gridded_piece, performed_piece, tune
 
@@ -234,7 +236,8 @@ def test_the_starter_is_trained_halved_and_described(train_starter, workplace: P
     flags = ["--midi-dir", str(workplace / "piano_midi"), "--epochs", "1", "--units", "16", "--num-layers", "1"]
     train_starter.main([*flags, "--batch-size", "8", "--window", "16"])
     model = load_model(workplace / "models" / "starter")
-    weights = bundle.read_weights((workplace / "models" / "starter" / WEIGHTS_FILE).read_bytes())
+    shapes = layer_shapes(model.representation, model.recipe.network)
+    weights = read_weights((workplace / "models" / "starter" / WEIGHTS_FILE).read_bytes(), shapes)
     assert {array.dtype for arrays in weights.values() for array in arrays} == {np.dtype("float32")}
     assert (workplace / "models" / "starter" / WEIGHTS_FILE).stat().st_size < 3 * sum(
         array.size for arrays in weights.values() for array in arrays

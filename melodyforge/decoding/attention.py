@@ -12,7 +12,7 @@ import numpy as np
 from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.lstm import gates_of, lstm_step
 from melodyforge.decoding.network import DecodingNetwork
-from melodyforge.decoding.weights import Hearing, Weights, checked, normalised
+from melodyforge.decoding.weights import Hearing, Weights, normalised
 from melodyforge.settings import Recipe
 from melodyforge.tokens.representation import Head, Representation
 
@@ -34,22 +34,15 @@ class AttentionNetwork(DecodingNetwork):
     """Bidirectional LSTM over a window, attention of the newest row over all, heads side by side."""
 
     def __init__(self, weights: Weights, representation: Representation, recipe: Recipe) -> None:
-        """Takes the weights in.
-
-        Raises:
-            ModelFolderError: weights and vocabulary do not fit together; both sizes are named.
-        """
+        """Takes the weights in, whose shapes are those of `layer_shapes`."""
         self._hear = Hearing(weights, representation.inputs, "heard")
         self._layers: list[list[tuple[np.ndarray, np.ndarray]]] = []  # forward and backward
         while f"forward_{len(self._layers)}" in weights:
             names = [f"{direction}_{len(self._layers)}" for direction in ("forward", "backward")]
             self._layers.append([gates_of(*weights[name]) for name in names])
-        width = 2 * self._layers[-1][0][1].size // 4
         parts = ("query", "key", "value", "output")
-        self._query, self._key, self._value, self._output = (
-            checked(weights, f"attention_{part}", 1, width) for part in parts
-        )
-        self._norm = checked(weights, "norm", 0, width)
+        self._query, self._key, self._value, self._output = (weights[f"attention_{part}"] for part in parts)
+        self._norm = weights["norm"]
         self._outputs = {head.name: make_output(weights, head) for head in representation.heads}
         self._num_heads, self._window = recipe.network.num_attention_heads, recipe.training.window or 1
 

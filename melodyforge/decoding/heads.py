@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from melodyforge.decoding.weights import Weights, checked, product
+from melodyforge.decoding.weights import Weights, product
 from melodyforge.music.keys import NUM_PITCH_CLASSES
-from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD, num_values
+from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD
 from melodyforge.tokens.representation import Head
 
 
@@ -20,11 +20,7 @@ class Output(Protocol):
 
 
 def make_output(weights: Weights, head: Head) -> Output:
-    """The output of a head.
-
-    Raises:
-        ModelFolderError: weights and vocabulary do not fit together.
-    """
+    """The output of a head."""
     return _Numbers(weights, head) if head.borders else _Classes(weights, head)
 
 
@@ -33,13 +29,13 @@ class _Classes:
 
     def __init__(self, weights: Weights, head: Head) -> None:
         self._head, self._classes = head, np.arange(head.size)
-        parts = [checked(weights, f"output_{head.name}", 1, head.size)]
+        parts = [weights[f"output_{head.name}"]]
         if head.relative_to:
-            parts.append(checked(weights, f"relative_{head.name}", 1, 2 * head.size - 1))
+            parts.append(weights[f"relative_{head.name}"])
         for tonic in head.degrees_of:
-            parts.append(checked(weights, f"degrees_{head.name}_{tonic}", 1, NUM_PITCH_CLASSES))
+            parts.append(weights[f"degrees_{head.name}_{tonic}"])
         if head.pointers:
-            parts.append(checked(weights, f"pointers_{head.name}", 1, len(head.pointers)))
+            parts.append(weights[f"pointers_{head.name}"])
         self._kernel = np.concatenate([kernel for kernel, _ in parts], axis=1)
         self._bias = np.concatenate([bias for _, bias in parts])
 
@@ -72,7 +68,7 @@ class _Numbers:
 
     def __init__(self, weights: Weights, head: Head) -> None:
         self._head = head
-        self._kernel, self._bias = checked(weights, f"output_{head.name}", 1, num_values(head))
+        self._kernel, self._bias = weights[f"output_{head.name}"]
         self._borders = np.array(head.borders, np.float32)
         self._starts = np.linspace(-SPREAD, SPREAD, NUM_COMPONENTS, dtype=np.float32)
 

@@ -1,7 +1,6 @@
 """The NumPy form of `networks/lstm.py`: recurrent state carried from row to row.
 
-A test holds it equal to Keras. Layer names are the contract between the two; all sizes are read off the weights
-and checked against the vocabulary.
+A test holds it equal to Keras. Layer names are the contract between the two; all sizes are read off the weights.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 
 from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.network import DecodingNetwork
-from melodyforge.decoding.weights import Hearing, Weights, checked, normalised, product
+from melodyforge.decoding.weights import Hearing, Weights, normalised, product
 from melodyforge.settings import Recipe
 from melodyforge.tokens.representation import Head, Representation
 
@@ -39,11 +38,7 @@ class LstmNetwork(DecodingNetwork):
     """Stacked residual LSTM with chained heads."""
 
     def __init__(self, weights: Weights, representation: Representation, recipe: Recipe) -> None:
-        """Takes the weights in.
-
-        Raises:
-            ModelFolderError: weights and vocabulary do not fit together; both sizes are named.
-        """
+        """Takes the weights in, whose shapes are those of `layer_shapes`."""
         heads = representation.heads
         self._inputs = Hearing(weights, representation.inputs, "heard")
         self._told = {head.name: Hearing(weights, head.told, "told") for head in heads if head.told}
@@ -51,7 +46,7 @@ class LstmNetwork(DecodingNetwork):
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(gates_of(*weights[f"lstm_{len(self._layers)}"]))
         self._outputs = {head.name: make_output(weights, head) for head in heads}
-        self._norm = checked(weights, "norm", 0, self._layers[-1][1].size // 4) if "norm" in weights else None
+        self._norm = weights.get("norm")
         self._hidden: tuple[np.ndarray, np.ndarray] | None = None
         self._slices = {head.name: slice(None) for head in heads}
         if f"hidden_{heads[0].name}" in weights:

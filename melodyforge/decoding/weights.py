@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from melodyforge.errors import ModelFolderError
 from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
 
 Weights = Mapping[str, list[np.ndarray]]  # layer name -> its arrays, as Keras orders them
@@ -19,15 +18,13 @@ class Hearing:
     def __init__(self, weights: Weights, features: tuple[Feature, ...], role: str) -> None:
         self._classes = [feature for feature in features if feature.kind == "class"]
         self._measures = [
-            (feature, checked(weights, f"{role}_{feature.name}", 0, feature.num_rows)[0])
-            for feature in features
-            if feature.kind != "class"
+            (feature, weights[f"{role}_{feature.name}"][0]) for feature in features if feature.kind != "class"
         ]
         tables: list[np.ndarray] = []
         first_rows: list[int] = []
         num_rows = 0
         for feature in self._classes:
-            tables.append(checked(weights, f"{role}_{feature.name}", 0, feature.num_rows)[0])
+            tables.append(weights[f"{role}_{feature.name}"][0])
             first_rows += range(num_rows, num_rows + feature.num_rows, feature.size)
             num_rows += feature.num_rows
         self._table = np.concatenate(tables)
@@ -52,22 +49,6 @@ class Hearing:
 def product(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """`rows @ kernel`; BLAS multiplies two or three rows by a large matrix faster one after the other."""
     return rows @ kernel if len(rows) not in (2, 3) else np.stack([row @ kernel for row in rows])
-
-
-def checked(weights: Weights, layer: str, axis: int, expected: int) -> list[np.ndarray]:
-    """The arrays of a layer, if the first has the expected size."""
-    if layer not in weights:
-        raise ModelFolderError(
-            f"Expected weights of the layer {layer!r}. Received none. Weights and config.json are not of one model; "
-            "train it again."
-        )
-    received = weights[layer][0].shape[axis]
-    if received != expected:
-        raise ModelFolderError(
-            f"The vocabulary has {expected} classes for {layer!r}, the weights have {received}. They are not of one "
-            "model; train it again."
-        )
-    return weights[layer]
 
 
 def normalised(vector: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
