@@ -602,6 +602,17 @@ def test_a_model_travels_as_a_zip(models_dir):
     assert names_in(models_dir) == ["other"]
 
 
+@pytest.mark.parametrize("how", ["absolute", "climbing", "link"])
+def test_a_path_is_no_model_to_delete(models_dir, tmp_path, how):
+    other = tmp_path / "other"
+    shutil.copytree(models_dir / "tiny", other)
+    (models_dir / "link").symlink_to(other)
+    name = {"absolute": str(other), "climbing": os.path.relpath(other, models_dir), "link": "link"}[how]
+    with pytest.raises((ModelFolderError, SettingsError)):
+        delete_model(name, models_dir)
+    assert (other / "config.json").is_file()
+
+
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name != ".locks")
 

@@ -79,9 +79,13 @@ def _packed(folder: Path, name: str) -> bytes:
 
 
 def _own_folder(name: str, models_dir: Path) -> Path:
+    """The folder of a model by its name alone, so that no other folder can be meant."""
     if name == STARTER_NAME:
         raise ModelFolderError(f"The model must be one of your own. Received {name!r}, which ships with the project.")
-    return find_model(name, models_dir)
+    folder = models_dir / check_model_name(name)
+    if folders.version(folder) is None or folder.is_symlink():
+        raise ModelFolderError(f"The model must be one of your own. Received {name!r}, which is not there.")
+    return folder
 
 
 def _free_folder(name: str, models_dir: Path) -> Path:
