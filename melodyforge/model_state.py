@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def is_taken(folder: Path) -> bool:
 
 def free_name(folder: Path) -> str:
     """The name of the folder, or the next that is free, such as `my-music-2`."""
-    return _next_free(folder, is_taken).name
+    return next_free(folder, is_taken).name
 
 
 def keep_former(folder: Path) -> Path | None:
@@ -182,10 +182,11 @@ def _kept_path(folder: Path) -> Path:
             return (place / CONFIG_FILE).read_bytes() != config
         return place.exists()
 
-    return _next_free(folder.with_name(f"{folder.name}-before"), is_other)
+    return next_free(folder.with_name(f"{folder.name}-before"), is_other)
 
 
-def _next_free(path: Path, is_taken: Any) -> Path:
+def next_free(path: Path, is_taken: Callable[[Path], bool]) -> Path:
+    """The path, or with the lowest number behind it from 2 on that is free."""
     number, free = 2, path
     while is_taken(free):
         free, number = path.with_name(f"{path.name}-{number}"), number + 1

@@ -10,4 +10,5 @@ class Remembered(StrEnum):
 
     VISITOR = "remembered: visitor"
     UPLOADS = "remembered: uploads"  # how many there were
+    OFFERED = "remembered: offered name"  # of the next model
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes

@@ -7,25 +7,42 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from melodyforge.bundle import STARTER_NAME
 from melodyforge.corpus.builtin import list_corpora
 from melodyforge.corpus.files import find_music_files
 from melodyforge.errors import MelodyForgeError
+from melodyforge.folders import is_held
+from melodyforge.model_state import is_taken
 from melodyforge.music.load import load_piece
-from melodyforge.settings import DEFAULT_RECIPE, MIDI_DIR, TrainingSettings, list_recipes, load_recipe
+from melodyforge.settings import (
+    DEFAULT_RECIPE,
+    MIDI_DIR,
+    TrainingSettings,
+    check_model_name,
+    list_recipes,
+    load_recipe,
+)
 from melodyforge.words import counted
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import open_dataset
-from melodyforge.workshop.tasks import forget_task
-from melodyforge.workshop.trainings import Training, estimated_minutes, list_trainings, start_training
+from melodyforge.workshop.tasks import forget_task, take_back
+from melodyforge.workshop.trainings import (
+    Training,
+    estimated_minutes,
+    free_training_name,
+    list_trainings,
+    start_training,
+)
 from studio import shared, work
 from studio.player import player
+from studio.remembered import Remembered
 from studio.uploads import upload
 from studio.words import about_minutes, about_time, plain, told
 from studio.work import SECONDS_BETWEEN_LOOKS, last_line
 
-USUAL_MINUTES = 10
+USUAL_NAME, USUAL_MINUTES = "my-music", 10
 SCRATCH = "from the beginning"
 ABOUT_START = (
     "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
@@ -99,7 +116,7 @@ def _corpora() -> None:
 def _new_training() -> None:
     with st.container(border=True):
         first, second, third = st.columns([2, 2, 1])
-        name = first.text_input("Name of the new model", "my-music", key="new_name")
+        name = _new_name(first)
         starts = [name for name in shared.model_names() if name == STARTER_NAME] + [
             name for name in shared.model_names() if name != STARTER_NAME
         ]
@@ -127,18 +144,44 @@ def _new_training() -> None:
                 )
             flags |= _settings() | {"style": _style()}
         _estimate(start != SCRATCH)
+        is_replacing = _asks_to_replace(name)
         if st.button("Start training", key="start_training", type="primary", icon=":material/play_arrow:"):
+            source = None if start == SCRATCH else start
             try:
-                start_training(name, recipe, None if start == SCRATCH else start, flags)
+                start_training(name, recipe, source, flags, replace=is_replacing, models_dir=shared.models_dir())
+                st.session_state.pop(Remembered.OFFERED)
                 st.rerun()
             except MelodyForgeError as error:
                 st.error(told(error))
 
 
+def _new_name(place: DeltaGenerator) -> str:
+    """A name for the new model; at first, and after each start, one that is free."""
+    if Remembered.OFFERED not in st.session_state:
+        st.session_state[Remembered.OFFERED] = free_training_name(USUAL_NAME, shared.models_dir())
+    offered = st.session_state[Remembered.OFFERED]
+    return place.text_input("Name of the new model", offered, key=f"new_name_{offered}")
+
+
+def _asks_to_replace(name: str) -> bool:
+    """Whether a model of this name may be replaced; asked only where there is one that is at rest."""
+    try:
+        folder = shared.models_dir() / check_model_name(name)
+    except MelodyForgeError:
+        return False
+    if not is_taken(folder) or is_held(folder):
+        return False
+    return st.checkbox(
+        f"There is a model or a training {plain(name)}. Replace it",
+        key=f"replace_{name}",
+        help="The model is kept until the new one is finished and better on the same music, or until you delete it.",
+    )
+
+
 def _estimate(is_further: bool) -> None:
     found = open_dataset()
     if found is None:
-        if not any(training.task.is_running for training in list_trainings()):
+        if not any(training.task.is_running for training in list_trainings(shared.models_dir())):
             st.caption("No music has been read yet; that is done first.")
         return
     num_notes = found[0].num_notes
@@ -179,7 +222,7 @@ def _style() -> str | None:
 
 
 def _trainings() -> None:
-    trainings = list_trainings()
+    trainings = list_trainings(shared.models_dir())
     if any(training.task.is_running for training in trainings):
         _watch_trainings()
     else:
@@ -189,7 +232,7 @@ def _trainings() -> None:
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _watch_trainings() -> None:
-    trainings = list_trainings()
+    trainings = list_trainings(shared.models_dir())
     if not any(training.task.is_running for training in trainings):
         st.rerun()
     for training in trainings:
@@ -200,9 +243,9 @@ def _training(training: Training) -> None:
     name, task, facts = training.name, training.task, training.facts
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### {plain(name)} · {_state(training)}", width="content")
+            st.markdown(f"##### {plain(name)} · {plain(training.state)}", width="content")
             _buttons(training)
-        if task.is_running:
+        if task.is_running and not training.waits_for:
             words = last_line(task)
             if "minutes_left" in facts:
                 words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
@@ -219,22 +262,23 @@ def _training(training: Training) -> None:
                 _sample(training)
 
 
-def _state(training: Training) -> str:
-    if training.task.is_running:
-        return "training"
-    if training.task.is_interrupted:
-        return "stopped"
-    return "failed" if training.task.error else "done"
-
-
 def _buttons(training: Training) -> None:
     name, task = training.name, training.task
     with st.container(horizontal=True, width="content"):
         if task.is_running:
-            if st.button("Stop", key=f"stop_{name}", icon=":material/stop:", help="Saves; it can go on later"):
-                task.stop()
+            if training.waits_for:
+                st.button("Take back", f"take_back_{name}", icon=":material/close:", on_click=take_back, args=[task])
+                return
+            st.button(
+                "Stop",
+                key=f"stop_{name}",
+                icon=":material/stop:",
+                help="Saves; it can go on later",
+                on_click=task.stop,
+                disabled=task.is_stopping,
+            )
             return
-        if task.is_interrupted and st.button("Go on", key=f"resume_{name}", icon=":material/play_arrow:"):
+        if training.can_go_on and st.button("Go on", key=f"resume_{name}", icon=":material/play_arrow:"):
             _resume(name)
         if st.button("Remove from list", key=f"forget_{name}", icon=":material/close:", help="Keeps the model"):
             forget_task(task)
@@ -243,7 +287,7 @@ def _buttons(training: Training) -> None:
 
 def _resume(name: str) -> None:
     try:
-        start_training(name, resume=True)
+        start_training(name, resume=True, models_dir=shared.models_dir())
         st.rerun()
     except MelodyForgeError as error:
         st.error(told(error))
@@ -271,10 +315,12 @@ def _sample(training: Training) -> None:
 
 
 def _models() -> None:
-    busy = {training.name for training in list_trainings() if training.task.is_running}
+    busy = {training.name for training in list_trainings(shared.models_dir()) if training.task.is_running}
     for name in shared.model_names():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(name)}**  \n:small[{plain(_facts(name))}]", width="stretch")
+            label = shared.model_label(name)
+            title = f"**{plain(name)}**" + (f" ({plain(label)})" if label else "")
+            st.markdown(f"{title}  \n:small[{plain(_facts(name))}]", width="stretch")
             st.download_button(
                 "Export",
                 lambda name=name: export_model(name, shared.models_dir()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 import sqlite3
@@ -18,11 +19,12 @@ pytest.importorskip("streamlit")
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from melodyforge.bundle import CONFIG_FILE, load_model
+from melodyforge.bundle import CONFIG_FILE, METRICS_FILE, load_model
 from melodyforge.compose import Growing, compose, default_settings, reproduce
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.errors import SettingsError
+from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
 from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.music_folder import Added
@@ -219,9 +221,34 @@ def test_a_model_cannot_take_the_starters_name(models_dir):
     app = open_page("train_page")
     app.session_state.train_tab = "2 · Training"
     checked(app.run())
-    app.text_input(key="new_name").set_value("starter")
+    app.text_input(key="new_name_my-music").set_value("starter")
     checked(app.button(key="start_training").click().run())
     assert "starter" in app.error[0].value
+
+
+def test_the_name_that_is_offered_is_free_and_a_taken_one_asks(models_dir):
+    (models_dir / "tiny").rename(models_dir / "my-music")
+    app = open_page("train_page")
+    app.session_state.train_tab = "2 · Training"
+    checked(app.run())
+    assert app.text_input(key="new_name_my-music-2").value == "my-music-2"
+    assert not app.checkbox
+    app.text_input(key="new_name_my-music-2").set_value("my-music")
+    checked(app.run())
+    assert "Replace it" in app.checkbox(key="replace_my-music").label
+    checked(app.button(key="start_training").click().run())
+    assert "nothing is replaced unasked" in app.error[0].value
+
+
+def test_models_that_are_unfinished_say_so_and_are_not_the_one_that_composes(models_dir):
+    shutil.copytree(models_dir / "tiny", models_dir / "begun")
+    metrics = json.loads((models_dir / "begun" / METRICS_FILE).read_text()) | {"ended_because": UNFINISHED}
+    (models_dir / "begun" / METRICS_FILE).write_text(json.dumps(metrics))
+    app = open_app()
+    assert app.selectbox(key="model").options == ["tiny", "begun"]
+    assert app.selectbox(key="model").value == "tiny"
+    checked(app.selectbox(key="model").set_value("begun").run())
+    assert any("begun: unfinished: stopped after" in caption.value for caption in app.caption)
 
 
 def test_going_on_works_after_a_wish_was_set_and_again_and_from_the_takes(models_dir, takes):
@@ -292,7 +319,7 @@ def test_a_name_that_cannot_be_is_refused_by_the_name_of_its_field(models_dir):
     app = open_page("train_page")
     app.session_state.train_tab = "2 · Training"
     checked(app.run())
-    app.text_input(key="new_name").set_value("my music")
+    app.text_input(key="new_name_my-music").set_value("my music")
     checked(app.button(key="start_training").click().run())
     assert app.error[0].value.startswith("**Name of the new model** must be made of letters")
 

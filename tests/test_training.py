@@ -3,18 +3,19 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, load_model
+from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, list_models, load_model
 from melodyforge.errors import CorpusError, ModelFolderError
 from melodyforge.model_state import checkpoint_path
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import TrainingSettings, load_recipe
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
-from melodyforge.training.plan import describe_plan, make_plan
-from melodyforge.training.train import Watcher, learning_rate, resume_training, train_model
+from melodyforge.training.plan import Plan, describe_plan, make_plan
+from melodyforge.training.train import Progress, Watcher, learning_rate, resume_training, train_model
 from tests.conftest import small, write_store
 from tests.music_samples import tune
 
@@ -89,6 +90,64 @@ def test_a_resumed_training_ends_like_one_that_ran_through(tune_store, tmp_path)
     resume_training(tune_store, tmp_path / "parts")
     whole, parts = (history(tmp_path / name)[-1] for name in ("whole", "parts"))
     assert float(whole["held_out_nats"]) == pytest.approx(float(parts["held_out_nats"]), rel=1e-3)
+
+
+def test_a_model_is_replaced_only_when_told_to_and_kept_until_the_new_one_is_better(tune_store, tmp_path):
+    folder, kept = tmp_path / "model", tmp_path / "model-before"
+    train_model(tune_store, small("classic", epochs=2), folder)
+    first = load_model(folder)
+    with pytest.raises(ModelFolderError, match="nothing is replaced unasked"):
+        train_model(tune_store, small("classic", epochs=2), folder)
+    stopped = train_model(tune_store, small("classic", epochs=1), folder, Interrupt(at_step=2), replace=True)
+    assert stopped.is_interrupted
+    assert (load_model(folder).hash, load_model(kept).hash) == (first.hash, first.hash)
+    worse = train_model(tune_store, small("classic", epochs=1, learning_rate=1e-5), folder, replace=True)
+    assert "kept as 'model-before': it pays" in worse.former
+    assert load_model(folder).hash != first.hash
+    assert load_model(kept).hash == first.hash
+    better = train_model(tune_store, small("classic", epochs=2), folder, replace=True)
+    assert "is removed: it paid" in better.former  # the worse one; the first is the user's to delete
+    assert list_models(tmp_path) == ["model", "model-before"]
+
+
+def test_a_model_that_was_kept_along_the_way_is_not_overwritten(tune_store, tmp_path):
+    (tmp_path / "model-epoch-1").mkdir()
+    with pytest.raises(ModelFolderError, match="'model-epoch-1' already"):
+        train_model(tune_store, small("classic", keep_every=1), tmp_path / "model")
+
+
+def test_minutes_that_are_too_few_to_learn_anything_are_exceeded_and_that_is_said(tune_store, tmp_path):
+    class Listener(Watcher):
+        def __init__(self):
+            self.lines, self.shares = [], []
+
+        def noticed(self, line):
+            self.lines.append(line)
+
+        def stepped(self, progress, plan, nats, rows_per_second):
+            self.shares.append((progress.learning_share(plan), progress.share(plan)))
+
+    watcher = Listener()
+    result = train_model(tune_store, small("classic", epochs=9, minutes=1e-4), tmp_path / "model", watcher)
+    assert result.reason == "the time is over"
+    assert len(watcher.shares) == 25  # an epoch
+    assert watcher.shares[9][0] == pytest.approx(10 / 25)  # the rate falls over the steps that are taken
+    assert all(share < 1 for _, share in watcher.shares[:-1])
+    (line,) = watcher.lines
+    assert "too few to learn anything: it goes on to step 25" in line
+
+
+def test_share_and_time_left_agree_and_leave_room_for_the_last_measuring():
+    plan = Plan(32, 8, 3, steps_per_epoch=10, epochs=10, minutes=None)
+    progress = Progress(step=50, seconds=100.0, seconds_to_finish=20.0)
+    assert progress.seconds_left(plan) == 120.0
+    assert progress.share(plan) == pytest.approx(100 / 220)
+    assert Progress(step=100, seconds=180.0, seconds_to_finish=20.0).share(plan) == pytest.approx(0.9)
+    short = replace(plan, minutes=2.0)
+    assert progress.seconds_left(short) == 40.0
+    late = Progress(step=5, seconds=125.0)
+    assert late.seconds_left(short) == 125.0  # five more of the least ten steps
+    assert Progress().share(plan) == 0.0
 
 
 def test_resuming_refuses_other_music_a_missing_and_a_damaged_checkpoint(tune_store, tmp_path):

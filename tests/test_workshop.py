@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -22,6 +24,8 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.files import find_music_files
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
+from melodyforge.folders import hold, lock_path
+from melodyforge.model_state import checkpoint_path
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.workshop import composers as composing
@@ -42,8 +46,15 @@ from melodyforge.workshop.music_folder import (
 )
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import Take, Takes, title_of
-from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task
-from melodyforge.workshop.trainings import Training, estimated_minutes
+from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task, take_back, tasks_before
+from melodyforge.workshop.trainings import (
+    QUEUE,
+    Training,
+    estimated_minutes,
+    free_training_name,
+    list_trainings,
+    start_training,
+)
 from melodyforge.workshop.turns import Turns
 from tests.music_samples import gridded_piece, tune
 
@@ -530,8 +541,102 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
 # ---- tasks ----------------------------------------------------------------------------------------------------------
 
 
+def script(folder: Path, code: str) -> list[str]:
+    """A script as tasks run them, in a file of its own."""
+    path = folder / f"{abs(hash(code))}.py"
+    path.write_text(code)
+    return [str(path)]
+
+
+WORK = "import time; print('at work', flush=True); time.sleep(60)"
+
+
+def is_at_work(name: str, tasks_dir: Path) -> bool:
+    return "at work" in find_task(name, tasks_dir).log
+
+
+def pid_of(name: str, tasks_dir: Path) -> int:
+    return int(lock_path(tasks_dir / name).read_text().split()[0])
+
+
+def test_tasks_of_a_queue_take_turns_in_their_order_and_can_be_taken_back(tmp_path):
+    work = script(tmp_path, WORK)
+    for name in ("first", "second", "third"):
+        start_task(name, work, tmp_path, queue="q")
+    start_task("other", work, tmp_path)
+    wait_until(lambda: is_at_work("first", tmp_path) and is_at_work("other", tmp_path))
+    waiting = find_task("third", tmp_path)
+    assert [task.name for task in tasks_before(waiting)] == ["second", "first"]
+    assert waiting.is_running
+    assert waiting.log == ""
+    take_back(find_task("second", tmp_path))
+    assert {task.name for task in list_tasks(tmp_path)} == {"first", "third", "other"}
+    os.kill(pid_of("first", tmp_path), signal.SIGKILL)  # who is killed holds up nobody
+    wait_until(lambda: is_at_work("third", tmp_path))
+    assert find_task("first", tmp_path).is_killed
+    for name in ("third", "other"):
+        find_task(name, tmp_path).stop()
+    wait_until(lambda: not any(task.is_running for task in list_tasks(tmp_path)))
+
+
+def test_a_killed_task_leaves_no_process_behind(tmp_path):
+    code = "import os, pathlib; pathlib.Path('%s').write_text(str(os.getpid())); " % (tmp_path / "pid") + WORK
+    start_task("work", script(tmp_path, code), tmp_path)
+    wait_until(lambda: is_at_work("work", tmp_path))
+    os.kill(pid_of("work", tmp_path), signal.SIGKILL)
+    wait_until(lambda: not find_task("work", tmp_path).is_running)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    task = find_task("work", tmp_path)
+    assert (task.is_interrupted, task.is_killed) == (True, True)
+
+
+def test_stop_never_hits_a_process_that_took_over_the_number(tmp_path):
+    task = start_task("done", script(tmp_path, "print('at work')"), tmp_path)
+    wait_until(lambda: not find_task("done", tmp_path).is_alive)
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        lock_path(task.folder).write_text(f"{stranger.pid} {task.started_at} listens")
+        task.stop()
+        with hold(task.folder):  # as somebody does who removes it at this moment
+            (tmp_path / "done" / "stop").unlink(missing_ok=True)
+            lock_path(task.folder).write_text(f"{stranger.pid} {task.started_at - 1} listens")
+            task.stop()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_task_says_at_once_that_it_is_stopping_and_is_told_so_once(tmp_path):
+    code = """
+import time
+try:
+    print('at work', flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print('saved')
+"""
+    start_task("slow", script(tmp_path, code), tmp_path)
+    wait_until(lambda: is_at_work("slow", tmp_path))
+    for _ in range(3):
+        find_task("slow", tmp_path).stop()
+        assert find_task("slow", tmp_path).is_stopping
+    wait_until(lambda: not find_task("slow", tmp_path).is_running)
+    assert "saved" in find_task("slow", tmp_path).log
+
+
+def test_a_task_that_was_just_started_can_be_stopped(tmp_path):
+    start_task("early", script(tmp_path, WORK), tmp_path).stop()
+    wait_until(lambda: not find_task("early", tmp_path).is_running)
+    task = find_task("early", tmp_path)
+    assert (task.is_interrupted, task.is_killed) == (True, False)
+
+
 def test_a_task_runs_on_its_own_and_tells_how_it_ended(tmp_path):
-    task = start_task("say", ["-c", "print('hello'); raise SystemExit(3)"], tmp_path)
+    task = start_task("say", script(tmp_path, "print('hello'); raise SystemExit(3)"), tmp_path)
+    assert task.is_running
     wait_until(lambda: find_task("say", tmp_path).exit_status is not None)
     (task,) = list_tasks(tmp_path)
     assert (task.exit_status, task.is_running, task.is_interrupted) == (3, False, False)
@@ -555,10 +660,10 @@ except KeyboardInterrupt:
     print('saved')
     raise
 """
-    start_task("long", ["-c", code], tmp_path)
+    start_task("long", script(tmp_path, code), tmp_path)
     wait_until(lambda: "at work" in find_task("long", tmp_path).log)
     with pytest.raises(TaskError, match="at work"):
-        start_task("long", ["-c", ""], tmp_path)
+        start_task("long", script(tmp_path, ""), tmp_path)
     find_task("long", tmp_path).stop()
     wait_until(lambda: not find_task("long", tmp_path).is_running)
     task = find_task("long", tmp_path)
@@ -579,6 +684,8 @@ def training(nats, ngram=3.0):
     [
         ([], ""),
         ([3.5], "Still undertrained: counting"),
+        ([2.5], "After one epoch it is too early"),
+        ([2.97, 2.96], "Still undertrained: it is hardly better"),
         ([2.9, 2.5], "Still undertrained: it is learning fast"),
         ([2.5, 2.495], "It has learnt more"),
         ([2.5, 2.6, 2.7, 2.8, 2.9], "It has stopped getting better"),
@@ -586,6 +693,28 @@ def training(nats, ngram=3.0):
 )
 def test_a_training_is_judged_in_words(nats, words):
     assert training(nats).verdict.startswith(words)
+
+
+def test_a_training_replaces_nothing_unasked_and_is_offered_a_free_name(models_dir, tmp_path):
+    places = {"models_dir": models_dir, "tasks_dir": tmp_path / "tasks"}
+    assert free_training_name("tiny", **places) == "tiny-2"
+    with pytest.raises(ModelFolderError, match="nothing is replaced unasked"):
+        start_training("tiny", **places)
+    with hold(models_dir / "tiny-2"), pytest.raises(TaskError, match="is being trained"):
+        start_training("tiny-2", **places)
+    start_task("train-tiny-2", script(tmp_path, WORK), tmp_path / "tasks", QUEUE)
+    assert free_training_name("tiny", **places) == "tiny-3"
+    with pytest.raises(TaskError, match="is being trained"):
+        start_training("tiny-2", replace=True, **places)
+    start_task("train-tiny-3", script(tmp_path, WORK), tmp_path / "tasks", QUEUE)
+    wait_until(lambda: is_at_work("train-tiny-2", tmp_path / "tasks"))
+    checkpoint_path(models_dir / "tiny-2").parent.mkdir()
+    checkpoint_path(models_dir / "tiny-2").write_bytes(b"")
+    assert [one.state for one in list_trainings(**places)] == ["waits for tiny-2", "training"]
+    for one in list_trainings(**places):
+        one.task.stop()
+    wait_until(lambda: not any(one.task.is_running for one in list_trainings(**places)))
+    assert [(one.state, one.can_go_on) for one in list_trainings(**places)] == [("stopped", False), ("stopped", True)]
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------
