@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from melodyforge.errors import MelodyForgeError
-from studio import shared
+from studio.connect import ForeignPages, first_pages
+from studio.gate import Gate, password, warn_if_open
 
-HERE = Path(__file__).parent
-
-
-def shown_by(module: str) -> Callable[[], None]:
-    """What shows a page; its module is imported with its first visitor, so that the first page comes sooner."""
-    return lambda: import_module(f"studio.{module}").show()
-
-
-st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")
-st.logo(HERE / "studio" / "logo.svg", size="large")
-for name, title, icon in (
-    ("compose", "Compose", "piano"),
-    ("takes", "Takes", "library_music"),
-    ("train", "Train", "school"),
-    ("data", "Data", "folder_open"),
-):
-    shared.PAGES[name] = st.Page(
-        shown_by(f"{name}_page"), title=title, icon=f":material/{icon}:", url_path=name, default=name == "compose"
-    )
-st.html(HERE / "studio" / "studio.css")
-try:
-    st.navigation(list(shared.PAGES.values()), position="top").run()
-except MelodyForgeError as error:  # such as a history of takes that cannot be opened
-    st.error(str(error))
+warn_if_open()
+app = st.App(
+    Path(__file__).parent / "studio" / "main.py",
+    routes=first_pages(),
+    middleware=[Middleware(Gate, password=password()), Middleware(ForeignPages)],
+)

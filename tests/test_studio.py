@@ -36,7 +36,7 @@ from studio.words import told
 from tests.music_samples import tune
 
 PROJECT_DIR = Path(__file__).parents[1]
-APP = str(PROJECT_DIR / "app.py")
+APP = str(PROJECT_DIR / "studio" / "main.py")
 TIMEOUT_S = 60
 OWNER = "0" * 32
 

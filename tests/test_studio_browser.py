@@ -412,6 +412,18 @@ def picture(page, name: str, full: bool = False) -> None:
     page.screenshot(path=IMAGES_DIR / f"studio-{name}.png", full_page=full)
 
 
+@pytest.mark.parametrize("path", ["", "takes", "train", "data"])
+def test_nothing_that_a_page_asks_for_is_missing(visit, path):
+    page, missing = visit("takes"), []
+    page.on("response", lambda response: missing.append(response.url) if response.status >= 400 else None)
+    page.goto(page.url.replace("takes", path))
+    page.locator(".stApp[data-test-script-state=notRunning]").wait_for()
+    page.get_by_role("link", name="Takes").click()
+    page.get_by_text("kept on this page").wait_for()
+    assert missing == []
+    assert page.url.endswith("/takes")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_letters_stand_out_from_their_ground_in_both_themes(visit, scheme):
     page = visit(color_scheme=scheme)

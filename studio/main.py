@@ -1,0 +1,34 @@
+"""What every visit runs: the frame around the pages, and the page that is asked for. `app.py` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import streamlit as st
+
+from melodyforge.errors import MelodyForgeError
+from studio import shared
+from studio.pages import PAGES
+from studio.words import told
+
+HERE = Path(__file__).parent
+
+
+def shown_by(module: str) -> Callable[[], None]:
+    """What shows a page; its module is imported with its first visitor, so that the first page comes sooner."""
+    return lambda: import_module(f"studio.{module}").show()
+
+
+st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")
+st.logo(HERE / "logo.svg", size="large")
+for name, title, icon in PAGES:
+    shared.PAGES[name] = st.Page(
+        shown_by(f"{name}_page"), title=title, icon=f":material/{icon}:", url_path=name, default=name == PAGES[0][0]
+    )
+st.html(HERE / "studio.css")
+try:
+    st.navigation(list(shared.PAGES.values()), position="top").run()
+except MelodyForgeError as error:  # such as a history of takes that cannot be opened
+    st.error(told(error))
