@@ -117,3 +117,8 @@ def test_a_benchmark_runs_to_its_end(name, flags, tmp_path, tune_store, monkeypa
     assert results["machine"]["processor"]
     if "figures" in results:
         assert results["machine"]["processor"].split()[0] in capsys.readouterr().out
+
+
+def test_the_readme_says_on_what_processor_it_was_measured():
+    kept = json.loads((PROJECT_DIR / "benchmarks" / "results" / "speed.json").read_text())
+    assert kept["machine"]["processor"] in (PROJECT_DIR / "README.md").read_text()
