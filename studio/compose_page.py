@@ -94,7 +94,7 @@ def _so_far(job: Job) -> list[str]:
     elif settings.num_seconds:
         words = f"{int(share * settings.num_seconds)} of {settings.num_seconds:g} seconds"
     takes = "" if settings.num_pieces == 1 else f"{len(indices) or settings.num_pieces} of {settings.num_pieces} takes"
-    again = f"drawn again, {draw + 1} of at most {MAX_DRAWS} times" if draw else ""
+    again = f"attempt {draw + 1} of at most {MAX_DRAWS}" if draw else ""
     return [f"Composing: {words}", *filter(None, [takes, again])]
 
 

@@ -1,5 +1,7 @@
 """Wishes: learnt classes, refused ones, and compositions that obey."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -159,10 +161,12 @@ def test_a_broken_wish_is_told(tiny_model):
     controls = tiny_model.representation.controls
     traits = read_traits(tune())
     other = Key((traits.key.tonic + 1) % 12).name
-    assert "its key is" in controls.broken(traits, controls.asked(Wishes(key=other)))
+    asked = controls.asked(Wishes(key=other))
+    assert controls.broken(traits, asked) == f"its key is {traits.key.name}, not {other}"
+    assert "not minor" in controls.broken(replace(traits, key=Key(0)), controls.asked(Wishes(key="minor")))
     assert controls.broken(traits, controls.asked(Wishes(key=traits.key.name))) is None
     wrong = next(mood for mood in ("sad", "happy") if mood != traits.mood)
-    assert controls.broken(traits, controls.asked(Wishes(mood=wrong))) == f"its mood is {traits.mood}"
+    assert controls.broken(traits, controls.asked(Wishes(mood=wrong))) == f"its mood is {traits.mood}, not {wrong}"
 
 
 def test_streams_obey_too(tiny_model):

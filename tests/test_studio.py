@@ -464,15 +464,17 @@ def test_who_comes_back_to_a_chosen_start_is_not_given_music_from_nothing(models
 def test_a_missed_wish_is_said_once_and_tried_again(models_dir, takes):
     model = load_model(models_dir / "tiny")
     (made,) = compose(model, default_settings(model, num_notes=20, mood="sad", seed=1))
-    notices = ["drawn again because its mood is happy"] * 5 + ["kept although its mood is happy; train more"]
+    notices = ["drawn again because its mood is happy, not sad"] * 5 + [
+        "kept although its mood is happy, not sad; train more"
+    ]
     number = takes.add(OWNER, replace(made, notices=notices))
     app = open_app()
-    assert [warning.value for warning in app.warning] == ["Kept although its mood is happy; train more\\."]
+    assert [warning.value for warning in app.warning] == ["Kept although its mood is happy, not sad; train more\\."]
     assert "kept although" not in app.caption[0].value
     assert app.caption[0].value.count("drawn again") == 1
     assert "5 times" in app.caption[0].value
     turn_to(app, "takes")
-    assert any("kept although its mood is happy" in row.value for row in app.markdown)
+    assert any("kept although its mood is happy, not sad" in row.value for row in app.markdown)
     checked(app.button(key=f"open_{number}").click().run())
     press_until_composed(app, "try_again")
     newest, _ = takes.of(OWNER)
@@ -529,4 +531,4 @@ def test_what_is_drawn_again_is_counted_beside_what_is_there(models_dir):
     job.grow(Growing(50, 50, 0.5, 2, [1], lambda _: tune()))
     words, share = progress(job)
     assert share == 0.875
-    assert "50 of 100 notes · 1 of 4 takes · drawn again, 3 of at most 6 times" in words
+    assert "50 of 100 notes · 1 of 4 takes · attempt 3 of at most 6" in words

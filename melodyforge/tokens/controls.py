@@ -13,7 +13,7 @@ from pydantic import FailFast, Field, model_validator
 
 from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instrument_name, instruments_named
-from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
+from melodyforge.music.keys import NUM_PITCH_CLASSES, TONIC_NAMES, key_named
 from melodyforge.music.traits import MOODS, Traits
 from melodyforge.settings import Section, Wishes, in_any_case
 from melodyforge.tokens.representation import Feature, Heading
@@ -193,11 +193,10 @@ class Controls:
         """In which point a piece is not what was asked for, in words, or None. Style and tempo are not judged."""
         is_row = self.of(traits)
         if asked[1:3].any() and ((asked[1:3] != ANY) & (asked[1:3] != is_row[1:3])).any():
-            return f"its key is {traits.key.name if traits.key else 'none'}"
-        heard = {5: traits.mood, 6: self.density(traits), 7: self.polyphony(traits)}
-        for column, name in ((5, "mood"), (6, "density"), (7, "polyphony")):
+            return f"its key is {traits.key.name if traits.key else 'none'}, not {_key_of(*asked[1:3])}"
+        for column, name, words in ((5, "mood", MOODS), (6, "density", DENSITIES), (7, "polyphony", POLYPHONIES)):
             if asked[column] not in (ANY, is_row[column]):
-                return f"its {name} is {heard[column]}"
+                return f"its {name} is {words[is_row[column] - 1]}, not {words[asked[column] - 1]}"
         wanted = asked[FIRST_INSTRUMENT:] == PRESENT
         for column in np.flatnonzero(wanted & (is_row[FIRST_INSTRUMENT:] != PRESENT)).tolist():
             return f"its {instrument_name(*self._tracks.keys[column][:2])} does not play"
@@ -280,6 +279,12 @@ def _key_classes(key: str) -> tuple[int, int]:
     """The classes of tonic and mode."""
     tonic, is_minor = key_named(key)
     return ANY if tonic is None else 1 + tonic, ANY if is_minor is None else 1 + is_minor
+
+
+def _key_of(tonic: int, mode: int) -> str:
+    """In words, what classes of tonic and mode ask for."""
+    words = [TONIC_NAMES[tonic - 1] if tonic != ANY else "", ("major", "minor")[mode - 1] if mode != ANY else ""]
+    return " ".join(filter(None, words))
 
 
 def _one_based(known: list[str], value: str) -> int:
