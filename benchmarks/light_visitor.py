@@ -5,6 +5,7 @@ So that many people can be sent to a server on the machine that it runs on: ten 
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from urllib.parse import urlencode
@@ -38,10 +39,12 @@ class LightVisitor:
         self._files: dict[
             str, str
         ] = {}  # addresses of downloads, by label; of those that are made when asked for, names
+        self._is_settled = False
+        self._numbers = itertools.count(1)  # of requests
         self._sound = self._heard = ""  # the address of what the player plays, and what it is called
         self._session_id = self._query = self._upload_url = self._file_id = self._made_url = ""
         self._run()
-        self._until(lambda: "Compose" in self._ids)
+        self._settle()
 
     def compose(self, **wishes: str | int) -> tuple[float, float]:
         """Presses Compose.
@@ -63,6 +66,7 @@ class LightVisitor:
                 continue  # such as the music before, of a run that began before the button was pressed
             first_note_s = first_note_s or time.perf_counter() - began
             if player["takes"][0].get("audio"):
+                self._looks.clear()
                 self._sound, self._heard = player["takes"][0]["audio"], player["identity"]
                 return first_note_s, time.perf_counter() - began
 
@@ -72,12 +76,12 @@ class LightVisitor:
 
     def download(self, label: str) -> int:
         """Presses a button that gives a file; gives its bytes."""
-        self._until(lambda: label in self._files)
+        self._settle()
         address = self._files[label]
         if not address.startswith("/"):
             self._made_url = ""
             message = BackMsg()
-            message.backend_operation_request.request_id = "download"
+            message.backend_operation_request.request_id = str(next(self._numbers))
             message.backend_operation_request.session_id = self._session_id
             message.backend_operation_request.deferred_file.file_id = address
             self._socket.send(message.SerializeToString())
@@ -87,25 +91,26 @@ class LightVisitor:
 
     def upload(self, name: str, data: bytes) -> None:
         """Lets music start from a file, which is taken away by the next `start_anew`."""
-        self._until(lambda: "Start from" in self._ids)
+        self._settle()
         way = WidgetState(id=self._ids["Start from"])
         way.string_array_value.data.append(A_FILE)
         self._run(way)
-        uploader = "MIDI, MusicXML or ABC"
-        self._until(lambda: uploader in self._ids)
+        self._settle()
         self._send_file(name, data)
-        chosen = WidgetState(id=self._ids[uploader])
+        chosen = WidgetState(id=self._ids["MIDI, MusicXML or ABC"])
         file = chosen.file_uploader_state_value.uploaded_file_info.add()
         file.file_id, file.name, file.size = self._file_id, name, len(data)
         file.file_urls.file_id, file.file_urls.upload_url = self._file_id, self._upload_url
         self._run(way, chosen)
-        self._until(lambda: "Bars" in self._ids)
+        self._settle()
 
     def start_anew(self) -> None:
         """Lets music start from nothing."""
+        self._settle()
         way = WidgetState(id=self._ids["Start from"])
         way.string_array_value.data.append("nothing")
         self._run(way)
+        self._settle()
 
     def close(self) -> None:
         """Leaves."""
@@ -120,12 +125,12 @@ class LightVisitor:
     def _send_file(self, name: str, data: bytes) -> None:
         self._upload_url = ""
         message = BackMsg()
-        message.file_urls_request.request_id = "upload"
+        message.file_urls_request.request_id = str(next(self._numbers))
         message.file_urls_request.file_names.append(name)
         message.file_urls_request.session_id = self._session_id
         self._socket.send(message.SerializeToString())
         self._until(lambda: bool(self._upload_url))
-        self._http.get(f"{self._url}/_stcore/health", timeout=self._patience_s)
+        self._http.get(f"{self._url}/_stcore/health", timeout=self._patience_s)  # gives the cookie
         token = {"X-Xsrftoken": self._http.cookies.get(XSRF_COOKIE, "")}
         answer = self._http.put(
             self._url + self._upload_url, files={"file": (name, data)}, headers=token, timeout=self._patience_s
@@ -138,7 +143,12 @@ class LightVisitor:
         message.rerun_script.fragment_id = fragment_id
         message.rerun_script.is_auto_rerun = bool(fragment_id)
         message.rerun_script.widget_states.widgets.extend(changed)
+        self._is_settled &= bool(fragment_id)
         self._socket.send(message.SerializeToString())
+
+    def _settle(self) -> None:
+        """Waits until the page is there as a whole, as people do before they press anything on it."""
+        self._until(lambda: self._is_settled)
 
     def _until(self, is_so) -> None:
         while not is_so():
@@ -166,7 +176,10 @@ class LightVisitor:
             self._looks[message.auto_rerun.fragment_id] = (time.perf_counter() + interval, interval)
         elif kind == "stop_auto_rerun":
             self._looks.clear()
+        elif kind == "script_finished":
+            self._is_settled |= message.script_finished == message.FINISHED_SUCCESSFULLY  # not a fragment only
         elif kind == "new_session":
+            self._is_settled &= bool(message.metadata.run.fragment_ids)
             self._session_id = message.new_session.initialize.session_id or self._session_id
         elif kind == "file_urls_response":
             (file,) = message.file_urls_response.file_urls
