@@ -18,8 +18,7 @@ from random import Random
 import numpy as np
 
 from melodyforge.errors import MelodyForgeError
-from torture.doors import clear
-from torture.flaws import LastNetError
+from torture.doors import LAST_NET, clear
 from torture.kinds import KINDS, Kind
 from torture.mutate.weights import CANARY, CANARY_VALUE
 from torture.watch import trespasses
@@ -68,21 +67,19 @@ def _fate(kind: Kind, path: Path, rng: Random) -> tuple[str, str]:
     try:
         kind.door(path, rng)
     except MelodyForgeError as error:
-        return REFUSED, str(error)
+        return (FOREIGN, f"{error} {_where(error.__cause__)}") if str(error).startswith(LAST_NET) else (REFUSED, "")
     except MemoryError:
-        return MEMORY, _where()
-    except LastNetError as error:
-        return FOREIGN, str(error)
+        return MEMORY, ""
     except Exception as error:
-        return FOREIGN, f"{type(error).__name__}: {error} {_where()}"[:400]
+        return FOREIGN, f"{type(error).__name__}: {error} {_where(error)}"[:400]
     return TAKEN, ""
 
 
-def _where() -> str:
-    """The innermost line of our own in the exception that is being handled."""
-    frames = traceback.extract_tb(sys.exc_info()[2])
-    own = [frame for frame in frames if "melodyforge" in frame.filename or "studio" in frame.filename] or frames
-    return f"at {Path(own[-1].filename).name}:{own[-1].lineno}"
+def _where(error: BaseException | None) -> str:
+    """The innermost line of our own, and the innermost of all, in the way that an exception took."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    own = [frame for frame in frames if "melodyforge" in frame.filename or "studio" in frame.filename]
+    return " ".join(f"at {Path(frame.filename).name}:{frame.lineno}" for frame in [*own[-1:], *frames[-1:]])
 
 
 @cache

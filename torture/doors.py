@@ -22,7 +22,7 @@ from melodyforge.corpus.files import MusicFile
 from melodyforge.corpus.reading import read_music_file
 from melodyforge.corpus.store import unpack_piece
 from melodyforge.errors import MusicReadError
-from melodyforge.music.load import load_piece
+from melodyforge.music.load import _read_first
 from melodyforge.settings import load_recipe
 from melodyforge.workshop.models import import_model
 from melodyforge.workshop.music_folder import add_files
@@ -41,11 +41,12 @@ TIMEOUT_S = 60.0
 
 def music(path: Path, rng: Random) -> None:
     """A file of a music folder, or a primer; a part of what can be read is then used."""
-    if rng.random() < SHARE_PRIMERS:
-        pieces = [load_piece(path)]
+    if rng.random() < SHARE_PRIMERS:  # `load_piece` runs this in a process like the one that we are in
+        pieces = [_read_first(path)]
     else:
         result = read_music_file(MusicFile(str(path), path.name, "", path.stat().st_size, 0))
         if result.error.startswith(LAST_NET):
+            _read_first(path)  # says more
             raise LastNetError(result.error)
         if result.error:
             raise MusicReadError(result.error)

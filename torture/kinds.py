@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from melodyforge.corpus.reading import MIDI_SECONDS, SCORE_SECONDS
+from melodyforge.music.load import READ_SECONDS
 from torture import doors, seeds
 from torture.mutate import address, archive, midi, model, recipe, score, text, xml
 from torture.tiny_models import tiny_models
@@ -29,8 +29,8 @@ class Kind:
         mutate: a seed, with something wrong.
         door: where such files come in.
         num_in_long: how many are tried in the long form.
-        seconds: that the door gives to a file.
         num_at_once: mutants that a process is told to try at once.
+        seconds: that the door gives to a file that somebody waits for.
         num_processes: that try them.
     """
 
@@ -40,8 +40,8 @@ class Kind:
     mutate: Callable[[Any, Random], bytes]
     door: Callable[[Path, Random], None]
     num_in_long: int = 20_000
-    seconds: float = SCORE_SECONDS
     num_at_once: int = 8
+    seconds: float = READ_SECONDS
     num_processes: int = os.cpu_count() or 1
 
     def mutant(self, seed: int, index: int, files: Path | None = None) -> bytes:
@@ -68,7 +68,7 @@ def _upload(seed: bytes, rng: Random) -> bytes:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("midi", ".mid", seeds.midi, midi.mutant, doors.music, 200_000, MIDI_SECONDS, 64),
+        Kind("midi", ".mid", seeds.midi, midi.mutant, doors.music, 200_000, 64),
         Kind("musicxml", ".musicxml", seeds.musicxml, xml.mutant, doors.music),
         Kind("mxl", ".mxl", seeds.musicxml, score.mutant, doors.music),
         Kind("abc", ".abc", seeds.abc, text.abc_mutant, doors.music),

@@ -10,6 +10,7 @@ counted from each bar line, so that one bar's odd length cannot move the notes o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from bisect import bisect_left, bisect_right
@@ -30,6 +31,7 @@ from melodyforge.music.limits import (
     check_num_notes,
     check_num_tracks,
     check_quarters,
+    is_countable_meter,
     is_meter,
     is_tempo,
 )
@@ -114,6 +116,23 @@ class _Bar(NamedTuple):
     source_end: Quarters
     onset: int
     length: int
+
+
+@contextlib.contextmanager
+def countable_meters() -> Iterator[None]:
+    """Has music21 refuse meters that it makes up itself, for a bar of a thousand beats, and would divide for hours."""
+    load = meter.TimeSignature.load
+
+    def load_countable(signature: meter.TimeSignature, value: str, divisions: int | None = None) -> None:
+        if not is_countable_meter(str(value)):
+            raise meter.MeterException(f"a bar of {str(value)[:40]}")
+        load(signature, value, divisions)
+
+    meter.TimeSignature.load = load_countable  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        meter.TimeSignature.load = load  # type: ignore[method-assign]
 
 
 def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list[str]]:

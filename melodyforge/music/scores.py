@@ -129,9 +129,9 @@ def _read(parse: Callable[[_Source, list[str]], Stream], source: _Source, name: 
     Its parsers are called directly: `music21.converter.parse` keeps results in files below the
     temporary folder, and opens web addresses.
     """
-    from melodyforge.music.score_streams import piece_from_stream
+    from melodyforge.music.score_streams import countable_meters, piece_from_stream
 
-    with _silence():
+    with _silence(), countable_meters():
         try:
             repairs: list[str] = []
             piece, more_repairs = piece_from_stream(parse(source, repairs))

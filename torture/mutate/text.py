@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from torture.mutate.raw import MAX_BYTES, spoiled
+from torture.mutate.raw import spoiled
 from torture.mutate.values import number, word
 
+MAX_LETTERS = 12_000  # of one tune: music21 needs as many seconds as there are thousands of bars, squared
 ABC_STRANGE = (
     *("M:{}/{}", "M:{}", "L:{}/{}", "Q:{}", "Q:1/{}={}", "K:{}", "K:C clef={} transpose={}", "V:{}", "V:1 octave={}"),
     *("P:(A{}B)4", "I:MIDI program {}", "%%MIDI program {}", "m: ~n2 = {}", "U: T = {}", "w: {}", "X:{}", "T:{}"),
@@ -98,13 +99,13 @@ def kern_mutant(seed: bytes, rng: Random) -> bytes:
 
 def _mutant(seed: bytes, rng: Random, strange: tuple[str, ...], gap: str) -> bytes:
     if rng.random() < 0.15:
-        return spoiled(seed, rng)
+        return spoiled(seed, rng)[:MAX_LETTERS]
     text = seed.decode("utf-8", "replace")
     for _ in range(rng.choice([1, 1, 2, 3, 6])):
         is_strange = rng.random() < 0.4
         text = _with_strange(text, rng, strange, gap) if is_strange else rng.choice(CHANGES)(text, rng)
-    data = text[:MAX_BYTES].encode("utf-16" if rng.random() < 0.02 else "utf-8", "surrogatepass")
-    return spoiled(data, rng) if rng.random() < 0.1 else data
+    data = text[:MAX_LETTERS].encode("utf-16" if rng.random() < 0.02 else "utf-8", "surrogatepass")
+    return spoiled(data, rng)[:MAX_LETTERS] if rng.random() < 0.1 else data
 
 
 def _with_strange(text: str, rng: Random, strange: tuple[str, ...], gap: str) -> str:

@@ -62,6 +62,9 @@ def mutant(seed: bytes, rng: Random) -> bytes:
         if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
             break
     data = ElementTree.tostring(root)
+    if rng.random() < 0.02:
+        depth = rng.choice([900, 20_000])
+        data = data.replace(b"</measure>", b"<note>" * depth + b"</note>" * depth + b"</measure>", 1)
     if rng.random() < 0.03:
         data = rng.choice(DOCTYPES).encode() + data
     if rng.random() < 0.03:
@@ -122,7 +125,7 @@ def _rename(root: Element, rng: Random) -> None:
 def _nest(root: Element, rng: Random) -> None:
     """An element inside itself, over and over."""
     inner = outer = Element(_some(root, rng).tag)
-    for _ in range(rng.choice([2, 20, 900])):
+    for _ in range(rng.choice([2, 20, 100])):
         inner.append(Element(outer.tag))
         inner = inner[0]
     _some(root, rng).append(outer)
