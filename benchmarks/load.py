@@ -31,8 +31,9 @@ import requests
 from benchmarks.light_visitor import LightVisitor
 from benchmarks.measure import Figure, report
 from benchmarks.studio import memory_mb, server, until
-from melodyforge.bundle import STARTER_NAME, progress_path
+from melodyforge.bundle import STARTER_NAME
 from melodyforge.cli import Parser, run
+from melodyforge.model_state import progress_path
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.workshop.tasks import start_task

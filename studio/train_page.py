@@ -369,7 +369,7 @@ def _import() -> None:
         )
         if st.form_submit_button("Import", key="import_model", icon=":material/upload:") and upload:
             try:
-                import_model(upload.getvalue(), Path(upload.name).stem, shared.models_dir())
+                import_model(upload, Path(upload.name).stem, shared.models_dir())
                 st.rerun()
             except MelodyForgeError as error:
                 st.error(told(error, name="Name of the file"))

@@ -722,10 +722,10 @@ def test_a_training_replaces_nothing_unasked_and_is_offered_a_free_name(models_d
 
 def test_a_model_travels_as_a_zip(models_dir):
     data = export_model("tiny", models_dir)
-    import_model(data, "copy", models_dir)
+    import_model(io.BytesIO(data), "copy", models_dir)
     assert load_model(models_dir / "copy").hash == load_model(models_dir / "tiny").hash
     with pytest.raises(ModelFolderError, match="'copy' already"):
-        import_model(data, "copy", models_dir)
+        import_model(io.BytesIO(data), "copy", models_dir)
     rename_model("copy", "other", models_dir)
     delete_model("tiny", models_dir)
     assert names_in(models_dir) == ["other"]
@@ -748,13 +748,15 @@ def names_in(folder: Path) -> list[str]:
 
 def zip_of(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("spoil", ["no zip", "a file missing", "weights of another", "code in the vocabulary"])
+@pytest.mark.parametrize(
+    "spoil", ["no zip", "a file missing", "damaged inside", "weights of another", "code in the vocabulary"]
+)
 def test_a_bad_zip_is_refused_and_nothing_is_left(models_dir, spoil):
     files = {f"../../{name}": (models_dir / "tiny" / name).read_bytes() for name in MODEL_FILES}
     if spoil == "a file missing":
@@ -764,15 +766,17 @@ def test_a_bad_zip_is_refused_and_nothing_is_left(models_dir, spoil):
     elif spoil == "code in the vocabulary":
         files[f"../../{MODEL_FILES[1]}"] = b"cos\nsystem\n(S'touch owned'\ntR."
     data = b"PK no zip" if spoil == "no zip" else zip_of(files)
+    if spoil == "damaged inside":
+        data = data[:2000] + bytes(200) + data[2200:]
     with pytest.raises(ModelFolderError):
-        import_model(data, "new", models_dir)
+        import_model(io.BytesIO(data), "new", models_dir)
     assert names_in(models_dir) == ["tiny"]
     assert not Path("owned").exists()
 
 
 def test_paths_in_a_zip_mean_nothing(models_dir):
     files = {f"../../{name}": (models_dir / "tiny" / name).read_bytes() for name in MODEL_FILES}
-    folder = import_model(zip_of(files), "new", models_dir)
+    folder = import_model(io.BytesIO(zip_of(files)), "new", models_dir)
     assert folder == models_dir / "new"
     assert load_model(folder).recipe.name == "forge"
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
+from unittest import mock
 from urllib.parse import parse_qsl
 
 import numpy as np
 
+from melodyforge import guard
 from melodyforge.bundle import Model, list_models, load_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.corpus.files import MusicFile
@@ -64,10 +68,16 @@ def upload(path: Path, _: Random) -> None:
         raise FlawError("files are not where they are said to be")
 
 
+def _run_here(function: Callable[..., Any], *args: Any, **_: Any) -> Any:
+    """In place of `guard.run`: we are in such a process already, and watch this one."""
+    return function(*args)
+
+
 def model(path: Path, _: Random) -> None:
     """A zipped model: what is imported must compose, and be listed."""
     models_dir = path.parent / "models"
-    folder = import_model(path.read_bytes(), "mine", models_dir)
+    with path.open("rb") as file, mock.patch.object(guard, "run", _run_here):
+        folder = import_model(file, "mine", models_dir)
     if list_models(models_dir) != ["mine"]:
         raise FlawError("an imported model is not listed")
     imported = load_model(folder)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
-from melodyforge import folders
+from melodyforge import folders, guard
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, find_model, load_model
-from melodyforge.errors import ModelFolderError
+from melodyforge.errors import ModelFolderError, UnpackError
 from melodyforge.files import output_errors
 from melodyforge.model_state import forget_training, hold_model, is_taken, rename_training
 from melodyforge.settings import MODELS_DIR, check_model_name
+from melodyforge.workshop.unpack import Room, open_zip, unpack
 
 MAX_BYTES = 1_000_000_000  # of an unpacked model
+LOAD_SECONDS = 30.0
 
 
 def export_model(name: str, models_dir: Path = MODELS_DIR) -> bytes:
@@ -25,12 +28,18 @@ def export_model(name: str, models_dir: Path = MODELS_DIR) -> bytes:
     return folders.read_steadily(folder, lambda: _packed(folder, name))
 
 
-def import_model(data: bytes, name: str, models_dir: Path = MODELS_DIR) -> Path:
+def import_model(file: BinaryIO, name: str, models_dir: Path = MODELS_DIR) -> Path:
     """Unpacks a zipped model under a name.
+
+    Args:
+        file: the zip, open for reading.
+        name: of the model.
+        models_dir: where models lie.
 
     Raises:
         SettingsError: no model can have this name.
         ModelFolderError: there is one of this name, it is no zip, or it holds no usable model.
+        TooMuchError: there is no room for it.
         OutputError: it cannot be written.
     """
     target = _free_folder(name, models_dir)
@@ -38,8 +47,8 @@ def import_model(data: bytes, name: str, models_dir: Path = MODELS_DIR) -> Path:
         models_dir.mkdir(parents=True, exist_ok=True)
         with hold_model(target), folders.replacing(target) as new:
             _require_free(target)
-            _unpack(data, new)
-            load_model(new)
+            _unpack(file, new)
+            guard.run(_require_usable, new, seconds=LOAD_SECONDS, error=ModelFolderError, what="a model")
     return target
 
 
@@ -101,19 +110,23 @@ def _require_free(target: Path) -> None:
         )
 
 
-def _unpack(data: bytes, folder: Path) -> None:
+def _unpack(file: BinaryIO, folder: Path) -> None:
     """Takes the files of a model out of a zip, by their names alone; paths in the zip mean nothing."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with open_zip(file) as archive:
             entries = {Path(entry.filename).name: entry for entry in archive.infolist() if not entry.is_dir()}
             missing = [name for name in MODEL_FILES if name not in entries]
             if missing:
                 raise ModelFolderError(
                     f"A zipped model must hold {', '.join(MODEL_FILES)}. Missing: {', '.join(missing)}."
                 )
-            if sum(entries[name].file_size for name in MODEL_FILES) > MAX_BYTES:
-                raise ModelFolderError(f"A model must be smaller than {MAX_BYTES // 10**6} MB. This one is larger.")
+            room = Room(MAX_BYTES, folder)
             for name in MODEL_FILES:
-                (folder / name).write_bytes(archive.read(entries[name]))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+                unpack(archive, entries[name], folder / name, MAX_BYTES, room)
+    except UnpackError as error:
         raise ModelFolderError(f"Expected a zipped model. Received: {error}. Export it again.") from None
+
+
+def _require_usable(folder: Path) -> None:
+    """Runs in a guarded process."""
+    load_model(folder)

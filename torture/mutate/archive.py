@@ -37,6 +37,7 @@ FIELDS = {
 }
 EDGES = (0, 1, 2, 8, 9, 12, 14, 93, 99, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED)
+SHARE_ODD = 0.05  # of archives, for such methods are refused before anything else is looked at
 SLOW_METHODS = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 SLOW_BYTES = 20_000  # longer members are not packed so
 BOMB_BYTES = 80 * 2**20  # of zeros, which take 80 KB; more than any score may have, and less than a model may
@@ -64,8 +65,9 @@ def packed(members: Members, rng: Random) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
         warnings.simplefilter("ignore")  # that a name is there twice is meant
+        is_odd = rng.random() < SHARE_ODD
         for name, content in members:
-            methods = METHODS + SLOW_METHODS if len(content) <= SLOW_BYTES else METHODS
+            methods = METHODS + SLOW_METHODS if is_odd and len(content) <= SLOW_BYTES else METHODS
             archive.writestr(zipfile.ZipInfo(name), content, rng.choice(methods), 1)
     return buffer.getvalue()
 
