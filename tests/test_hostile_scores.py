@@ -14,7 +14,7 @@ import pytest
 from melodyforge.composition import read_origin
 from melodyforge.errors import MusicReadError, SettingsError
 from melodyforge.music import load
-from melodyforge.music.limits import DROPPED_METERS, DROPPED_REPEATS, DROPPED_TEMPOS
+from melodyforge.music.limits import DROPPED_KEYS, DROPPED_METERS, DROPPED_REPEATS, DROPPED_TEMPOS
 from melodyforge.music.load import load_piece
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.music.scores import read_score
@@ -23,6 +23,7 @@ from tests import midi_bytes
 PROJECT_DIR = Path(__file__).parents[1]
 NOTE = "<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</duration></note>"
 BACK = '<barline location="right"><repeat direction="backward" {}/></barline>'
+KEY = "<attributes><key><fifths>{}</fifths></key></attributes>"
 ENDING = '<barline location="{}"><ending number="1-100000000" type="{}"/>{}</barline>'
 
 
@@ -73,6 +74,8 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("no tempo.musicxml", xml('<direction><sound tempo="0.000000001"/></direction>' + NOTE * 4), DROPPED_TEMPOS),
         ("billion beats.krn", kern("*M1000000000/4", "4c", "4d", "=2", "4e"), DROPPED_METERS),
         ("4096 beats.krn", kern("*M4096/4", "=1", "4c", "4d", "=2", "4e"), DROPPED_METERS),
+        ("billion sharps.musicxml", xml(KEY.format(10**9) + NOTE * 4), DROPPED_KEYS),
+        ("billion flats.musicxml", xml(KEY.format(-(10**9)) + NOTE * 4), DROPPED_KEYS),
         ("no tempo.krn", kern("*MM0.000000001", "4c", "4d", "4e"), DROPPED_TEMPOS),
     ],
 )

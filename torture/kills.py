@@ -49,7 +49,7 @@ class Work:
         check: raises when something is lost; is given the home, what stood there before (its own last answer, None at
             first), and the lines that the run printed.
         num_in_long: kills in the long form.
-        is_endless: whether it goes on until it is killed.
+        is_endless: whether it goes on until it is killed, unless it is told how often to do its work.
     """
 
     name: str
@@ -92,7 +92,7 @@ def kill_work(work: Work, num_kills: int, seed: int) -> Killed:
                 state = work.check(home, state, printed)
             except Exception as error:  # whatever it is, the work is not as it was
                 killed.losses.append(f"after {seconds:.2f} s: {type(error).__name__}: {error}")
-        _run_for(work, home, most)
+        _run_for(work, home, MAX_SECONDS, *(["1"] if work.is_endless else []))
         killed.leftovers = sorted(str(path.relative_to(home)) for path in home.rglob(".*") if _lies_about(path))
     return killed
 
@@ -113,13 +113,13 @@ def _change_music(home: Path, rng: Random) -> None:
     (home / "data" / "midi_files" / "tune 0.mid").write_bytes(write_midi(piece().with_notes(notes)))
 
 
-def _run_for(work: Work, home: Path, seconds: float) -> tuple[float, list[str], bool]:
-    """Runs it for so long at most: how long it ran, the lines it printed, whether it was killed."""
+def _run_for(work: Work, home: Path, seconds: float, *more: str) -> tuple[float, list[str], bool]:
+    """Runs it, with more arguments, for so long at most: how long it ran, its lines, whether it was killed."""
     environment = os.environ | {"MELODY_FORGE_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(PROJECT_DIR)}
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            [sys.executable, *work.command],
+            [sys.executable, *work.command, *more],
             cwd=PROJECT_DIR,
             env=environment,
             stdout=output,
@@ -185,7 +185,7 @@ def _check_checkpoint(home: Path) -> None:
             dict(arrays)
 
 
-TRAIN = ("train_model.py", *SMALL, "--epochs", "3")
+TRAIN = ("train_model.py", *SMALL, "--epochs", "3", "--replace")
 WORKS = (
     Work("saving a model", ("-m", "torture.victims", "save"), _check_saved, 200, is_endless=True),
     Work("keeping takes", ("-m", "torture.victims", "keep"), _check_kept, 100, is_endless=True),

@@ -1,11 +1,12 @@
 """Programs that are killed: each does one thing over and over, says when it is ready, and what is done for certain.
 
-python -m torture.victims save|keep, with the home in MELODY_FORGE_HOME
+python -m torture.victims save|keep [TIMES], with the home in MELODY_FORGE_HOME
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +19,7 @@ OWNER = "0" * 32
 MODEL = "mine"
 
 
-def save() -> None:
+def save(times: Iterable[int]) -> None:
     """Saves a model under one name, again and again; its metrics count how often."""
     model = load_model(MODELS_DIR / MODEL)
     weights = (model.folder / WEIGHTS_FILE).read_bytes()
@@ -26,20 +27,21 @@ def save() -> None:
     def write(path: Path) -> None:
         path.write_bytes(weights)
 
-    for number in count(int(model.metrics.get("number", 0)) + 1):
+    for number, _ in enumerate(times, int(model.metrics.get("number", 0)) + 1):
         metrics = model.metrics | {"number": number}
         save_model(MODELS_DIR / MODEL, ModelParts(model.recipe, model.representation, write, {}, metrics, ""))
         print(number, flush=True)
 
 
-def keep() -> None:
+def keep(times: Iterable[int]) -> None:
     """Composes once, and keeps the take again and again."""
     model = load_model(MODELS_DIR / MODEL)
     composition = compose(model, default_settings(model, num_notes=8, start="nothing", seed=1))[0]
     takes = Takes()
-    while True:
+    for _ in times:
         print(takes.add(OWNER, composition), flush=True)
 
 
 if __name__ == "__main__":
-    {"save": save, "keep": keep}[sys.argv[1]]()
+    victim, *limit = sys.argv[1:]
+    {"save": save, "keep": keep}[victim](range(int(limit[0])) if limit else count())

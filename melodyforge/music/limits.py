@@ -18,10 +18,12 @@ MAX_TRACKS = 256  # what NOTE_DTYPE can number
 MAX_TIMES = 32  # that a passage is repeated
 TEMPO_RANGE_QPM = (5.0, 1000.0)  # inclusive; slower and faster are typing errors or time-stretch tricks
 MAX_METER_NUMERATOR = 64
+MAX_SIGNS = 14  # sharps or flats in a key signature, all of them double
 MAX_METER_DENOMINATOR = 32  # finer beats would fall between the steps of the grid
 
 DROPPED_TEMPOS = "impossible tempos were dropped"
 DROPPED_METERS = "impossible time signatures were dropped"
+DROPPED_KEYS = "impossible key signatures were dropped"
 DROPPED_REPEATS = "impossible repeats were dropped"
 
 _MAX_DIGITS = 3  # of a number in a time signature
@@ -85,6 +87,12 @@ def is_countable_tempo(text: str) -> bool:
         return not numbers or _COUNTABLE_TEMPOS[0] <= float(numbers[-1]) <= _COUNTABLE_TEMPOS[1]
     except ValueError:
         return False
+
+
+def is_countable_key(text: str) -> bool:
+    """Whether the number of sharps, or of flats if negative, is one that music21 can count; no number is."""
+    number = text.strip()
+    return not re.fullmatch(r"[-+]?\d+", number) or (len(number) <= _MAX_DIGITS and abs(int(number)) <= MAX_SIGNS)
 
 
 def are_countable_times(text: str) -> bool:

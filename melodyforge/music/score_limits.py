@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from melodyforge.errors import MusicReadError
 from melodyforge.music.limits import (
+    DROPPED_KEYS,
     DROPPED_METERS,
     DROPPED_REPEATS,
     DROPPED_TEMPOS,
@@ -18,6 +19,7 @@ from melodyforge.music.limits import (
     check_num_bars,
     check_num_notes,
     check_num_tracks,
+    is_countable_key,
     is_countable_meter,
     is_countable_tempo,
 )
@@ -44,6 +46,8 @@ def tame_musicxml(root: Element, repairs: list[str]) -> None:
     check_num_notes(sum(1 for _ in root.iter("note")))
     if _drop(root, "attributes", "time", lambda time: is_countable_meter(_meter_text(time))):
         repairs.append(DROPPED_METERS)
+    if _drop(root, "attributes", "key", lambda key: is_countable_key(key.findtext("fifths") or "")):
+        repairs.append(DROPPED_KEYS)
     metronomes = _drop(
         root, "direction-type", "metronome", lambda one: is_countable_tempo(one.findtext("per-minute") or "")
     )
