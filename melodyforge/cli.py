@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -17,6 +18,9 @@ from melodyforge.errors import MelodyForgeError, OutputError
 
 EXIT_MENDABLE = 2  # also what argparse uses for a wrong flag
 EXIT_INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+_flag_of: dict[str, str] = {}  # by the setting that it sets, such as "--top-p" by "top_p"
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +33,7 @@ class Parser(argparse.ArgumentParser):
             flag, _, value = text.partition("=")
             if not text or (flag.startswith("--") and "=" in text and value in ("", "--")):
                 self.error(f"argument {flag or before}: expected a value, received none")
+        _flag_of.update({action.dest: action.option_strings[-1] for action in self._actions if action.option_strings})
         return super().parse_args(given, namespace)
 
     def error(self, message: str) -> NoReturn:
@@ -108,7 +113,7 @@ def _status_of(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     if isinstance(error, MelodyForgeError):
-        _say_error(str(error))
+        _say_error(re.sub(r"`([a-z_]+)`", lambda named: _flag_of.get(named[1], named[0]), str(error)))
         return EXIT_MENDABLE
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("melodyforge"):
         _say_error(

@@ -414,6 +414,6 @@ def _in_one_line(error: ValidationError) -> str:
         if detail["type"] == "value_error":  # of settings that do not fit together
             parts.append(f"{detail['msg'].removeprefix('Value error, ')}.")
             continue
-        expected = detail["msg"].replace("Input should be", "must be").replace("be a ", "be ")
+        expected = detail["msg"].replace("Input should be", "must be")
         parts.append(f"`{name}` {expected}. Received {reprlib.repr(detail['input'])}.")
     return " ".join(parts)

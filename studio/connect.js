@@ -3,6 +3,21 @@
   const base = location.origin + location.pathname.replace(new RegExp(`/(${PAGES.join("|")})$`), "/");
   window.__streamlit = { BACKEND_BASE_URL: base };
 
+  // Streamlit leaves a page by first opening it once more, with the wishes of the next one: "Back" would come to that.
+  const push = history.pushState.bind(history);
+  let left = null;
+  history.pushState = (state, unused, url) => {
+    if (new URL(url ?? "", location).pathname === location.pathname) {
+      const before = location.href;
+      history.replaceState(state, unused, url);
+      left = { before, instead: location.href };
+      return;
+    }
+    if (left?.instead === location.href) history.replaceState(history.state, "", left.before);
+    left = null;
+    push(state, unused, url);
+  };
+
   const PATIENCE_MS = 10_000;
   const NO_CONNECTION =
     "The page has come, but its connection (a WebSocket) has not. Is the server still running? A proxy in between must let WebSockets through.";

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from melodyforge.composition import read_origin
-from melodyforge.errors import MusicReadError, SettingsError
+from melodyforge.errors import MusicReadError, OutputError, SettingsError
 from melodyforge.music import load
-from melodyforge.music.limits import DROPPED_KEYS, DROPPED_METERS, DROPPED_REPEATS, DROPPED_TEMPOS
+from melodyforge.music.limits import DROPPED_KEYS, DROPPED_METERS, DROPPED_NOTES, DROPPED_REPEATS, DROPPED_TEMPOS
 from melodyforge.music.load import load_piece
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.music.scores import read_score
+from melodyforge.music.sheet import engrave
 from tests import midi_bytes
 
 PROJECT_DIR = Path(__file__).parents[1]
@@ -76,6 +77,7 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("4096 beats.krn", kern("*M4096/4", "=1", "4c", "4d", "=2", "4e"), DROPPED_METERS),
         ("billion sharps.musicxml", xml(KEY.format(10**9) + NOTE * 4), DROPPED_KEYS),
         ("billion flats.musicxml", xml(KEY.format(-(10**9)) + NOTE * 4), DROPPED_KEYS),
+        ("too high.musicxml", xml(NOTE * 4 + NOTE.replace("4<", "15<")), DROPPED_NOTES),
         ("no tempo.krn", kern("*MM0.000000001", "4c", "4d", "4e"), DROPPED_TEMPOS),
     ],
 )
@@ -84,6 +86,17 @@ def test_numbers_that_mean_nothing_are_dropped_before_anybody_counts_them(tmp_pa
     assert len(piece) >= 3
     assert repairs.count(repair) == 1
     assert piece.meters[0].bar_steps == 96
+
+
+def test_what_stands_in_a_bar_that_is_too_long_is_kept(tmp_path):
+    ((piece, _),) = read_score(write(tmp_path, "long bar.abc", abc("C256 D|E4|", "M:4/4\nL:1/4")))
+    assert list(zip(piece.notes["onset"] // 24, piece.notes["pitch"], strict=True)) == [(0, 60), (256, 62), (257, 64)]
+
+
+def test_music_of_more_bars_than_can_be_engraved_is_refused_at_once():
+    notes = make_notes([(0, 24, 0, 60, 80), (8_000 * 96, 24, 0, 60, 80)])
+    with pytest.raises(OutputError, match="at most 8,000 bars .* Received 8,001"):
+        engrave(Piece(notes))
 
 
 @pytest.mark.parametrize("head", ["M:3+2/8", "M:C|", "M:none", 'M:3/8\nQ:"Allegro" 3/8=96', "M:12/16"])

@@ -200,12 +200,12 @@ def assert_refused(home, words, script, *arguments, **options):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--temperature", "-1"], "`temperature` must be greater than or equal to 0"),
+        (["--temperature", "-1"], "--temperature must be greater than or equal to 0"),
         (["--temperature", "nan"], "finite"),
         (["--temperature", "hot"], "--temperature"),
-        (["--top-p", "1.4"], "`top_p` must be less than or equal to 1"),
-        (["--num-notes", "0"], "`num_notes`"),
-        (["--num-notes", "9999999999"], "`num_notes`"),
+        (["--top-p", "1.4"], "--top-p must be less than or equal to 1"),
+        (["--num-notes", "0"], "--num-notes"),
+        (["--num-notes", "9999999999"], "--num-notes"),
         (["--seed", "-3"], "`seed`"),
         (["--ending", "happy"], "'full' or 'natural'"),
         (["--model", "none"], "Models there are: forge"),

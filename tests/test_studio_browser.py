@@ -304,6 +304,24 @@ def test_takes_are_compared_exported_and_branched(visit):
     page.get_by_role("button", name="Open").nth(2).wait_for()
 
 
+def test_back_leads_to_the_page_before_with_its_wishes(visit, app_url):
+    page = visit()
+    page.get_by_text("bars", exact=True).click()
+    page.wait_for_url("**/?unit=bars")
+    compose(page)
+    composed(page)
+    page.get_by_role("link", name="Takes").click()
+    page.get_by_role("button", name="Open").first.click()
+    composed(page)
+    open_tab(page, "Go on")
+    page.get_by_role("button", name="Same settings, new seed").click()
+    page.wait_for_url("**/?unit=bars")
+    for address in ("/takes", "/?unit=bars"):
+        page.go_back()
+        page.wait_for_url(f"{app_url}{address}", timeout=5_000)
+    page.get_by_role("radio", name="bars", checked=True).wait_for()
+
+
 def test_the_strip_below_shows_the_whole_piece_and_leads_to_any_place(visit):
     page = visit()
     set_slider(page, "Notes", 300)

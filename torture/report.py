@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-import numpy as np
 
 from benchmarks.load import Load
 from benchmarks.measure import machine
@@ -95,14 +92,8 @@ class Report:
         if self.walked:
             rows.append(["random actions on all pages", self.walked.num_steps])
             rows.append(["exceptions shown, things lost", len(self.walked.complaints)])
-        if self.load and self.load.waits:
-            first_notes = [first_note for first_note, _ in self.load.waits]
-            rows.append(["pieces asked for by visitors at once, and served", f"{self.load.asked}, {len(first_notes)}"])
-            for share in (50, 95, 99):
-                rows.append([f"seconds to the first note, {share} of 100", f"{np.percentile(first_notes, share):.1f}"])
-            sound = statistics.median(sound for _, sound in self.load.waits)
-            rows.append(["seconds to sound, half of them", f"{sound:.1f}"])
-            rows.append(["most memory of the server, MB", round(max(mb for _, mb, _ in self.load.memory))])
+        if self.load:
+            rows += [[f"{one.name}{one.unit and ', ' + one.unit}", f"{one.value:,.4g}"] for one in self.load.figures()]
         return rows
 
 

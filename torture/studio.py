@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.load import Load, measure
 
 STEPS_IN_LONG = 1500
-VISIT_MINUTES_IN_LONG = 5.0
+VISIT_MINUTES_IN_LONG = 10.0
 NUM_VISITORS = 25
 MAX_STEPS_AT_ONCE = 400  # of one walk; then another begins, from another seed
 
@@ -48,5 +48,9 @@ def walk(num_steps: int, seed: int) -> Walked | None:
 
 
 def visit(minutes: float) -> Load:
-    """Sends visitors, who compose, listen, upload and download for so long; under a minute, each composes once."""
-    return measure(NUM_VISITORS, minutes if minutes >= 1 else 0.0)
+    """Sends visitors, who compose, listen, upload and download for so long beside a training; or each composes once.
+
+    Args:
+        minutes: less than one means once.
+    """
+    return measure(NUM_VISITORS, minutes, with_training=True) if minutes >= 1 else measure(NUM_VISITORS)

@@ -24,6 +24,7 @@ MAX_METER_DENOMINATOR = 32  # finer beats would fall between the steps of the gr
 DROPPED_TEMPOS = "impossible tempos were dropped"
 DROPPED_METERS = "impossible time signatures were dropped"
 DROPPED_KEYS = "impossible key signatures were dropped"
+DROPPED_NOTES = "notes lower or higher than MIDI knows were dropped"
 DROPPED_REPEATS = "impossible repeats were dropped"
 
 _MAX_DIGITS = 3  # of a number in a time signature

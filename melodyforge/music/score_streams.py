@@ -10,7 +10,6 @@ counted from each bar line, so that one bar's odd length cannot move the notes o
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from bisect import bisect_left, bisect_right
@@ -26,12 +25,12 @@ from music21.exceptions21 import Music21Exception
 
 from melodyforge.music.limits import (
     DROPPED_METERS,
+    DROPPED_NOTES,
     DROPPED_TEMPOS,
     MAX_BARS,
     check_num_notes,
     check_num_tracks,
     check_quarters,
-    is_countable_meter,
     is_meter,
     is_tempo,
 )
@@ -116,23 +115,6 @@ class _Bar(NamedTuple):
     source_end: Quarters
     onset: int
     length: int
-
-
-@contextlib.contextmanager
-def countable_meters() -> Iterator[None]:
-    """Has music21 refuse meters that it makes up itself, for a bar of a thousand beats, and would divide for hours."""
-    load = meter.TimeSignature.load
-
-    def load_countable(signature: meter.TimeSignature, value: str, divisions: int | None = None) -> None:
-        if not is_countable_meter(str(value)):
-            raise meter.MeterException(f"a bar of {str(value)[:40]}")
-        load(signature, value, divisions)
-
-    meter.TimeSignature.load = load_countable  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        meter.TimeSignature.load = load  # type: ignore[method-assign]
 
 
 def piece_from_stream(score: stream.Stream, name: str = "") -> tuple[Piece, list[str]]:
@@ -271,19 +253,23 @@ def _collect_note(element: note.GeneralNote, onset: Quarters, voice: _Voice, col
     end = onset + element.duration.quarterLength
     for member in members:
         pitch, is_drum = _pitch_of(member, voice)
-        if 0 <= pitch < NUM_PITCHES:
-            track = _track_index(collected, voice, is_drum)
-            velocity = _velocity_of(member, element, voice)
-            tie = member.tie or element.tie
-            ties_on = tie is not None and tie.type in ("start", "continue")
-            collected.notes.append(_ScoreNote(onset, end, track, pitch, velocity, ties_on))
+        if not 0 <= pitch < NUM_PITCHES:
+            collected.dropped[DROPPED_NOTES] += 1
+            continue
+        track = _track_index(collected, voice, is_drum)
+        velocity = _velocity_of(member, element, voice)
+        tie = member.tie or element.tie
+        ties_on = tie is not None and tie.type in ("start", "continue")
+        collected.notes.append(_ScoreNote(onset, end, track, pitch, velocity, ties_on))
 
 
 def _pitch_of(member: note.GeneralNote, voice: _Voice) -> tuple[int, bool]:
     """The MIDI pitch of one note, and whether it names a drum sound."""
     if isinstance(member, note.Unpitched):
         return getattr(member.storedInstrument, "percMapPitch", None) or UNNAMED_DRUM, True
-    return (member.pitch.midi if isinstance(member, note.Note) else -1), voice.is_drum
+    if not isinstance(member, note.Note):
+        return -1, voice.is_drum
+    return math.floor(member.pitch.ps + 0.5), voice.is_drum  # `midi` would move those out of range by octaves
 
 
 def _track_index(collected: _Score, voice: _Voice, is_drum: bool) -> int:

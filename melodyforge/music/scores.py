@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from unittest import mock
 
 from melodyforge.errors import MusicReadError
 from melodyforge.files import read_bytes
@@ -109,8 +110,22 @@ def _parse_tune(tune: str, repairs: list[str]) -> Stream:
 
     tune = tame_abc(tune, repairs)
     converter = ConverterABC()
-    converter.parseData(re.sub(r"^X:.*\n", "", tune))  # with its number, music21 makes a collection of a single tune
+    with _bars_as_written():
+        converter.parseData(re.sub(r"^X:.*\n", "", tune))  # with its number, music21 makes a collection of one tune
     return converter.stream
+
+
+@contextlib.contextmanager
+def _bars_as_written() -> Iterator[None]:
+    """Keeps music21 from splitting bars that are too long.
+
+    It divides some for hours in search of a meter, and loses the second half where it finds none. We need no such
+    bars: `score_streams` counts them itself.
+    """
+    from music21.abcFormat import translate
+
+    with mock.patch.object(translate, "reBar"):
+        yield
 
 
 def _parse_kern(text: str, repairs: list[str]) -> Stream:
@@ -129,9 +144,9 @@ def _read(parse: Callable[[_Source, list[str]], Stream], source: _Source, name: 
     Its parsers are called directly: `music21.converter.parse` keeps results in files below the
     temporary folder, and opens web addresses.
     """
-    from melodyforge.music.score_streams import countable_meters, piece_from_stream
+    from melodyforge.music.score_streams import piece_from_stream
 
-    with _silence(), countable_meters():
+    with _silence():
         try:
             repairs: list[str] = []
             piece, more_repairs = piece_from_stream(parse(source, repairs))

@@ -18,7 +18,8 @@ OPTIONS = {
     "footer": "none",
     "svgViewBox": True,
 }
-MAX_NOTES = 20_000  # minutes of engraving
+MAX_NOTES = 20_000
+MAX_BARS = 8_000  # of all tracks together: two seconds of engraving, which grows with their square
 
 
 class Sheet:
@@ -41,6 +42,10 @@ def engrave(piece: Piece) -> Sheet:
     """
     if not 0 < len(piece) <= MAX_NOTES:
         raise OutputError(f"Sheet music needs 1 to {MAX_NOTES:,} notes. Received {len(piece):,}.")
+    last_bars, _, _ = piece.bars_at(piece.notes["onset"][-1:])
+    num_bars = (int(last_bars[0]) + 1) * len(piece.tracks)
+    if num_bars > MAX_BARS:
+        raise OutputError(f"Sheet music has at most {MAX_BARS:,} bars in all tracks together. Received {num_bars:,}.")
     try:
         import verovio
     except ImportError:
