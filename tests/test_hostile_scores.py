@@ -95,7 +95,7 @@ def test_what_stands_in_a_bar_that_is_too_long_is_kept(tmp_path):
 
 def test_music_of_more_bars_than_can_be_engraved_is_refused_at_once():
     notes = make_notes([(0, 24, 0, 60, 80), (8_000 * 96, 24, 0, 60, 80)])
-    with pytest.raises(OutputError, match="at most 8,000 bars .* Received 8,001"):
+    with pytest.raises(OutputError, match=r"at most 8,000 bars .* Received 8,001"):
         engrave(Piece(notes))
 
 
