@@ -9,7 +9,7 @@ MINUTES := 5
 PYTHON :=
 
 .DEFAULT_GOAL := help
-.PHONY: help music app test check bench setup clean
+.PHONY: help music app test check torture bench audit setup clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,11 @@ app: setup ## start the studio; it prints the address to open
 test: check ## run all checks and tests
 	@setup/install_packages.sh fluidsynth chromium
 	$(IN)/python -m pytest
+	$(IN)/python -m torture
+
+torture: $(VENV)/.dev ## try to break it for a minute or two; MINUTES=60 is the long form, for docs/reliability.md
+	@setup/install_packages.sh fluidsynth chromium
+	$(IN)/python -m torture $(if $(filter command line,$(origin MINUTES)),--minutes $(MINUTES) --write)
 
 check: $(VENV)/.dev
 	$(IN)/ruff check .
@@ -32,6 +37,9 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev ## measure speed and quality beside the usual tutorial pipeline: about half an hour
 	$(IN)/python -m benchmarks.speed
 	$(IN)/python -m benchmarks.time_to_quality
+
+audit: $(VENV)/.dev ## ask for known vulnerabilities in the packages it runs on; needs the internet
+	$(IN)/pip-audit --local --progress-spinner off
 
 setup: $(VENV)/.runtime ## install everything into .venv
 	@setup/install_packages.sh fluidsynth
