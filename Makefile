@@ -52,12 +52,12 @@ $(VENV)/pyvenv.cfg:
 	@setup/make_venv.sh $(VENV) $(PYTHON)
 
 # A stamp says that the requirements as they stand are installed.
-$(VENV)/.runtime: requirements.txt $(VENV)/pyvenv.cfg
+$(VENV)/.runtime: requirements.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing requirements.txt: about 2 GB, a few minutes ..."
 	@$(IN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+$(VENV)/.dev: requirements-dev.txt pyproject.toml $(VENV)/.runtime
 	@echo "Installing requirements-dev.txt ..."
 	@$(IN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

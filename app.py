@@ -1,18 +1,7 @@
-"""The studio in the browser: run `streamlit run app.py`. The pages are in `studio/`; `melodyforge/` does the work."""
-
-from __future__ import annotations
-
-from pathlib import Path
+"""The studio in the browser: `streamlit run app.py`; the same as `melody-forge studio`."""
 
 import streamlit as st
-from starlette.middleware import Middleware
 
-from studio.connect import ForeignPages, first_pages
-from studio.gate import Gate, password, warn_if_open
+from melodyforge.studio.server import parts
 
-warn_if_open()
-app = st.App(
-    Path(__file__).parent / "studio" / "main.py",
-    routes=first_pages(),
-    middleware=[Middleware(Gate, password=password()), Middleware(ForeignPages)],
-)
+app = st.App(**parts())

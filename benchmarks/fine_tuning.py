@@ -23,7 +23,8 @@ from benchmarks.measure import Figure, report, run_alone
 from melodyforge.cli import Parser, run
 from melodyforge.errors import CorpusError
 from melodyforge.files import write_bytes
-from melodyforge.settings import MODELS_DIR, PROJECT_DIR, load_recipe
+from melodyforge.places import MODELS_DIR, PROJECT_DIR
+from melodyforge.settings import load_recipe
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore

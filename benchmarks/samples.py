@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from melodyforge.errors import CorpusError
-from melodyforge.settings import PROJECT_DIR
+from melodyforge.places import PROJECT_DIR
 
 TUNES_DIR = PROJECT_DIR / "data" / "benchmark_tunes"
 

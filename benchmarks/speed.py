@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import Figure, median_seconds, report, run_alone, run_command
 from benchmarks.samples import midi_files
 from melodyforge.cli import Parser, run
-from melodyforge.settings import PROJECT_DIR, NetworkSettings, Recipe, RepresentationSettings, SamplingSettings
+from melodyforge.places import PROJECT_DIR
+from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings
 
 if TYPE_CHECKING:
     import keras

@@ -32,7 +32,7 @@ from melodyforge.cli import Parser, run
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
-from melodyforge.settings import PROJECT_DIR
+from melodyforge.places import PROJECT_DIR
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--mute-audio"]
 NUM_STARTS = 5  # of each kind of server; the median counts

@@ -35,14 +35,15 @@ from melodyforge.model_state import (
     hold_model,
     read_state,
 )
+from melodyforge.places import MODELS_DIR, STARTER_DIR
 from melodyforge.plain_pickle import read_plain_pickle
-from melodyforge.settings import MODELS_DIR, PROJECT_DIR, Recipe
+from melodyforge.settings import Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Passage, Representation, pack_passages, unpack_passages
 from melodyforge.weights_file import most_bytes, read_weights
+from melodyforge.words import command
 
 STARTER_NAME = "starter"
-STARTER_DIR = PROJECT_DIR / "models" / STARTER_NAME  # ships with the project, wherever the user's models lie
 MAX_VOCABULARY_BYTES = 8 * 2**20  # the largest that a recipe allows has 5
 NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]] = {
     "lstm": LstmNetwork,
@@ -150,8 +151,7 @@ def find_model(name: str | Path | None, models_dir: str | Path = MODELS_DIR) -> 
     found = models_by_age(models_dir)
     if not found:
         raise ModelFolderError(
-            f"Model not found: expected a trained model in {models_dir}. Received none. "
-            "Run `python train_model.py` first."
+            f"Model not found: expected a trained model in {models_dir}. Received none. Run `{command('train')}` first."
         )
     return found[0]
 
@@ -302,8 +302,7 @@ def _require_files(folder: Path) -> None:
     if not folder.is_dir():
         known = ", ".join(list_models(folder.parent) or list_models()) or "none"
         raise ModelFolderError(
-            f"Model not found: expected the folder {folder}. Models there are: {known}. "
-            "Run `python train_model.py` first."
+            f"Model not found: expected the folder {folder}. Models there are: {known}. Run `{command('train')}` first."
         )
     missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
     if missing:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from melodyforge.errors import MelodyForgeError, OutputError
+from melodyforge.words import how_to_install
 
 EXIT_MENDABLE = 2  # also what argparse uses for a wrong flag
 EXIT_INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -38,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the script."""
-        _say_error(f"{message}; see `python {self.prog} --help`")
+        _say_error(f"{message}; see `{self.prog} --help`")
         raise SystemExit(EXIT_MENDABLE)
 
 
@@ -117,8 +118,8 @@ def _status_of(error: BaseException) -> int | None:
         return EXIT_MENDABLE
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("melodyforge"):
         _say_error(
-            f"this Python ({sys.executable}) lacks the package {error.name}. Run `. .venv/bin/activate` first, in the "
-            "folder of Melody Forge; if there is no .venv yet, `make setup` makes it."
+            f"this Python ({sys.executable}) lacks the package {error.name}. "
+            + how_to_install((error.name or "").partition(".")[0])
         )
         return EXIT_MENDABLE
     return None

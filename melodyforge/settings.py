@@ -20,14 +20,8 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from melodyforge.errors import SettingsError
+from melodyforge.places import RECIPES_DIR
 
-PROJECT_DIR = Path(__file__).parents[1]
-RECIPES_DIR = PROJECT_DIR / "recipes"
-HOME_DIR = Path(os.environ.get("MELODY_FORGE_HOME", PROJECT_DIR))  # where the user's music and models lie
-MIDI_DIR = HOME_DIR / "data" / "midi_files"
-DATASET_DIR = HOME_DIR / "data" / "dataset"
-MODELS_DIR = HOME_DIR / "models"
-OUTPUT_DIR = HOME_DIR / "output"
 MAX_NOTES = 100_000  # in one composition
 MAX_EPOCHS = 1_000_000
 MAX_MINUTES = 525_600.0  # a year

@@ -1,6 +1,39 @@
-"""Numbers with what they count, as people read them."""
+"""Words that people read: numbers with what they count, and what to type.
+
+In a checkout the scripts at its top are named, as in the README; where the package is installed, its command.
+"""
 
 from __future__ import annotations
+
+from melodyforge.places import IS_CHECKOUT
+
+SCRIPTS = {
+    "prepare": "preprocess.py",
+    "train": "train_model.py",
+    "compose": "generate_music.py",
+    "evaluate": "evaluate_model.py",
+}
+_EXTRAS = {  # of pyproject.toml, by package
+    **dict.fromkeys(("tensorflow", "keras", "tensorboard", "scipy", "matplotlib", "jinja2"), "train"),
+    **dict.fromkeys(("streamlit", "starlette", "pandas", "verovio"), "studio"),
+    "music21": "scores",
+}
+
+
+def command(name: str) -> str:
+    """How to call one of the commands, such as "train"."""
+    return f"python {SCRIPTS[name]}" if IS_CHECKOUT else f"melody-forge {name}"
+
+
+def how_to_install(package: str) -> str:
+    """What to do when a package is missing, as a sentence."""
+    if IS_CHECKOUT:
+        return (
+            "Run `. .venv/bin/activate` first, in the folder of Melody Forge; if there is no .venv yet, `make setup` "
+            "makes it."
+        )
+    extra = _EXTRAS.get(package)
+    return f"Run `pip install 'melodyforge[{extra}]'`." if extra else f"Run `pip install {package}`."
 
 
 def counted(number: int, noun: str) -> str:

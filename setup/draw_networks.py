@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from melodyforge.cli import Parser, run
 from melodyforge.files import write_bytes
-from melodyforge.settings import PROJECT_DIR, list_recipes, load_recipe
+from melodyforge.places import PROJECT_DIR
+from melodyforge.settings import list_recipes, load_recipe
 
 if TYPE_CHECKING:
     import keras

@@ -26,14 +26,8 @@ sys.path.insert(0, str(SETUP_DIR.parent))  # Python puts the folder of the scrip
 from melodyforge.cli import Parser, run  # noqa: E402
 from melodyforge.errors import CorpusError  # noqa: E402
 from melodyforge.files import write_bytes  # noqa: E402
-from melodyforge.settings import (  # noqa: E402
-    PROJECT_DIR,
-    Recipe,
-    Section,
-    add_recipe_flags,
-    check_model_name,
-    load_recipe,
-)
+from melodyforge.places import PROJECT_DIR, STARTER_DIR  # noqa: E402
+from melodyforge.settings import Recipe, Section, add_recipe_flags, check_model_name, load_recipe  # noqa: E402
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
@@ -72,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     train(store, recipe, model_dir, arguments)
     store_in_half(model_dir, store)
     write_card(plan, arguments.midi_dir, store, model_dir)
-    print(f"Model and card: {model_dir}")
+    print(f"Model and card: {model_dir}. To have it ship with the project, move its files to {STARTER_DIR}.")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from melodyforge.music import audio, tones
-from melodyforge.music.audio import SAMPLE_RATE_HZ, FluidSynth, find_soundfont, render_wav
+from melodyforge.music.audio import SAMPLE_RATE_HZ, find_soundfont, render_wav
+from melodyforge.music.fluidsynth import FluidSynth
 from melodyforge.music.piece import Piece, Tempo, Track, make_notes
 from melodyforge.music.tones import DRUMS, FAMILIES, TAIL_SECONDS, render_tones
 

@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from benchmarks import measure, tutorial_pipeline
 from melodyforge.music.midi import write_midi
-from melodyforge.settings import PROJECT_DIR
+from melodyforge.places import PROJECT_DIR
 from melodyforge.training import plan
 from melodyforge.training.backend import Machine
 from tests.music_samples import gridded_piece

@@ -56,7 +56,7 @@ def test_outside_the_environment_a_script_says_what_to_activate(script):
     ended = python("-S", script)  # a Python that has no packages
     assert ended.returncode == 2
     (line,) = ended.stderr.decode().splitlines()
-    assert "lacks the package pydantic" in line
+    assert "lacks the package " in line
     assert ". .venv/bin/activate" in line
 
 

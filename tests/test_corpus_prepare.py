@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import preprocess
+from melodyforge.commands import prepare as preprocess
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport, print_report
 from melodyforge.errors import CorpusError, OutputError

@@ -2,10 +2,10 @@
 
 import pytest
 
-import evaluate_model
-import generate_music
-import preprocess
-import train_model
+from melodyforge.commands import compose as generate_music
+from melodyforge.commands import evaluate as evaluate_model
+from melodyforge.commands import prepare as preprocess
+from melodyforge.commands import train as train_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.errors import CorpusError, MelodyForgeError, SettingsError
 from melodyforge.music.midi import write_midi
@@ -22,7 +22,7 @@ def generate(tiny_model_dir, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--num-bars 3 --num-notes 5", "--num-notes must stand alone"),
+        ("--num-bars 3 --num-notes 5", "`num_notes` must stand alone"),
         ("--num-bars 3 --num-seconds 5", "`num_bars` must stand alone"),
         ("--primer-notes 3", "`primer_notes` has no effect without a primer"),
         ("--primer tune.mid --start passage", "`start` has no effect beside a primer"),

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from studio import connect, gate
+from melodyforge.studio import connect, gate
 from tests.studio_server import running_studio
 
 PASSWORD = "öpen & sesame"

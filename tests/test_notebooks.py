@@ -20,7 +20,7 @@ def project(tmp_path, monkeypatch):
     """The project in a folder of its own, as after a download, and a folder of music."""
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in ("melodyforge", "recipes"):
+    for name in ("melodyforge", "train_model.py"):
         (folder / name).symlink_to(PROJECT_DIR / name)
     shutil.copytree(PROJECT_DIR / "notebooks", folder / "notebooks")
     music = tmp_path / "music"

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import generate_music
 from melodyforge.bundle import load_model
+from melodyforge.commands import compose as generate_music
 from melodyforge.compose import compose, default_settings, reproduce
 from melodyforge.composition import read_origin
 from melodyforge.corpus.split import split_pieces

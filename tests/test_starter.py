@@ -14,9 +14,9 @@ import numpy as np
 import pretty_midi
 import pytest
 
-import train_model as script
 from melodyforge import bundle
 from melodyforge.bundle import CONFIG_FILE, WEIGHTS_FILE, find_model, list_models, load_model
+from melodyforge.commands import train as script
 from melodyforge.compose import generate_music, reproduce
 from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import CorpusError, ModelFolderError, SettingsError

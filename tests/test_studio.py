@@ -26,17 +26,18 @@ from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
+from melodyforge.studio.compose_page import progress
+from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.uploads import what_became_of
+from melodyforge.studio.words import told
 from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
-from studio.compose_page import progress
-from studio.remembered import Remembered
-from studio.uploads import what_became_of
-from studio.words import told
 from tests.music_samples import tune
 
 PROJECT_DIR = Path(__file__).parents[1]
-APP = str(PROJECT_DIR / "studio" / "main.py")
+STUDIO_DIR = PROJECT_DIR / "melodyforge" / "studio"
+APP = str(STUDIO_DIR / "main.py")
 TIMEOUT_S = 60
 OWNER = "0" * 32
 
@@ -84,7 +85,7 @@ def open_app() -> AppTest:
 
 
 def open_page(name: str) -> AppTest:
-    app = AppTest.from_string(f"from studio import {name}\n{name}.show()", default_timeout=TIMEOUT_S)
+    app = AppTest.from_string(f"from melodyforge.studio import {name}\n{name}.show()", default_timeout=TIMEOUT_S)
     app.session_state[Remembered.VISITOR] = OWNER
     return checked(app.run())
 
@@ -367,7 +368,7 @@ def test_what_became_of_an_upload_is_told_file_by_file():
 
 
 def test_what_the_studio_remembers_has_names_that_no_widget_has():
-    sources = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT_DIR / "studio").glob("*.py")}
+    sources = {path.name: path.read_text(encoding="utf-8") for path in STUDIO_DIR.glob("*.py")}
     for name, source in sources.items():
         assert not re.search(r"session_state(\.(?!get\b|pop\b)\w+ =|\[\s*f?[\"'])", source), f"{name}: use Remembered"
         assert not re.search(r"key=f?[\"'][^\"']*:", source), f"{name}: keys of widgets hold no colon"
@@ -407,7 +408,7 @@ def test_a_take_that_cannot_be_read_costs_its_own_row_only(models_dir, takes):
 
 
 def test_who_waits_is_told_place_and_time(models_dir):
-    from studio import shared
+    from melodyforge.studio import shared
 
     model = load_model(models_dir / "tiny")
     wanted = default_settings(model, num_notes=20_000)

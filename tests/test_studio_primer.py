@@ -21,7 +21,7 @@ def fresh_cache():
 
 
 def show() -> None:
-    from studio.primer import primer
+    from melodyforge.studio.primer import primer
 
     primer()
 

@@ -39,7 +39,7 @@ SHARE_USED = 0.3  # of what could be read
 SHARE_PRIMERS = 0.1  # of files that are loaded as primers instead of read as parts of a corpus
 SHARE_COMPOSE = 0.2  # of addresses at which the button is pressed, too
 LAST_NET = "The reader failed"  # how what it catches begins
-PANEL = "from studio.panel import panel\npanel()"
+PANEL = "from melodyforge.studio.panel import panel\npanel()"
 TIMEOUT_S = 60.0
 
 

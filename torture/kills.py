@@ -23,7 +23,7 @@ from melodyforge.bundle import load_model
 from melodyforge.corpus.store import PieceStore
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import write_midi
-from melodyforge.settings import PROJECT_DIR
+from melodyforge.places import PROJECT_DIR
 from melodyforge.workshop.takes import TAKES_FILE, Takes
 from torture.seeds import piece
 from torture.tiny_models import write_tiny_model

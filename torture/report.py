@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from benchmarks.load import Load
 from benchmarks.measure import machine
-from melodyforge.settings import PROJECT_DIR
+from melodyforge.places import PROJECT_DIR
 from torture.attack import CRASH, FOREIGN, HANG, MEMORY, OUTSIDE, REFUSED, TAKEN
 from torture.kills import Killed
 from torture.studio import Walked

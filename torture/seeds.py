@@ -10,7 +10,7 @@ from melodyforge.music.midi import write_midi
 from melodyforge.music.midi_container import meta_event
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from melodyforge.music.scores import write_musicxml
-from melodyforge.settings import RECIPES_DIR
+from melodyforge.places import RECIPES_DIR
 from torture.mutate.midi import written
 
 MAX_REAL_FILES, MAX_REAL_BYTES = 200, 20_000  # of each kind

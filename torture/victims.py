@@ -12,7 +12,7 @@ from pathlib import Path
 
 from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
 from melodyforge.compose import compose, default_settings
-from melodyforge.settings import MODELS_DIR
+from melodyforge.places import MODELS_DIR
 from melodyforge.workshop.takes import Takes
 
 OWNER = "0" * 32

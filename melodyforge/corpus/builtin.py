@@ -25,6 +25,7 @@ from melodyforge.music.musicxml_read import unpack_mxl
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.scores import read_score, read_tune, split_tunes
 from melodyforge.settings import in_any_case
+from melodyforge.words import how_to_install
 
 MAX_SECONDS = 120.0  # for one score; the longest, Beethoven's opus 132 as a whole, takes 10
 CHORALE_VOICES = ("Soprano", "Alto", "Tenor", "Bass")
@@ -210,7 +211,7 @@ def _corpus_dir() -> Path:
     spec = importlib.util.find_spec("music21")
     folder = Path(spec.origin).parent / "corpus" if spec and spec.origin else None
     if folder is None or not (folder / "bach").is_dir():
-        raise CorpusError("Expected music21 with its corpus. Received none. Run `pip install music21`.")
+        raise CorpusError(f"Expected music21 with its corpus. Received none. {how_to_install('music21')}")
     return folder
 
 

@@ -21,6 +21,7 @@ from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileRepor
 from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
 from melodyforge.errors import CorpusError, OutputError
 from melodyforge.folders import hold, replacing
+from melodyforge.words import command
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
 FINGERPRINTS_FOLDER = "fingerprints"
@@ -82,7 +83,7 @@ def prepare_corpus(
 
 
 def _explain_no_files(midi_dir: Path) -> str:
-    fetch = "or fetch some: python preprocess.py --list-corpora"
+    fetch = f"or fetch some: {command('prepare')} --list-corpora"
     try:
         next(midi_dir.iterdir(), None)
     except OSError as error:

@@ -16,6 +16,7 @@ import numpy as np
 from melodyforge.corpus.ragged import NpyWriter, Ragged, RaggedWriter
 from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
+from melodyforge.words import command
 
 STORE_VERSION = 1  # raise when the files below change their meaning
 INDEX_FILE = "dataset.json"
@@ -137,7 +138,7 @@ class PieceStore:
         if index.get("version") != STORE_VERSION:
             raise CorpusError(
                 f"Expected a dataset of version {STORE_VERSION} in {folder}. Received {index.get('version')}. "
-                "Run preprocess.py again."
+                f"Run `{command('prepare')}` again."
             )
         self.folder = folder
         self.fingerprint: str = index["fingerprint"]
@@ -193,4 +194,4 @@ def read_index(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"Expected a dataset in {folder}. Received: {error}. Run preprocess.py.") from error
+        raise CorpusError(f"Expected a dataset in {folder}. Received: {error}. Run `{command('prepare')}`.") from error

@@ -15,7 +15,7 @@ from typing import Any, Self
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, default_settings
 from melodyforge.files import write_bytes
-from melodyforge.settings import OUTPUT_DIR
+from melodyforge.places import OUTPUT_DIR
 from melodyforge.training.plan import Plan
 from melodyforge.training.train import Progress, Watcher
 

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import midi2audio
 import numpy as np
 
 from melodyforge.errors import OutputError
@@ -33,8 +32,6 @@ FULL_HEIGHT = 2**15 - 1  # of 16-bit samples
 BLOCK_SAMPLES = 2**15  # scaled at a time
 WAV_HEADER_BYTES = 44
 FORMS = {"ogg": "oga"}  # FluidSynth's name for a form, where it is not the file's ending
-# Large blocks, and only the samples that the piece needs: a third less time, the same sound.
-FLUIDSYNTH_OPTIONS = ("-z", "4096", "-o", "synth.dynamic-sample-loading=1")
 SILENT_PEAK = 1  # FluidSynth's dither: what it writes when nothing sounds
 
 SOUNDFONT_VARIABLE = "SOUNDFONT"
@@ -72,41 +69,6 @@ class Sound:
     wav: bytes
     engine: str
     notices: list[str]
-
-
-class FluidSynth(midi2audio.FluidSynth):
-    """midi2audio's FluidSynth with the options first, a time limit, and silent.
-
-    midi2audio 0.1.1 puts options after the file names. Only glibc's option parser reads them there: on macOS and
-    Windows FluidSynth takes them for files, and plays aloud instead of writing.
-    """
-
-    def __init__(self, sound_font: str, sample_rate: int, form: str = "") -> None:
-        """`form` is one of those that `fluidsynth -T help` lists; "" for what the file's name says."""
-        super().__init__(sound_font, sample_rate)
-        self._form = ["-T", form] if form else []
-
-    def midi_to_audio(self, midi_file: str, audio_file: str, max_seconds: float | None = None) -> None:
-        """Plays a MIDI file into an audio file; whether that worked shows in the audio file only.
-
-        Raises:
-            subprocess.TimeoutExpired: FluidSynth was stopped after `max_seconds`.
-            OSError: it cannot be started.
-        """
-        command = [
-            "fluidsynth",
-            "-ni",
-            "-F",
-            audio_file,
-            *FLUIDSYNTH_OPTIONS,
-            *self._form,
-            "-r",
-            str(self.sample_rate),
-            self.sound_font,
-            midi_file,
-        ]
-        quiet = subprocess.DEVNULL
-        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=max_seconds, check=False)
 
 
 class _NoSoundError(Exception):
@@ -248,6 +210,10 @@ def _run_fluidsynth(piece: Piece, suffix: str, notices: list[str]) -> bytes:
         raise _NoSoundError("FluidSynth is not installed")
     if not soundfont:
         raise _NoSoundError(f"No SoundFont was found (set {SOUNDFONT_VARIABLE} to a .sf2 file)")
+    try:
+        from melodyforge.music.fluidsynth import FluidSynth
+    except ImportError:
+        raise _NoSoundError("The package midi2audio is not installed") from None
     max_seconds = 60 + piece.seconds / 4  # FluidSynth plays about 50 times faster than a listener hears
     with tempfile.TemporaryDirectory(prefix="melodyforge-", ignore_cleanup_errors=True) as folder:
         midi_file, sound_file = Path(folder, "piece.mid"), Path(folder, f"piece.{suffix}")

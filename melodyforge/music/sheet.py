@@ -8,6 +8,7 @@ from typing import Any
 from melodyforge.errors import OutputError
 from melodyforge.music.piece import Piece
 from melodyforge.music.scores import write_musicxml
+from melodyforge.words import how_to_install
 
 OPTIONS = {
     "pageWidth": 1600,  # tenths of a millimetre, at 40 % of full size
@@ -49,7 +50,7 @@ def engrave(piece: Piece) -> Sheet:
     try:
         import verovio
     except ImportError:
-        raise OutputError("Sheet music needs the package verovio. Run `pip install verovio`.") from None
+        raise OutputError(f"Sheet music needs the package verovio. {how_to_install('verovio')}") from None
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit(False)
     toolkit.setResourcePath(str(Path(verovio.__file__).parent / "data"))  # else the importing thread alone has fonts

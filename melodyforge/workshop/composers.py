@@ -28,7 +28,8 @@ from melodyforge.compose import Growing, compose
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
-from melodyforge.settings import PROJECT_DIR, ComposeSettings
+from melodyforge.places import PROJECT_DIR
+from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.turns import Turns
 
 MAX_PROCESSES = 4

@@ -28,7 +28,7 @@ from melodyforge.folders import read_steadily
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.musicxml_read import MAX_SCORE_BYTES
 from melodyforge.music.traits import read_traits
-from melodyforge.settings import DATASET_DIR, MIDI_DIR
+from melodyforge.places import DATASET_DIR, MIDI_DIR
 from melodyforge.workshop.unpack import Room, open_zip, unpack, write_stream
 
 MAX_FILES, MAX_BYTES = 20_000, 500_000_000  # sent at once, unpacked

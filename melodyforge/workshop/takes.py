@@ -24,7 +24,7 @@ from melodyforge.files import output_errors
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
-from melodyforge.settings import OUTPUT_DIR
+from melodyforge.places import OUTPUT_DIR
 
 TAKES_FILE = OUTPUT_DIR / "takes.sqlite"
 MAX_NAME_LENGTH = 80

@@ -22,9 +22,11 @@ from pathlib import Path
 from melodyforge.errors import BusyError, TaskError
 from melodyforge.files import output_errors, write_bytes
 from melodyforge.folders import is_held, lock_path, take_lock
-from melodyforge.settings import OUTPUT_DIR, PROJECT_DIR, check_model_name
+from melodyforge.places import OUTPUT_DIR, PACKAGE_DIR, PROJECT_DIR
+from melodyforge.settings import check_model_name
 
 TASKS_DIR = OUTPUT_DIR / "tasks"
+MAIN = str(PACKAGE_DIR / "__main__.py")  # the script that is `melody-forge`
 STARTED_FILE, STOP_FILE, ENDED_FILE, LOG_FILE = "started.json", "stop", "ended.json", "log.txt"
 INTERRUPTED = 130  # exit status after Ctrl-C
 MAX_LOG_BYTES = 20_000  # shown of a log's end
@@ -113,11 +115,11 @@ class Task:
 
 
 def start_task(name: str, command: list[str], tasks_dir: Path = TASKS_DIR, queue: str = "") -> Task:
-    """Starts a Python script of the project, in place of an earlier task of the same name that is over.
+    """Starts a Python script, in place of an earlier task of the same name that is over.
 
     Args:
         name: of the task, as a folder may be called.
-        command: the script and its arguments, such as ["train_model.py", "--minutes", "5"].
+        command: the script and its arguments, such as [MAIN, "train", "--minutes", "5"].
         tasks_dir: where tasks lie.
         queue: it waits until those that were started in this queue before it are over; "" starts at once.
 

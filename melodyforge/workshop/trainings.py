@@ -12,9 +12,10 @@ from melodyforge import folders
 from melodyforge.bundle import STARTER_NAME
 from melodyforge.errors import ModelFolderError, TaskError
 from melodyforge.model_state import checkpoint_path, is_taken, next_free, progress_path
-from melodyforge.settings import MIDI_DIR, MODELS_DIR, check_model_name
+from melodyforge.places import MIDI_DIR, MODELS_DIR
+from melodyforge.settings import check_model_name
 from melodyforge.training.plan import MIN_EPOCHS, ROWS_TO_LEARN, ROWS_TO_TUNE
-from melodyforge.workshop.tasks import TASKS_DIR, Task, find_task, list_tasks, start_task, tasks_before
+from melodyforge.workshop.tasks import MAIN, TASKS_DIR, Task, find_task, list_tasks, start_task, tasks_before
 
 PREFIX = "train-"  # of the names of their tasks
 QUEUE = "training"  # one at a time: two take more than twice as long, and memory twice
@@ -110,7 +111,7 @@ def start_training(
     tasks_dir: Path = TASKS_DIR,
     models_dir: Path = MODELS_DIR,
 ) -> Task:
-    """Starts `train_model.py` as a process of its own; it waits until those that were started before it are over.
+    """Starts `melody-forge train` as a process of its own; it waits until those that were started before it are over.
 
     Args:
         name: of the model.
@@ -139,7 +140,7 @@ def start_training(
             f"There is a model or a training {name!r} already, and nothing is replaced unasked. "
             "Choose another name, or tick that it is to be replaced."
         )
-    command = ["train_model.py", "--midi-dir", str(midi_dir), "--name", name]
+    command = [MAIN, "train", "--midi-dir", str(midi_dir), "--name", name]
     command += ["--recipe", recipe] if recipe else []
     command += ["--from", start_from] if start_from else []
     command += ["--resume"] if resume else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.folders import is_held
 from melodyforge.model_state import is_taken
 from melodyforge.music.load import load_piece
-from melodyforge.settings import (
-    DEFAULT_RECIPE,
-    MIDI_DIR,
-    TrainingSettings,
-    check_model_name,
-    list_recipes,
-    load_recipe,
-)
+from melodyforge.places import MIDI_DIR
+from melodyforge.settings import DEFAULT_RECIPE, TrainingSettings, check_model_name, list_recipes, load_recipe
+from melodyforge.studio import shared, work
+from melodyforge.studio.player import player
+from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.uploads import upload
+from melodyforge.studio.words import about_minutes, about_time, plain, told
+from melodyforge.studio.work import SECONDS_BETWEEN_LOOKS, last_line
 from melodyforge.words import counted
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
 from melodyforge.workshop.music_folder import open_dataset
@@ -35,12 +36,6 @@ from melodyforge.workshop.trainings import (
     list_trainings,
     start_training,
 )
-from studio import shared, work
-from studio.player import player
-from studio.remembered import Remembered
-from studio.uploads import upload
-from studio.words import about_minutes, about_time, plain, told
-from studio.work import SECONDS_BETWEEN_LOOKS, last_line
 
 USUAL_NAME, USUAL_MINUTES = "my-music", 10
 SCRATCH = "from the beginning"
@@ -323,7 +318,7 @@ def _models() -> None:
             st.markdown(f"{title}  \n:small[{plain(_facts(name))}]", width="stretch")
             st.download_button(
                 "Export",
-                lambda name=name: export_model(name, shared.models_dir()),
+                partial(export_model, name, shared.models_dir()),
                 f"{name}.zip",
                 "application/zip",
                 key=f"export_{name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,10 @@ import streamlit as st
 from melodyforge.corpus.report import CorpusReport, Fate
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError
-from melodyforge.settings import DATASET_DIR
+from melodyforge.places import DATASET_DIR
+from melodyforge.studio import shared, work
+from melodyforge.studio.player import player
+from melodyforge.studio.words import told
 from melodyforge.workshop.music_folder import (
     DAYS_KEPT,
     Summary,
@@ -21,9 +25,6 @@ from melodyforge.workshop.music_folder import (
     remove_file,
     summarise,
 )
-from studio import shared, work
-from studio.player import player
-from studio.words import told
 
 PLOTS_IN_A_ROW = 3
 MAX_BARS_SHOWN = 8  # in a plot
@@ -97,8 +98,17 @@ def _plot(title: str, counts: Counter[str]) -> None:
     st.caption(title)
     bars = pd.DataFrame(_most(counts, by_name=title.startswith("Tempo")), columns=["name", "pieces"])
     height = 60 + 23 * len(bars)
-    axes = {"x": "name", "y": "pieces", "x_label": "", "y_label": ""}
-    st.bar_chart(bars, **axes, horizontal=True, height=height, sort=False, color=BAR_COLOUR)
+    st.bar_chart(
+        bars,
+        x="name",
+        y="pieces",
+        x_label="",
+        y_label="",
+        horizontal=True,
+        height=height,
+        sort=False,
+        color=BAR_COLOUR,
+    )
 
 
 def _most(counts: Counter[str], by_name: bool) -> list[tuple[str, int]]:
@@ -136,10 +146,10 @@ def _files(report: CorpusReport) -> None:
         )
         style = st.text_input("New style", key="new_style", width=180, help="The subfolder that it moves to")
         if st.button("Relabel", key="relabel", icon=":material/label:", disabled=not name):
-            _change(lambda: relabel_file(name, style))
+            _change(partial(relabel_file, str(name), style))
         about = f"It can be put back for {DAYS_KEPT} days."
         if st.button("Remove", key="remove_file", icon=":material/delete:", disabled=not name, help=about):
-            _change(lambda: remove_file(name))
+            _change(partial(remove_file, str(name)))
     _removed()
     work.watch(work.READ, "Reading", is_main=False)
 

@@ -15,7 +15,8 @@ from melodyforge.composition import Composition
 from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
-from melodyforge.settings import MAX_SEED, MODELS_DIR, ComposeSettings
+from melodyforge.places import MODELS_DIR
+from melodyforge.settings import MAX_SEED, ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds

@@ -16,11 +16,11 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
+from melodyforge.studio import shared
+from melodyforge.studio.player import player
+from melodyforge.studio.words import day, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.takes import Take
-from studio import shared
-from studio.player import player
-from studio.words import day, plain, told
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
 KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
@@ -128,7 +128,7 @@ def _downloads(take: Take, wav: bytes) -> None:
     composition, name = Composition(take.piece), take.file_name
     settings = json.dumps(take.origin, indent=1)
     musicxml = "application/vnd.recordare.musicxml+xml"
-    files = [
+    files: list[tuple[str, str | bytes | Callable[[], bytes], str, str, str]] = [
         ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
         ("WAV", lambda: wav, f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
         ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),

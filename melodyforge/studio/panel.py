@@ -12,10 +12,10 @@ from melodyforge.compose import default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import MAX_SEED, ComposeSettings
-from studio import shared
-from studio.primer import A_PASSAGE, NOTHING, Start, primer
-from studio.shared import HELP
-from studio.words import plain, told
+from melodyforge.studio import shared
+from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
+from melodyforge.studio.shared import HELP
+from melodyforge.studio.words import plain, told
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
 MAX_TEMPERATURE = 2.0  # hardly anything learnt is left

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from studio.pages import PAGES
+from melodyforge.studio.pages import PAGES
 
 LOCAL_NAMES = {"localhost", "127.0.0.1", "0.0.0.0", "::1"}
 PLAIN_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")

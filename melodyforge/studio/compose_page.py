@@ -11,15 +11,15 @@ from melodyforge.compose import MAX_DRAWS, asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import ComposeSettings
+from melodyforge.studio import shared
+from melodyforge.studio.panel import panel
+from melodyforge.studio.player import player
+from melodyforge.studio.primer import Start
+from melodyforge.studio.stage import STAGE, show_takes
+from melodyforge.studio.visitor import visitor
+from melodyforge.studio.words import about_time, told
 from melodyforge.words import counted
 from melodyforge.workshop.jobs import Job
-from studio import shared
-from studio.panel import panel
-from studio.player import player
-from studio.primer import Start
-from studio.stage import STAGE, show_takes
-from studio.visitor import visitor
-from studio.words import about_time, told
 
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing

@@ -7,7 +7,7 @@ import secrets
 
 import streamlit as st
 
-from studio.remembered import Remembered
+from melodyforge.studio.remembered import Remembered
 
 COOKIE = "melody_forge_visitor"
 _PLAUSIBLE = re.compile(r"[0-9a-f]{32}")

@@ -14,10 +14,10 @@ from melodyforge.music.load import load_piece
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
-from melodyforge.settings import DATASET_DIR
+from melodyforge.places import DATASET_DIR
+from melodyforge.studio.keyboard import keyboard
+from melodyforge.studio.words import told
 from melodyforge.words import counted
-from studio.keyboard import keyboard
-from studio.words import told
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
 ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]

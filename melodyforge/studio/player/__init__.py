@@ -10,7 +10,7 @@ import streamlit as st
 
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
-from studio.media import media_url
+from melodyforge.studio.media import media_url
 
 HERE = Path(__file__).parent
 _component = st.components.v2.component(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
-from melodyforge.settings import MIDI_DIR
-from melodyforge.workshop.tasks import Task, find_task, start_task
-from studio.words import plain, told
+from melodyforge.places import MIDI_DIR
+from melodyforge.studio.words import plain, told
+from melodyforge.workshop.tasks import MAIN, Task, find_task, start_task
 
 SECONDS_BETWEEN_LOOKS = 1.0
 READ = "read-music"  # names of tasks
@@ -26,7 +26,7 @@ def start_fetching(corpus: str) -> None:
 
 def _start(name: str, *flags: str) -> None:
     try:
-        start_task(name, ["preprocess.py", "--midi-dir", str(MIDI_DIR), *flags])
+        start_task(name, [MAIN, "prepare", "--midi-dir", str(MIDI_DIR), *flags])
     except MelodyForgeError as error:
         st.error(told(error))
     else:

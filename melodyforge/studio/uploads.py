@@ -6,12 +6,12 @@ import streamlit as st
 
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.errors import MelodyForgeError
+from melodyforge.studio import work
+from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.visitor import visitor
+from melodyforge.studio.words import plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.music_folder import Added, add_files, open_dataset
-from studio import work
-from studio.remembered import Remembered
-from studio.visitor import visitor
-from studio.words import plain, told
 
 SUFFIXES = ["mid", "midi", "kar", "rmi", "musicxml", "mxl", "xml", "abc", "krn", "zip"]
 NOT_READ = "not read yet"

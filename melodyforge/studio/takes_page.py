@@ -6,13 +6,13 @@ import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
 from melodyforge.settings import ComposeSettings
+from melodyforge.studio import shared
+from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.stage import compare, rating, show_take
+from melodyforge.studio.visitor import visitor
+from melodyforge.studio.words import day, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
-from studio import shared
-from studio.remembered import Remembered
-from studio.stage import compare, rating, show_take
-from studio.visitor import visitor
-from studio.words import day, plain, told
 
 TAKES_A_PAGE = 20
 NOTHING_YET = "Nothing here yet. What you compose is kept on this page, until you delete it."

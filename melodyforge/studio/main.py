@@ -9,16 +9,16 @@ from pathlib import Path
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
-from studio import shared
-from studio.pages import PAGES
-from studio.words import told
+from melodyforge.studio import shared
+from melodyforge.studio.pages import PAGES
+from melodyforge.studio.words import told
 
 HERE = Path(__file__).parent
 
 
 def shown_by(module: str) -> Callable[[], None]:
     """What shows a page; its module is imported with its first visitor, so that the first page comes sooner."""
-    return lambda: import_module(f"studio.{module}").show()
+    return lambda: import_module(f"melodyforge.studio.{module}").show()
 
 
 st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")

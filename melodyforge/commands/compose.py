@@ -1,0 +1,138 @@
+"""Composes new music with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from melodyforge.cli import Parser
+from melodyforge.errors import SettingsError
+from melodyforge.places import MODELS_DIR, OUTPUT_DIR
+from melodyforge.settings import ComposeSettings, add_compose_flags
+from melodyforge.words import command, counted
+
+if TYPE_CHECKING:
+    from melodyforge.composition import Composition
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command."""
+    arguments = parse_arguments(argv)
+    started = time.perf_counter()
+    compositions = compose_pieces(arguments)
+    for path, composition in zip(output_paths(arguments.output, len(compositions)), compositions, strict=True):
+        save(composition, path, arguments)
+    print(f"{len(compositions)} composed in {time.perf_counter() - started:.1f} s")
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = Parser(prog=command("compose"), description=__doc__)
+    parser.add_argument("--model", help="a model's name, or its folder (default: the newest)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=OUTPUT_DIR / "generated_music.mid",
+        metavar="FILE",
+        help="where the MIDI file goes; several get numbers (default: %(default)s)",
+    )
+    parser.add_argument("--wav", action="store_true", help="write sound beside it")
+    parser.add_argument("--musicxml", action="store_true", help="write a score beside it")
+    parser.add_argument("--primer", type=Path, metavar="FILE", help="music to go on from: MIDI, MusicXML or ABC")
+    parser.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
+    add_compose_flags(parser)
+    return parser.parse_args(argv)
+
+
+def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
+    """Does what the command line asks for."""
+    from melodyforge.bundle import STARTER_NAME, find_model, load_model
+    from melodyforge.compose import compose, reproduce, wished_settings
+    from melodyforge.composition import read_origin
+    from melodyforge.files import read_bytes
+    from melodyforge.music.load import load_piece
+
+    wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
+    if arguments.reproduce:
+        require_no_wishes(wishes)
+    origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
+    name = arguments.model or (origin.get("model") if origin else None)
+    model = load_model(find_model(name, MODELS_DIR))
+    if not name and model.name == STARTER_NAME:
+        print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
+    primer = load_piece(arguments.primer) if arguments.primer else None
+    if origin:
+        require_outputs(arguments, 1)
+        return [reproduce(model, origin, primer)]
+    settings = wished_settings(model, primer is not None, **wishes)
+    require_outputs(arguments, settings.num_pieces)
+    print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
+    return compose(model, settings, primer)
+
+
+def require_no_wishes(wishes: dict[str, object]) -> None:
+    """Refuses settings for what is to be composed as before.
+
+    Raises:
+        SettingsError: there are some.
+    """
+    for name, value in wishes.items():
+        if value is not None:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} does not go with --reproduce, which composes a file as it was. "
+                "Leave one of them out."
+            )
+
+
+def require_outputs(arguments: argparse.Namespace, num_pieces: int) -> None:
+    """Makes sure that all can be written before it is composed.
+
+    Raises:
+        SettingsError: a name stands for no form of music, or is that of the primer.
+        OutputError: a file cannot be written.
+    """
+    from melodyforge.composition import require_output
+
+    require_output(arguments.output)
+    for form in forms(arguments.output, arguments):
+        require_output(form)
+    written = [form for path in output_paths(arguments.output, num_pieces) for form in forms(path, arguments)]
+    if arguments.primer and arguments.primer.resolve() in [path.resolve() for path in written]:
+        raise SettingsError(
+            f"--output must leave the primer as it is. Received {arguments.output}. Choose another name."
+        )
+
+
+def output_paths(path: Path, num_pieces: int) -> list[Path]:
+    """The path itself for one piece; numbered ones for several."""
+    if num_pieces == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}_{index + 1}{path.suffix}") for index in range(num_pieces)]
+
+
+def forms(path: Path, arguments: argparse.Namespace) -> list[Path]:
+    """All files that a composition is written to; what stands beside something stands beside MIDI."""
+    from melodyforge.composition import MIDI_SUFFIXES
+
+    suffixes = [".wav"] * arguments.wav + [".musicxml"] * arguments.musicxml
+    midi = [] if not suffixes or path.suffix.lower() in MIDI_SUFFIXES else [path.with_suffix(".mid")]
+    return list(dict.fromkeys([*midi, path, *(path.with_suffix(suffix) for suffix in suffixes)]))
+
+
+def save(composition: Composition, path: Path, arguments: argparse.Namespace) -> None:
+    """Writes one composition in every form asked for, and says where."""
+    from melodyforge.composition import Composition
+
+    piece = composition.piece
+    for notice in composition.notices:
+        print(f"{path.name}: {notice}")
+    if composition.primer:
+        primer = path.with_name(f"{path.stem}_primer{path.suffix}")
+        Composition(composition.primer).save(primer)
+        print(f"{primer}: the passage of training music that it starts from")
+    for form in forms(path, arguments):
+        for notice in composition.save(form):
+            print(notice)
+        print(f"{form}: {counted(len(piece), 'note')}, {piece.seconds:.0f} s")

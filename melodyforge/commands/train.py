@@ -1,0 +1,228 @@
+"""Trains a network on a folder of music; prepares the dataset first when it is missing or stale."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from melodyforge.cli import Parser
+from melodyforge.errors import SettingsError
+from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR
+from melodyforge.settings import (
+    DEFAULT_RECIPE,
+    NETWORK_FLAGS,
+    REPRESENTATION_FLAGS,
+    Recipe,
+    TrainingSettings,
+    add_recipe_flags,
+    check_model_name,
+    list_recipes,
+    load_recipe,
+)
+from melodyforge.words import command, counted
+
+if TYPE_CHECKING:
+    from melodyforge.training.train import Result
+
+RESUMABLE = ("epochs", "minutes", "patience")  # what may change when a training goes on
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command."""
+    arguments = parse_arguments(argv)
+    recipe = chosen_recipe(arguments)
+    name = chosen_name(arguments, recipe)
+    end_politely()
+    from melodyforge.model_state import hold_model
+
+    with hold_model(MODELS_DIR / name):
+        require_possible(arguments, MODELS_DIR / name)
+        result = train(arguments, recipe, name)
+    print_result(result, name, arguments.midi_dir)
+    if result.is_interrupted:
+        raise KeyboardInterrupt
+
+
+def end_politely() -> None:
+    """From now on an end that others ask for is handled like Ctrl-C: what has been done can be saved."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        _set_signal(number, signal.default_int_handler)
+
+
+def end_at_once() -> None:
+    """From now on an end comes at once, also amid compiling: there is nothing to save."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        _set_signal(number, signal.SIG_DFL)
+
+
+def _set_signal(number: signal.Signals, handler: Any) -> None:
+    if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` and the like
+        signal.signal(number, handler)
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = Parser(prog=command("train"), description=__doc__)
+    parser.add_argument(
+        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--recipe", help=f"a recipe's name, or a .toml file (default: {DEFAULT_RECIPE}, with --from the model's)"
+    )
+    parser.add_argument("--name", help="the model's name (default: the recipe's, or FOLDER-from-MODEL)")
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="start from what this model knows, such as `starter`; best for up to a few hundred files",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a model of this name; it is kept until the new one is better"
+    )
+    add_recipe_flags(parser)
+    return parser.parse_args(argv)
+
+
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line changes in it."""
+    if not arguments.start_from:
+        return load_recipe(arguments.recipe or DEFAULT_RECIPE).with_flags(vars(arguments))
+    from melodyforge.bundle import find_model, read_model
+    from melodyforge.training.plan import for_tuning
+
+    source = read_model(find_model(arguments.start_from, MODELS_DIR)).recipe
+    known = source.name if source.name in list_recipes() else DEFAULT_RECIPE
+    recipe = load_recipe(arguments.recipe or known)
+    if arguments.recipe:
+        require_same_recipe(recipe, source, arguments)
+    require_same_network(arguments)
+    return for_tuning(recipe).with_flags(vars(arguments))
+
+
+def require_same_recipe(recipe: Recipe, source: Recipe, arguments: argparse.Namespace) -> None:
+    """Refuses a recipe with another network than that of the model that is trained further.
+
+    Raises:
+        SettingsError: it has one.
+    """
+    if recipe.shape != source.shape:
+        raise SettingsError(
+            f"--recipe must have the network of the model that --from names: {arguments.start_from!r} is of the recipe "
+            f"{source.name!r}. Received {arguments.recipe!r}. Leave one of them out."
+        )
+
+
+def require_same_network(arguments: argparse.Namespace) -> None:
+    """Refuses to change the network of a model that is trained further.
+
+    Raises:
+        SettingsError: a flag would change it.
+    """
+    for name in (*REPRESENTATION_FLAGS, *NETWORK_FLAGS):
+        if getattr(arguments, name) is not None:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} needs a training from the beginning: --from keeps the model's network. "
+                "Leave one of them out."
+            )
+
+
+def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """What the model will be called; without --name never so that --from overwrites the model it starts from.
+
+    Raises:
+        SettingsError: a folder cannot have this name, or it is the starter's.
+    """
+    from melodyforge.bundle import STARTER_NAME
+
+    name = arguments.name or recipe.name
+    if arguments.start_from and not arguments.name:
+        folder = "my-music" if arguments.midi_dir == MIDI_DIR else arguments.midi_dir.resolve().name
+        name = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{folder}-from-{Path(arguments.start_from).name}").lstrip("-.")
+    if name == STARTER_NAME:
+        raise SettingsError(f"--name must differ from the model that ships with the project. Received {name!r}.")
+    return check_model_name(name)
+
+
+def require_possible(arguments: argparse.Namespace, model_dir: Path) -> None:
+    """Refuses what could not be done, before anything takes long.
+
+    Raises:
+        SettingsError: --resume with what cannot change when a training goes on.
+        ModelFolderError: the name is taken, or there is nothing to go on with.
+    """
+    from melodyforge.model_state import checkpoint_path, require_free
+
+    if arguments.resume:
+        from melodyforge.training.checkpoint import read_facts
+
+        require_same_training(arguments, read_facts(checkpoint_path(model_dir)))
+        return
+    require_free(model_dir, arguments.replace)
+
+
+def require_same_training(arguments: argparse.Namespace, facts: dict[str, Any]) -> None:
+    """Refuses flags that a training which goes on could not follow; those that change nothing may stand.
+
+    Raises:
+        SettingsError: a flag asks for something else than the training began with.
+    """
+    begun = Recipe.check(facts["recipe"])
+    chosen = begun.representation.model_dump() | begun.network.model_dump() | begun.training.model_dump()
+    chosen |= {name: facts["plan"][name] for name in ("window", "batch_size", "transpose")}
+    chosen |= {"recipe": begun.name, "from": None, "replace": False}
+    given = vars(arguments) | {"recipe": arguments.recipe and Path(arguments.recipe).stem, "from": arguments.start_from}
+    fixed = {*REPRESENTATION_FLAGS, *NETWORK_FLAGS, *TrainingSettings.model_fields, "recipe", "from", "replace"}
+    for name in sorted(fixed - {*RESUMABLE}):
+        if given[name] is not None and given[name] != chosen[name]:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} cannot change when a training goes on: --resume keeps what it began with, "
+                f"{chosen[name]!r}. Received {given[name]!r}. Leave one of them out."
+            )
+
+
+def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
+    """Prepares the data and trains."""
+    from melodyforge.corpus.prepare import prepare_corpus
+    from melodyforge.progress import say_waiting, show_progress
+
+    with show_progress("Reading", "files") as on_progress:
+        store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress, on_wait=say_waiting)
+    print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')}. Starting Keras ...", flush=True)
+    end_at_once()
+
+    from melodyforge.bundle import find_model
+    from melodyforge.evaluation.baseline import best_ngram
+    from melodyforge.evaluation.watch_training import ConsoleWatcher
+    from melodyforge.model_state import progress_path
+    from melodyforge.training.train import resume_training, train_model
+
+    model_dir = MODELS_DIR / name
+    with ConsoleWatcher(name, progress_file=progress_path(model_dir), on_first_step=end_politely) as watcher:
+        if arguments.resume:
+            changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
+            return resume_training(store, model_dir, watcher, changes)
+        start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
+        return train_model(store, recipe, model_dir, watcher, start_from, best_ngram, arguments.replace)
+
+
+def print_result(result: Result, name: str, midi_dir: Path) -> None:
+    """Says what came out and what can be done next."""
+    if result.is_interrupted:
+        flags = ["--resume", "--name", name] + ([] if midi_dir == MIDI_DIR else ["--midi-dir", str(midi_dir)])
+        print(f"Saved. `{command('train')} {shlex.join(flags)}` goes on.")
+        return
+    nats, ngram, before = (result.metrics.get(figure) for figure in ("held_out_nats", "best_ngram_nats", "start_nats"))
+    print(f"Done: {result.reason}. Held-out music costs {nats:.3f} nats a note.")
+    if before is not None:
+        print(f"The model that it started from pays {before:.3f}.")
+    if ngram is not None:
+        verdict, advice = ("better", "") if nats < ngram else ("no better", ": more music or more training is needed")
+        print(f"That is {verdict} than the best n-gram model, {ngram:.3f}{advice}.")
+    if result.former:
+        print(result.former)
+    print(f"Model: {result.model_dir}. `{command('compose')} --model {name}` composes.")
