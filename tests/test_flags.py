@@ -22,7 +22,7 @@ def generate(tiny_model_dir, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--num-bars 3 --num-notes 5", "--num-notes must stand alone"),
+        ("--num-bars 3 --num-notes 5", "`num_notes` must stand alone"),
         ("--num-bars 3 --num-seconds 5", "`num_bars` must stand alone"),
         ("--primer-notes 3", "`primer_notes` has no effect without a primer"),
         ("--primer tune.mid --start passage", "`start` has no effect beside a primer"),
