@@ -12,7 +12,7 @@ has_midi_files() {
 }
 
 has_model() {
-    ls models/*/config.json >/dev/null 2>&1
+    ls melodyforge/starter/config.json models/*/config.json 2>/dev/null | grep -q .
 }
 
 has_learnt() { # train_model.py names models so, with and without --from starter
@@ -25,7 +25,7 @@ if ! has_midi_files && ! has_model; then
 fi
 if has_midi_files && ! has_learnt; then
     echo "Learning from data/midi_files, $minutes minutes at most."
-    if [ -e models/starter/config.json ]; then
+    if [ -e melodyforge/starter/config.json ]; then
         "$python" train_model.py --from starter --minutes "$minutes"
     else
         "$python" train_model.py --minutes "$minutes"

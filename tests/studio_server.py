@@ -24,9 +24,7 @@ SECONDS_TO_START = 60.0
 @contextlib.contextmanager
 def running_studio(home: Path, log: Path | None = None) -> Iterator[str]:
     """Runs the studio for a user's home folder, and gives its address; what it prints goes into `log`."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     environment = os.environ | {"MELODY_FORGE_HOME": str(home)}
     with Path(log or os.devnull).open("wb") as output:
@@ -37,6 +35,13 @@ def running_studio(home: Path, log: Path | None = None) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _wait_until_up(url: str, server: subprocess.Popen) -> None:

@@ -10,6 +10,7 @@ from melodyforge.files import check_file, read_bytes
 from melodyforge.music.midi import read_midi
 from melodyforge.music.midi_container import MAX_MIDI_BYTES
 from melodyforge.music.piece import Piece
+from melodyforge.words import how_to_install
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
 SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
@@ -61,6 +62,9 @@ def read_pieces(path: Path, name: str, max_pieces: int | None = None) -> list[tu
         return read_score(path, max_pieces)
     except (MelodyForgeError, MemoryError):
         raise
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        raise MusicReadError(f"Scores are read with the package {package}. {how_to_install(package)}") from None
     except Exception as error:  # whatever a library trips over
         raise MusicReadError(
             f"The reader failed ({type(error).__name__}). Export the file again or choose another."
