@@ -56,6 +56,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     ("name", "text", "repair"),
     [
         ("billion beats.abc", abc("CDEF|", "M:1000000000/4"), DROPPED_METERS),
+        ("a million beats with underscores.abc", abc("CDEF|", "M:1_000_000/4"), DROPPED_METERS),
         ("4096 beats.abc", abc("CDEF|GABc|", "M:4096/4"), DROPPED_METERS),
         ("billion beats inside.abc", abc("CDEF|[M:1000000000/4]GABc|"), DROPPED_METERS),
         ("billionth beats.abc", abc("CDEF|", "M:4/1000000000"), DROPPED_METERS),
@@ -93,8 +94,14 @@ def test_what_stands_in_a_bar_that_is_too_long_is_kept(tmp_path):
     assert list(zip(piece.notes["onset"] // 24, piece.notes["pitch"], strict=True)) == [(0, 60), (256, 62), (257, 64)]
 
 
+def test_more_repeats_than_anybody_writes_are_not_played(tmp_path):
+    ((piece, repairs),) = read_score(write(tmp_path, "again and again.abc", abc("|:CDEF|[1GABc:|[2GABc|" * 60)))
+    assert len(piece) == 60 * 12
+    assert repairs == ["repeats were not played, for there are more than 50"]
+
+
 def test_music_of_more_bars_than_can_be_engraved_is_refused_at_once():
-    notes = make_notes([(0, 24, 0, 60, 80), (8_000 * 96, 24, 0, 60, 80)])
+    notes = make_notes([(0, 24, 0, 60, 80), (24, 8_000 * 96, 0, 62, 80)])
     with pytest.raises(OutputError, match=r"at most 8,000 bars .* Received 8,001"):
         engrave(Piece(notes))
 

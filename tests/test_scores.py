@@ -190,6 +190,13 @@ def test_tempo_and_triplets_are_exact(tmp_path: Path) -> None:
     assert piece.tempos == (Tempo(0, 90.0),)
 
 
+def test_slurs_change_no_rhythm(tmp_path: Path) -> None:
+    slurred = read_abc(tmp_path, 'X:1\nT:A (slurred) tune\nM:2/4\nL:1/8\nK:C\nC>(D E)>F|"(C)"(3(CDE) (FG)|\n')
+    plain = read_abc(tmp_path, "X:1\nT:A (slurred) tune\nM:2/4\nL:1/8\nK:C\nC>D E>F|(3CDE FG|\n")
+    assert str(slurred) == str(plain)
+    assert slurred[0][0].name == "A (slurred) tune"
+
+
 def test_many_tunes_in_one_file_share_its_header(tmp_path: Path) -> None:
     pieces = read_abc(tmp_path, "M:3/4\nL:1/4\n\nX:1\nT:One\nK:C\nCDE|\n\nX:2\nT:Two\nK:G\nFGA|\n")
     assert [(piece.name, pitches_of(piece)) for piece, _ in pieces] == [("One", [60, 62, 64]), ("Two", [66, 67, 69])]

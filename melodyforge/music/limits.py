@@ -16,6 +16,7 @@ MAX_QUARTERS = 40_000  # 5.5 hours at 120 quarters per minute
 MAX_BARS = 20_000
 MAX_TRACKS = 256  # what NOTE_DTYPE can number
 MAX_TIMES = 32  # that a passage is repeated
+MAX_REPEATS = 50  # in one piece: music21 takes seconds to play so many, and more than the square of it
 TEMPO_RANGE_QPM = (5.0, 1000.0)  # inclusive; slower and faster are typing errors or time-stretch tricks
 MAX_METER_NUMERATOR = 64
 MAX_SIGNS = 14  # sharps or flats in a key signature, all of them double
@@ -73,6 +74,7 @@ def is_tempo(qpm: Any) -> Any:
 
 def is_countable_meter(text: str) -> bool:
     """Whether a time signature such as "3+2/8" is one, so that music21 can divide it; one without numbers is."""
+    text = _without_separators(text)
     numbers = re.findall(r"-?\d+", text)
     if len(numbers) > _MAX_NUMBERS or any(number[0] == "-" or len(number) > _MAX_DIGITS for number in numbers):
         return False
@@ -83,21 +85,26 @@ def is_countable_meter(text: str) -> bool:
 
 def is_countable_tempo(text: str) -> bool:
     """Whether the last number of a tempo mark such as "1/4=120" is a tempo; one without numbers is."""
-    numbers = re.findall(r"-?\d[\d.e+-]*", text)
+    numbers = re.findall(r"-?\d[\d.e+-]*", _without_separators(text))
     try:
         return not numbers or _COUNTABLE_TEMPOS[0] <= float(numbers[-1]) <= _COUNTABLE_TEMPOS[1]
     except ValueError:
         return False
 
 
+def _without_separators(text: str) -> str:
+    """Python reads "1_000" as a thousand."""
+    return text.replace("_", "")
+
+
 def is_countable_key(text: str) -> bool:
     """Whether the number of sharps, or of flats if negative, is one that music21 can count; no number is."""
-    number = text.strip()
+    number = _without_separators(text.strip())
     return not re.fullmatch(r"[-+]?\d+", number) or (len(number) <= _MAX_DIGITS and abs(int(number)) <= MAX_SIGNS)
 
 
 def are_countable_times(text: str) -> bool:
     """Whether the numbers of an ending, such as "1, 2" or "1-3", or of a repeat are few and small."""
-    numbers = re.findall(r"\d+", text)
+    numbers = re.findall(r"\d+", _without_separators(text))
     is_short = len(numbers) <= _MAX_NUMBERS and all(len(number) <= _MAX_DIGITS for number in numbers)
     return is_short and all(int(number) <= MAX_TIMES for number in numbers)

@@ -92,7 +92,13 @@ def tame_abc(tune: str, repairs: list[str]) -> str:
         raise MusicReadError(
             f"Expected numbers of at most {MAX_ABC_DIGITS} digits. Received {too_long[0]}... Remove the file."
         )
-    return tune
+    return _without_slurs(tune)
+
+
+def _without_slurs(tune: str) -> str:
+    """A tune without slurs, which make no sound: music21 takes the square of the number of notes below one."""
+    kept = r'"[^"\n]*"|^[A-Za-z]:.*$|\[[A-Za-z]:[^\]\n]*\]'
+    return re.sub(rf"({kept})|\((?!\d)|\)", lambda match: match[1] or "", tune, flags=re.MULTILINE)
 
 
 def tame_kern(text: str, repairs: list[str]) -> str:

@@ -28,6 +28,7 @@ from melodyforge.music.limits import (
     DROPPED_NOTES,
     DROPPED_TEMPOS,
     MAX_BARS,
+    MAX_REPEATS,
     check_num_notes,
     check_num_tracks,
     check_quarters,
@@ -331,6 +332,9 @@ def _playing_order(part: stream.Stream, measures: list[stream.Measure], repairs:
     """Indices into `measures` as repeats, endings and jumps have them played."""
     written_order = list(range(max(1, len(measures))))
     if not any(_repeat_marks(measure) for measure in measures):
+        return written_order
+    if sum(isinstance(measure.rightBarline, bar.Repeat) for measure in measures) > MAX_REPEATS:
+        repairs.append(f"repeats were not played, for there are more than {MAX_REPEATS}")
         return written_order
     expander = repeat.Expander(_skeleton(part, measures))
     try:

@@ -117,14 +117,14 @@ def _parse_tune(tune: str, repairs: list[str]) -> Stream:
 
 @contextlib.contextmanager
 def _bars_as_written() -> Iterator[None]:
-    """Keeps music21 from splitting bars that are too long.
+    """Keeps music21 from making a tune ready for print: from splitting bars that are too long, and from beams.
 
-    It divides some for hours in search of a meter, and loses the second half where it finds none. We need no such
-    bars: `score_streams` counts them itself.
+    It divides some bars for hours in search of a meter, and loses the second half where it finds none; and for beams
+    it looks through the whole tune in every bar. We need neither: `score_streams` counts bars itself.
     """
     from music21.abcFormat import translate
 
-    with mock.patch.object(translate, "reBar"):
+    with mock.patch.object(translate, "reBar"), mock.patch.object(translate.stream.Part, "makeBeams"):
         yield
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from melodyforge.errors import OutputError
 from melodyforge.music.piece import Piece
 from melodyforge.music.scores import write_musicxml
@@ -43,7 +45,7 @@ def engrave(piece: Piece) -> Sheet:
     """
     if not 0 < len(piece) <= MAX_NOTES:
         raise OutputError(f"Sheet music needs 1 to {MAX_NOTES:,} notes. Received {len(piece):,}.")
-    last_bars, _, _ = piece.bars_at(piece.notes["onset"][-1:])
+    last_bars, _, _ = piece.bars_at(np.array([piece.end - 1]))  # a note may last for thousands of them
     num_bars = (int(last_bars[0]) + 1) * len(piece.tracks)
     if num_bars > MAX_BARS:
         raise OutputError(f"Sheet music has at most {MAX_BARS:,} bars in all tracks together. Received {num_bars:,}.")
