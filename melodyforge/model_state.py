@@ -120,11 +120,11 @@ def require_free(folder: Path, is_replacing: bool = False) -> None:
     if folder.exists():
         raise ModelFolderError(
             f"There is a model {name!r} already, and nothing is replaced unasked. `--name {free_name(folder)}` trains "
-            f"beside it, `--from {name}` with another name trains it further, `--resume` goes on with its training, "
+            f"beside it, `--from {name}` with another name trains it further, `--resume` continues its training, "
             f"`--replace` replaces it and keeps it as {_kept_path(folder).name!r}."
         )
     raise ModelFolderError(
-        f"There is an unfinished training {name!r}, and nothing is replaced unasked. `--resume` goes on with it, "
+        f"There is an unfinished training {name!r}, and nothing is replaced unasked. `--resume` continues it, "
         f"`--name {free_name(folder)}` trains beside it, `--replace` begins anew."
     )
 

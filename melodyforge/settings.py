@@ -173,9 +173,9 @@ class TrainingSettings(Section):
         0.5, ge=0, le=1, description="1: styles are heard as often as they have notes; 0: all styles equally often"
     )
     style: str = Field("", description="learn from one subfolder only, such as that of one composer; all when left out")
-    held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes kept apart to measure on")
+    held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes held out for validation")
     patience: int = Field(
-        8, ge=1, le=MAX_EPOCHS, description="epochs without progress on held-out music before training stops"
+        8, ge=1, le=MAX_EPOCHS, description="epochs without a lower validation loss before training stops"
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], _ANY_CASE] = Field(
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
@@ -232,7 +232,7 @@ class ComposeSettings(SamplingSettings, Wishes):
         description="random seed; the same seed gives the same music. A new one each time when left out",
     )
     ending: Annotated[Literal["full", "natural"], _ANY_CASE] = Field(
-        "full", description="full: go on to the number of notes; natural: end earlier where the network would"
+        "full", description="full: up to the number of notes; natural: may end earlier, where the network does"
     )
     primer_notes: int | None = Field(None, ge=1, description="notes of the primer to start from; all when left out")
 

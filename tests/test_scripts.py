@@ -155,7 +155,7 @@ def test_stopping_politely_saves_and_says_how_to_go_on(tmp_path, how):
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    (line,) = re.findall("`(.*)` goes on", printed)
+    (line,) = re.findall("`(.*)` continues", printed)
     command = shlex.split(line)
     assert command[2:] == ["--resume", "--name", "classic", "--midi-dir", str(music)]
     assert (tmp_path / "models" / ".training" / "classic.npz").is_file()
@@ -241,7 +241,7 @@ def test_composing_refuses_nonsense_in_one_line(home, flags, words):
         (["--midi-dir", "nowhere", "--name", "new"], "nowhere"),
         (["--precision", "int3"], "--precision"),
         ([], "There is a model 'forge' already"),
-        (["--resume", "--units", "64"], "--units cannot change when a training goes on"),
+        (["--resume", "--units", "64"], "--units cannot change when a training continues"),
         (["--resume", "--name", "forge", "--recipe", "classic"], "--recipe cannot change"),
         (["--resume", "--from", "starter", "--name", "forge"], "--from cannot change"),
         (["--resume", "--learning-rate", "0.1"], "--learning-rate cannot change"),
@@ -319,13 +319,13 @@ def test_training_ends_in_time(tmp_path):
     status, printed, _ = call(tmp_path, "train_model.py", *SMALL, "--recipe", "classic", "--epochs", 9999, "--patience",
                               9999, "--minutes", 0.1)  # fmt: skip
     assert status == 0
-    assert "the time is over" in printed
+    assert "time limit reached" in printed
 
 
 def test_an_evaluation_prints_a_verdict_and_writes_a_report(home):
     status, printed, errors = call(home, "evaluate_model.py", "--compositions", 3, "--wishes", 2)
     assert status == 0, errors
-    assert "nats a note" in printed
+    assert "nats per note" in printed
     folder = home / "output" / "evaluation" / "forge"
     assert {path.name for path in folder.iterdir()} == {"evaluation.json", "report.html"}
 

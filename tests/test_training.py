@@ -102,11 +102,11 @@ def test_a_model_is_replaced_only_when_told_to_and_kept_until_the_new_one_is_bet
     assert stopped.is_interrupted
     assert (load_model(folder).hash, load_model(kept).hash) == (first.hash, first.hash)
     worse = train_model(tune_store, small("classic", epochs=1, learning_rate=1e-5), folder, replace=True)
-    assert "kept as 'model-before': it pays" in worse.former
+    assert "kept as 'model-before': its validation loss" in worse.former
     assert load_model(folder).hash != first.hash
     assert load_model(kept).hash == first.hash
     better = train_model(tune_store, small("classic", epochs=2), folder, replace=True)
-    assert "is removed: it paid" in better.former  # the worse one; the first is the user's to delete
+    assert "is removed: its validation loss" in better.former  # the worse one; the first is the user's to delete
     assert list_models(tmp_path) == ["model", "model-before"]
 
 
@@ -129,12 +129,12 @@ def test_minutes_that_are_too_few_to_learn_anything_are_exceeded_and_that_is_sai
 
     watcher = Listener()
     result = train_model(tune_store, small("classic", epochs=9, minutes=1e-4), tmp_path / "model", watcher)
-    assert result.reason == "the time is over"
+    assert result.reason == "time limit reached"
     assert len(watcher.shares) == 25  # an epoch
     assert watcher.shares[9][0] == pytest.approx(10 / 25)  # the rate falls over the steps that are taken
     assert all(share < 1 for _, share in watcher.shares[:-1])
     (line,) = watcher.lines
-    assert "too few to learn anything: it goes on to step 25" in line
+    assert "too few to learn anything: training continues to step 25" in line
 
 
 def test_share_and_time_left_agree_and_leave_room_for_the_last_measuring():

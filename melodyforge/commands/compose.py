@@ -40,7 +40,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--wav", action="store_true", help="write sound beside it")
     parser.add_argument("--musicxml", action="store_true", help="write a score beside it")
-    parser.add_argument("--primer", type=Path, metavar="FILE", help="music to go on from: MIDI, MusicXML or ABC")
+    parser.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
     parser.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     add_compose_flags(parser)
     return parser.parse_args(argv)

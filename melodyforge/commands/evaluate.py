@@ -109,7 +109,7 @@ def print_tables(evaluation: Evaluation) -> None:
     for is_good, text in verdicts(evaluation):
         print(f"{'+' if is_good else '-'} {text}")
     for name, nats in evaluation.nats.items():
-        print(f"{name:>24} {nats:8.3f} nats a note")
+        print(f"{name:>24} {nats:8.3f} nats per note")
     for name, area in evaluation.overlap["composed"].items():
         print(f"{name:>24} {area:8.3f} overlap, real music {evaluation.overlap['training'][name]:.3f}")
     if evaluation.style_accuracy:

@@ -80,7 +80,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="MODEL",
         help="start from what this model knows, such as `starter`; best for up to a few hundred files",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="continue a training that was interrupted")
     parser.add_argument(
         "--replace", action="store_true", help="replace a model of this name; it is kept until the new one is better"
     )
@@ -180,8 +180,8 @@ def require_same_training(arguments: argparse.Namespace, facts: dict[str, Any]) 
     for name in sorted(fixed - {*RESUMABLE}):
         if given[name] is not None and given[name] != chosen[name]:
             raise SettingsError(
-                f"--{name.replace('_', '-')} cannot change when a training goes on: --resume keeps what it began with, "
-                f"{chosen[name]!r}. Received {given[name]!r}. Leave one of them out."
+                f"--{name.replace('_', '-')} cannot change when a training continues: --resume keeps what it "
+                f"began with, {chosen[name]!r}. Received {given[name]!r}. Leave one of them out."
             )
 
 
@@ -214,15 +214,15 @@ def print_result(result: Result, name: str, midi_dir: Path) -> None:
     """Says what came out and what can be done next."""
     if result.is_interrupted:
         flags = ["--resume", "--name", name] + ([] if midi_dir == MIDI_DIR else ["--midi-dir", str(midi_dir)])
-        print(f"Saved. `{command('train')} {shlex.join(flags)}` goes on.")
+        print(f"Saved. `{command('train')} {shlex.join(flags)}` continues.")
         return
     nats, ngram, before = (result.metrics.get(figure) for figure in ("held_out_nats", "best_ngram_nats", "start_nats"))
-    print(f"Done: {result.reason}. Held-out music costs {nats:.3f} nats a note.")
-    if before is not None:
-        print(f"The model that it started from pays {before:.3f}.")
-    if ngram is not None:
-        verdict, advice = ("better", "") if nats < ngram else ("no better", ": more music or more training is needed")
-        print(f"That is {verdict} than the best n-gram model, {ngram:.3f}{advice}.")
+    others = [f"the model it started from: {before:.3f}"] if before is not None else []
+    others += [f"best n-gram model: {ngram:.3f}"] if ngram is not None else []
+    beside = f" ({', '.join(others)})" if others else ""
+    print(f"Done: {result.reason}. Validation loss: {nats:.3f} nats per note{beside}.")
+    if ngram is not None and nats >= ngram:
+        print("That is no better than an n-gram model: add music or train longer.")
     if result.former:
         print(result.former)
     print(f"Model: {result.model_dir}. `{command('compose')} --model {name}` composes.")

@@ -122,7 +122,7 @@ class _ConnectionCutError(Exception):
 
 def _unreachable(download: Download, archive: Path, reason: object) -> str:
     return (
-        f"Could not reach {download.url}: {reason}. Try again, which goes on where this stopped, "
+        f"Could not reach {download.url}: {reason}. Try again, which continues where this stopped, "
         f"or put the zip at {archive} yourself."
     )
 

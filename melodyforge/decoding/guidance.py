@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.tokens.controls import PREFIX
@@ -20,16 +21,16 @@ class GuidedNetwork(DecodingNetwork):
     def __init__(self, network: DecodingNetwork, guidance: float) -> None:
         self._network, self._guidance = network, np.float32(guidance)
 
+    @override
     def start(self, num_pieces: int) -> Any:
-        """See the base class."""
         return self._network.start(2 * num_pieces)
 
+    @override
     def advance(self, state: Any, inputs: dict[str, np.ndarray]) -> Any:
-        """See the base class."""
         return self._network.advance(state, _joined(inputs))
 
+    @override
     def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
-        """See the base class."""
         asked, unasked = np.split(self._network.logits(state, head, _joined(told)), 2)
         return unasked + self._guidance * (asked - unasked)
 

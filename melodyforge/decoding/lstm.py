@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from typing_extensions import override
 
 from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.network import DecodingNetwork
@@ -76,8 +77,8 @@ class LstmNetwork(DecodingNetwork):
             vector = product(vector, kernel) + bias
         return LstmState(outputs, cells, vector, known=inputs)
 
+    @override
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
-        """See the base class."""
         if head.told:
             state.told = state.told + self._told[head.name](told)
             state.known = state.known | told

@@ -55,8 +55,8 @@ def verdicts(evaluation: Evaluation) -> list[tuple[bool, str]]:
     lines = [
         (
             total < ngram,
-            f"A held-out note costs it {total:.3f} nats, the best n-gram model {ngram:.3f}: "
-            + ("it has learnt more than simple statistics." if total < ngram else "it has learnt nothing of its own."),
+            f"Validation loss: {total:.3f} nats per note (best n-gram model: {ngram:.3f}): "
+            + ("it has learnt more than simple statistics." if total < ngram else "no better than simple statistics."),
         ),
         (
             share["composed"] <= share["held out"] + TOLERATED_COPIES,
@@ -93,7 +93,7 @@ def _data_address(media_type: str, data: bytes) -> str:
 
 def _plots(evaluation: Evaluation, history: list[dict[str, float]]) -> list[tuple[str, str]]:
     """Captions and pictures in SVG."""
-    plots = [("How it learnt: nats a note after each epoch", _learning_curve(evaluation, history))] if history else []
+    plots = [("Learning curve, in nats per note", _learning_curve(evaluation, history))] if history else []
     plots.append(("Overlap with real held-out music, 0 to 1", _overlap_bars(evaluation)))
     plots.append(("Share of stretches of notes that stand in training pieces", _copy_lines(evaluation)))
     if evaluation.obedience:
@@ -105,7 +105,7 @@ def _learning_curve(evaluation: Evaluation, history: list[dict[str, float]]) -> 
     figure, axes = _figure()
     epochs = [row["epoch"] for row in history]
     axes.plot(epochs, [row["train_nats"] for row in history], color=ORANGE, label="training")
-    axes.plot(epochs, [row["held_out_nats"] for row in history], color=BLUE, label="held out")
+    axes.plot(epochs, [row["held_out_nats"] for row in history], color=BLUE, label="validation")
     axes.axhline(evaluation.best_ngram_nats, color=GREY, linestyle="--", label="best n-gram")
     axes.set_xlabel("epoch")
     axes.legend(frameon=False, labelcolor=GREY)

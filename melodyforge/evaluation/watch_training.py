@@ -100,7 +100,7 @@ class ConsoleWatcher(Watcher):
                 baseline=progress.baseline,
             )
         text = (
-            f"epoch {epoch}/{plan.epochs}  loss {nats:.3f}{self._held_out}  "
+            f"epoch {epoch}/{plan.epochs}  training loss {nats:.3f}{self._held_out}  "
             f"{rows_per_second:,.0f} notes/s  {minutes_left:.1f} min left"
         )
         if self._console.is_terminal:
@@ -111,13 +111,14 @@ class ConsoleWatcher(Watcher):
 
     def epoch_ended(self, row: dict[str, float], is_best: bool, latest_model: Path) -> None:
         """Prints what was measured and composes a sample with the weights of now."""
-        self._held_out = f"  held-out {row['held_out_nats']:.3f}"
+        self._held_out = f"  validation loss {row['held_out_nats']:.3f}"
         path = self._samples_dir / f"{self._name}-epoch-{row['epoch']:03d}.mid"
         model = load_model(latest_model)
         compose(model, default_settings(model, num_notes=SAMPLE_NOTES, seed=0))[0].save(path)
         self._write(sample=str(path), history=[*self._facts.get("history", [])[: row["epoch"] - 1], row])
         self._console.print(
-            f"epoch {row['epoch']}: loss {row['train_nats']:.3f}, held-out {row['held_out_nats']:.3f} nats a note"
+            f"epoch {row['epoch']}: training loss {row['train_nats']:.3f}, validation loss {row['held_out_nats']:.3f} "
+            "nats per note"
             f"{' (best so far)' if is_best else ''}; sample {path}"
         )
 

@@ -72,7 +72,7 @@ def primer(usual: str = NOTHING) -> Start:
             st.error(told(error))
             return Start(problem=told(error))
         if chosen is not None:
-            st.caption(f"The music goes on from {counted(len(chosen), 'note')}.")
+            st.caption(f"The music continues from {counted(len(chosen), 'note')}.")
         return Start(chosen, MISSING.get(way, "") if chosen is None else "")
 
 
@@ -137,7 +137,7 @@ def _beginning(piece: Piece, key: str) -> Piece:
         bars[-1],
         (bars[0], min(8, bars[-1])),
         key=f"primer_bars_{key}",
-        help="The passage to go on from.",
+        help="The passage to continue from.",
     )
     return piece.excerpt(first - bars[0], last - bars[0] + 1)
 

@@ -43,12 +43,12 @@ ABOUT_START = (
     "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
     "alone; good from a hundred files on."
 )
-CURVES = {"train_nats": "music it learns from", "held_out_nats": "music it has not heard"}
+CURVES = {"train_nats": "training loss", "held_out_nats": "validation loss"}
 CURVE = {  # in the language of Vega-Lite; from a scale that begins at 0 nobody could read how it falls
     "mark": {"type": "line", "point": True},
     "encoding": {
         "x": {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}},
-        "y": {"field": "nats", "type": "quantitative", "scale": {"zero": False}, "title": "nats a note"},
+        "y": {"field": "nats", "type": "quantitative", "scale": {"zero": False}, "title": "nats per note"},
         "color": {"field": "of", "type": "nominal", "legend": {"orient": "bottom", "title": None}},
     },
 }
@@ -268,7 +268,7 @@ def _buttons(training: Training) -> None:
                 "Stop",
                 key=f"stop_{name}",
                 icon=":material/stop:",
-                help="Saves; it can go on later",
+                help="Saves; it can be continued later",
                 on_click=task.stop,
                 disabled=task.is_stopping,
             )
@@ -292,7 +292,8 @@ def _curve(training: Training) -> None:
     rows = pd.DataFrame(training.history).rename(columns=CURVES)
     points = rows.melt("epoch", list(CURVES.values()), "of", "nats")
     st.caption(
-        "Surprise a note, in nats: lower is better.", help="How unexpected the true next note is to the network."
+        "Loss in nats per note: lower is better.",
+        help="How unexpected the true next note is to the network; validation is on music that it does not learn from.",
     )
     st.vega_lite_chart(points, CURVE, height=260)
 
@@ -346,7 +347,7 @@ def _facts(name: str) -> str:
     nats = model.metrics.get("held_out_nats")
     notes = model.metrics.get("num_train_rows")
     facts = [f"recipe {model.recipe.name}", f"learnt from {counted(notes, 'note')}" if notes else ""]
-    return " · ".join(filter(None, [*facts, f"{nats:.2f} nats a note it had not heard" if nats else ""]))
+    return " · ".join(filter(None, [*facts, f"validation loss {nats:.2f}" if nats else ""]))
 
 
 def _change(act, *names: str) -> None:

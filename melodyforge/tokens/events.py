@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, FailFast, Field, model_validator
+from typing_extensions import override
 
 from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
@@ -240,12 +241,12 @@ class EventsContext(Context):
         self._steps_of, self._notes_in = representation.steps_of, representation.notes_in
         self._clock, self._num_notes = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
 
+    @override
     def inputs(self) -> dict[str, np.ndarray]:
-        """See the base class."""
         return {"event": self._last}
 
+    @override
     def told(self, head: Head) -> dict[str, np.ndarray]:
-        """See the base class."""
         return {}
 
     def illegal(self, head: Head) -> np.ndarray | None:
@@ -254,25 +255,25 @@ class EventsContext(Context):
             return None
         return (np.arange(head.size) == self._end_class)[None].repeat(self.num_pieces, axis=0)
 
+    @override
     def choose(self, head: Head, classes: np.ndarray) -> None:
-        """See the base class."""
         self.end(classes == self._end_class)
         self._last = classes
 
+    @override
     def commit(self) -> None:
-        """See the base class."""
         self._committed.append(self._last)
         self._clock = self._clock + self._steps_of[self._last]
         self._num_notes = self._num_notes + np.where(self.has_ended, 0, self._notes_in(self._last))
 
     @property
+    @override
     def num_notes(self) -> np.ndarray:
-        """See the base class."""
         return self._num_notes
 
     @property
+    @override
     def clock(self) -> np.ndarray:
-        """See the base class."""
         return self._clock
 
 

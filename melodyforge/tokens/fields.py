@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import FailFast, Field
+from typing_extensions import override
 
 from melodyforge.errors import CorpusError
 from melodyforge.music.instruments import instruments_named
@@ -336,12 +337,12 @@ class FieldsContext(Context):
         self._next = np.zeros(num_pieces, ROW_DTYPE)
         self._clock = np.zeros(num_pieces, np.int64)
 
+    @override
     def inputs(self) -> dict[str, np.ndarray]:
-        """See the base class."""
         return self._inputs
 
+    @override
     def told(self, head: Head) -> dict[str, np.ndarray]:
-        """See the base class."""
         return {}
 
     def illegal(self, head: Head) -> np.ndarray | None:
@@ -354,24 +355,24 @@ class FieldsContext(Context):
         is_later = self._next["pitch"] <= self._committed[-1]["pitch"]
         return is_later[:, None] & (self._of.bins["shift"].values == 0)
 
+    @override
     def choose(self, head: Head, classes: np.ndarray) -> None:
-        """See the base class."""
         if head.name == "pitch":
             self.end(classes == self._of.end_class)
             self._next["pitch"] = np.minimum(classes, NUM_PITCHES - 1)
         else:
             self._next[head.name] = self._of.bins[head.name].values[classes]
 
+    @override
     def commit(self) -> None:
-        """See the base class."""
         self._committed.append(self._next.copy())
         self._reach.add(self._track, self._next["pitch"])
         self._clock = self._clock + self._next["shift"]
         self._inputs = self._of.told_as(self._next)
 
     @property
+    @override
     def clock(self) -> np.ndarray:
-        """See the base class."""
         return self._clock
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import FailFast, Field, model_validator
+from typing_extensions import override
 
 from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track
@@ -275,8 +276,8 @@ class NotesRepresentation(Representation):
             f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()
         }
 
+    @override
     def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> NotesContext:
-        """See the base class."""
         if controls is None:
             controls = np.zeros((len(headings), self.controls.num_columns), np.int16)
         return NotesContext(self, headings, controls)
@@ -396,15 +397,15 @@ class NotesContext(Context):
         self._hints = representation._hints(self._recall, self._past, self._last, self._asked_tonic)
         self._chosen: dict[str, np.ndarray] = {}
 
+    @override
     def inputs(self) -> dict[str, np.ndarray]:
-        """See the base class."""
         onset = self._last["onset"]
         known = self._last_classes | self._of._place(self._last)
         known |= self._past.last_pitches("") | self._past.at(onset, "")
         return known | self._hints.inputs() | self._controls
 
+    @override
     def told(self, head: Head) -> dict[str, np.ndarray]:
-        """See the base class."""
         if head.name == "shift":
             return self._controls
         if head.name == "track":
@@ -457,8 +458,8 @@ class NotesContext(Context):
         is_silent_or_earlier = self._silent_tracks | (tracks < self._first_track_of_chord()[:, None])
         return np.all(is_silent_or_earlier, axis=1)
 
+    @override
     def choose(self, head: Head, classes: np.ndarray) -> None:
-        """See the base class."""
         self._chosen[head.name] = classes
         if head.name == "shift":
             is_end = classes == self._of.end_class
@@ -471,8 +472,8 @@ class NotesContext(Context):
             bins = self._of.durations if head.name == "duration" else self._of.velocities
             self._next[head.name] = bins.values[classes]
 
+    @override
     def commit(self) -> None:
-        """See the base class."""
         row, every = self._next, np.arange(self.num_pieces)
         end, pitch, track = row["onset"] + row["duration"], row["pitch"], row["track"]
         pitched = np.flatnonzero(~self._of.tracks.is_drum[track])
@@ -488,8 +489,8 @@ class NotesContext(Context):
         self._chosen = {}
 
     @property
+    @override
     def clock(self) -> np.ndarray:
-        """See the base class."""
         return self._last["onset"]
 
     def _row_at(self, onset: np.ndarray) -> np.ndarray:

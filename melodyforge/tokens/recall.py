@@ -12,6 +12,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from melodyforge.music.keys import SCALE_PROFILES
 
@@ -101,8 +102,8 @@ class WindowRecall(Recall):
         self._moments = np.arange(len(rows) + 1)[here]
         self._oldest_row = self._moments - HORIZON_ROWS
 
+    @override
     def continuation(self) -> Continuation:
-        """See the base class."""
         rows = self._rows
         shifts = np.diff(rows["onset"], prepend=0)
         tokens = _token(shifts, rows["duration"], rows["pitch"], rows["track"])
@@ -113,8 +114,8 @@ class WindowRecall(Recall):
         values = (_at(values, following) for values in (shifts, rows["track"], rows["pitch"], rows["duration"]))
         return Continuation(length, *values)
 
+    @override
     def line(self, track: np.ndarray) -> LineContinuation:
-        """See the base class."""
         rows = self._rows
         order = np.argsort(rows["track"], kind="stable")  # line after line
         tracks, pitches = rows["track"][order].astype(np.int64), rows["pitch"][order].astype(np.int64)
@@ -133,8 +134,8 @@ class WindowRecall(Recall):
             _at(durations, newest),
         )
 
+    @override
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See the base class."""
         keys = self._rows["onset"].astype(np.int64) * 256 + self._rows["track"]
         wanted = onset.astype(np.int64) * 256 + track
         index = np.searchsorted(keys, wanted)
@@ -142,14 +143,14 @@ class WindowRecall(Recall):
         index = np.where(is_there, index, NOTHING)
         return _at(self._rows["pitch"], index), _at(self._rows["duration"], index)
 
+    @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
-        """See the base class."""
         index = np.searchsorted(self._rows["onset"], step, side="right")
         is_there = (step >= 0) & (index < self._moments) & (index >= self._oldest_row)
         return np.where(is_there, _at(self._rows["onset"], index) - step, NOTHING)
 
+    @override
     def scale(self) -> np.ndarray:
-        """See the base class."""
         rows = self._rows
         weights = np.zeros((len(rows) + 1, 12), np.int64)
         weights[np.arange(1, len(rows) + 1), rows["pitch"] % 12] = _weight(
@@ -208,18 +209,18 @@ class GrowingRecall(Recall):
         for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
             piece.append(*values)
 
+    @override
     def continuation(self) -> Continuation:
-        """See the base class."""
         found = [piece.continuation() for piece in self._pieces]
         return Continuation(*np.array(found).T)
 
+    @override
     def line(self, track: np.ndarray) -> LineContinuation:
-        """See the base class."""
         found = [piece.line(number) for piece, number in zip(self._pieces, track.tolist(), strict=True)]
         return LineContinuation(*np.array(found).T)
 
+    @override
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See the base class."""
         pieces, tracks = self._pieces, track.tolist()
         found = [
             [piece.note_at(step, number) for piece, step, number in zip(pieces, steps, tracks, strict=True)]
@@ -228,16 +229,16 @@ class GrowingRecall(Recall):
         pitch, duration = np.moveaxis(np.array(found), -1, 0)
         return pitch.reshape(onset.shape), duration.reshape(onset.shape)
 
+    @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
-        """See the base class."""
         found = [
             [piece.shift_after(one) for piece, one in zip(self._pieces, steps, strict=True)]
             for steps in np.atleast_2d(step).tolist()
         ]
         return np.array(found).reshape(step.shape)
 
+    @override
     def scale(self) -> np.ndarray:
-        """See the base class."""
         return _best_scale(self._weights)
 
 

@@ -18,7 +18,7 @@ def settle_former(model_dir: Path, former: Path) -> str:
     """
     if not former.is_dir():
         return ""
-    kept = f"The model of before is kept as {former.name!r}"
+    kept = f"The former model is kept as {former.name!r}"
     try:
         new, old = read_model(model_dir), read_model(former)
     except ModelFolderError as error:
@@ -27,13 +27,13 @@ def settle_former(model_dir: Path, former: Path) -> str:
         return f"{kept}: it was not measured on the same music."
     nats = old.metrics["held_out_nats"]
     if nats <= new.metrics["held_out_nats"]:
-        return f"{kept}: it pays {nats:.3f} for the same music."
+        return f"{kept}: its validation loss on the same music is {nats:.3f}."
     try:
         with hold_model(former):
             folders.remove(former)
     except BusyError as error:
         return f"{kept}: {error}"
-    return f"The model of before is removed: it paid {nats:.3f} for the same music."
+    return f"The former model is removed: its validation loss on the same music was {nats:.3f}."
 
 
 def _are_comparable(new: Model, old: Model) -> bool:

@@ -94,7 +94,7 @@ def describe_plan(plan: Plan, data: TrainingData) -> list[str]:
     count = len(data.held_out)
     lines = [
         f"{data.num_train_rows:,} notes or events to learn from in {counted(len(data.train), 'piece')}; "
-        f"{count} {held_out} kept apart to measure on",
+        f"{count} {held_out} held out for validation",
         f"window {plan.window}, batch {plan.batch_size}, moved by up to {plan.transpose} semitones, "
         f"{counted(plan.steps_per_epoch, 'step')} an epoch, {counted(plan.epochs, 'epoch')} at most"
         + (f", {plan.minutes:g} minutes at most" if plan.minutes else ""),

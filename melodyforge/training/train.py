@@ -365,7 +365,7 @@ class Training:
             self._is_told_late = True
             self.watcher.noticed(
                 f"{self.plan.minutes:g} minutes are over after {self.progress.step} steps, too few to learn anything: "
-                f"it goes on to step {self.plan.least_steps}."
+                f"training continues to step {self.plan.least_steps}."
             )
         return is_enough
 
@@ -373,9 +373,9 @@ class Training:
         if self.progress.step >= self.plan.num_steps:
             return f"all {self.plan.epochs} epochs are done"
         if self.is_time_over:
-            return "the time is over"
+            return "time limit reached"
         if self.progress.stale_epochs >= self.recipe.training.patience:
-            return f"no progress on held-out music for {counted(self.progress.stale_epochs, 'epoch')}"
+            return f"no lower validation loss for {counted(self.progress.stale_epochs, 'epoch')}"
         return None
 
     def _train_epoch(self) -> tuple[float, float]:
@@ -400,7 +400,7 @@ class Training:
         self.progress.seconds_to_finish = parts * (time.monotonic() - began)
         if not math.isfinite(sum(nats.values())):
             raise SettingsError(
-                "Training must bring the nats down. They are no longer numbers; lower --learning-rate, now "
+                "The loss must stay a number. It is none any more; lower --learning-rate, now "
                 f"{self.recipe.training.learning_rate:g}."
             )
         progress = self.progress
