@@ -7,9 +7,10 @@ VENV := .venv
 IN := $(VENV)/bin
 MINUTES := 5
 PYTHON :=
+IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help music app test check torture bench audit setup clean
+.PHONY: help music app test quick check torture bench audit setup clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,8 +23,11 @@ app: setup ## start the studio; it prints the address to open
 
 test: check ## run all checks and tests
 	@setup/install_packages.sh fluidsynth chromium
-	$(IN)/python -m pytest
+	$(IN)/python -m pytest $(IN_PARALLEL)
 	$(IN)/python -m torture
+
+quick: $(VENV)/.dev ## the fast part of the tests, in a minute or two
+	$(IN)/python -m pytest $(IN_PARALLEL) -m "not slow and not browser"
 
 torture: $(VENV)/.dev ## try to break it for a minute or two; MINUTES=60 is the long form, for docs/reliability.md
 	@setup/install_packages.sh fluidsynth chromium

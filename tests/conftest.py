@@ -17,15 +17,24 @@ from tests.music_samples import tune
 COMPILED_DIR = Path(tempfile.gettempdir(), f"melody-forge-compiled-{os.getpid()}")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Trainings of the same network, also in processes of their own, have it compiled once: half of a short one."""
+    if is_worker(config):  # it has the folder from who started it
+        return
     os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={COMPILED_DIR}"
     COMPILED_DIR.mkdir()
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Leaves nothing behind."""
+    if is_worker(config):
+        return
     shutil.rmtree(COMPILED_DIR)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this is one of several processes that pytest-xdist runs."""
+    return hasattr(config, "workerinput")
 
 
 def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:

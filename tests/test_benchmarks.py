@@ -15,6 +15,8 @@ from melodyforge.training import plan
 from melodyforge.training.backend import Machine
 from tests.music_samples import gridded_piece
 
+pytestmark = pytest.mark.slow
+
 TINY = """
 [representation]
 kind = "events"
@@ -78,7 +80,7 @@ def uncompiled(monkeypatch):
     """A few steps are taken sooner than compiled."""
     import tensorflow as tf
 
-    monkeypatch.setattr(Machine, "use_xla", False)
+    monkeypatch.setattr(Machine, "use_xla", lambda *_: False)
     monkeypatch.setattr(plan, "MIN_STEPS_PER_EPOCH", 1)
     tf.config.run_functions_eagerly(True)
     yield

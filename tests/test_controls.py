@@ -19,6 +19,8 @@ from melodyforge.tokens.representation import Change
 from tests.conftest import small
 from tests.music_samples import gridded_piece, tune
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tiny_model(tiny_model_dir):

@@ -25,6 +25,8 @@ from melodyforge.music.piece import Piece, make_notes
 from tests.conftest import write_store
 from tests.music_samples import gridded_piece, tune
 
+pytestmark = pytest.mark.slow
+
 CHORALES = Path(__file__).parents[1].parent / "shared" / "data" / "jsb_chorales" / "Jsb16thSeparated.json"
 
 

@@ -30,6 +30,8 @@ from melodyforge.tokens.representation import Passage, heading_of, pack_passages
 from melodyforge.weights_file import read_weights
 from tests.music_samples import gridded_piece, performed_piece, tune
 
+pytestmark = pytest.mark.slow
+
 PLAIN = {"a": [1, -2, 300, 70_000, 1.5, True, "é", "é" * 300, (1, 2, 3, 4), {}], "b": ["same", "same"]}
 LAYER = "layers/embedding/vars"
 

@@ -11,6 +11,8 @@ from melodyforge.tokens import NotesRepresentation
 from melodyforge.training.train import mean_nats
 from tests.music_samples import gridded_piece
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def representation():

@@ -11,6 +11,8 @@ from tests.music_samples import tune
 nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel")
 nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
 
+pytestmark = pytest.mark.slow
+
 PROJECT_DIR = Path(__file__).parents[1]
 TIMEOUT_S = 240
 

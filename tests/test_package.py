@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 from melodyforge.music.midi import read_midi
 from tests.studio_server import PROJECT_DIR, free_port
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 120
 
 

@@ -12,6 +12,8 @@ from melodyforge.tokens.tracks import TrackClasses
 from melodyforge.training.train import train_model
 from tests.conftest import small
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_range_leaves_freaks_out_and_knows_nothing_of_the_silent():
     counts = np.zeros((3, NUM_PITCHES), np.int64)

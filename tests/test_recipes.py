@@ -19,6 +19,8 @@ from melodyforge.training.train import train_model
 from tests.conftest import write_store
 from tests.music_samples import performed_piece, tune
 
+pytestmark = pytest.mark.slow
+
 
 def tiny(name: str) -> Recipe:
     recipe = load_recipe(name)

@@ -21,6 +21,8 @@ from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
 from tests.music_samples import gridded_piece, tune
 
+pytestmark = pytest.mark.slow
+
 PROJECT_DIR = Path(__file__).parents[1]
 SCRIPTS = ("preprocess.py", "train_model.py", "generate_music.py", "evaluate_model.py")
 SMALL = ["--units", "32", "--num-layers", "1", "--window", "32", "--batch-size", "8"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_devices_learn_what_one_learns(tmp_path):
     command = [sys.executable, "-m", "tests.mirrored_training", str(tmp_path)]

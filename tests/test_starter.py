@@ -33,6 +33,8 @@ from tests.conftest import small, write_store
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 PIANO, VIOLIN, VIOLA, FLUTE, DRUMS = (0, False, 0), (40, False, 0), (41, False, 0), (73, False, 0), (0, True, 0)
+pytestmark = pytest.mark.slow
+
 SETUP_DIR = Path(__file__).parents[1] / "setup"
 
 

@@ -35,6 +35,8 @@ from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
 from tests.music_samples import tune
 
+pytestmark = pytest.mark.slow
+
 PROJECT_DIR = Path(__file__).parents[1]
 STUDIO_DIR = PROJECT_DIR / "melodyforge" / "studio"
 APP = str(STUDIO_DIR / "main.py")

@@ -19,6 +19,8 @@ from melodyforge.training.train import Progress, Watcher, learning_rate, resume_
 from tests.conftest import small, write_store
 from tests.music_samples import tune
 
+pytestmark = pytest.mark.slow
+
 
 class Interrupt(Watcher):
     """Presses Ctrl-C at a step."""

@@ -58,6 +58,8 @@ from melodyforge.workshop.trainings import (
 from melodyforge.workshop.turns import Turns
 from tests.music_samples import gridded_piece, tune
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 30
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from melodyforge.networks._keras import keras
 
+LEAST_OPERATIONS_TO_COMPILE = 2e12  # without XLA they take 40 seconds on two cores
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -27,13 +29,13 @@ class Machine:
         """Devices that share a batch."""
         return self.strategy.num_replicas_in_sync if self.strategy else 1
 
-    @property
-    def use_xla(self) -> bool:
-        """XLA doubles the speed on the CPU; on a GPU it would keep Keras from the faster cuDNN kernel of the LSTM.
+    def use_xla(self, num_operations: float) -> bool:
+        """Whether compiling pays for a training of so many floating-point operations.
 
-        It cannot reach the variables that a strategy keeps on other devices.
+        XLA doubles the speed on the CPU, and takes 20 seconds before the first step. On a GPU it would keep Keras from
+        the faster cuDNN kernel of the LSTM. It cannot reach the variables that a strategy keeps on other devices.
         """
-        return self.num_gpus == 0 and self.strategy is None
+        return self.num_gpus == 0 and self.strategy is None and num_operations > LEAST_OPERATIONS_TO_COMPILE
 
     def scope(self) -> AbstractContextManager:
         """Where networks and optimizers are to be made."""

@@ -277,10 +277,14 @@ class Training:
                 settings.learning_rate, weight_decay=settings.weight_decay, clipnorm=settings.clip_norm
             )
             optimizer.exclude_from_weight_decay(var_names=["bias"])
-            self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla)
+            self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla(self._count_operations()))
             optimizer.build(self.learner.trainable_variables)
         self._clock = self._saved = time.monotonic()
         self._is_compiled = self._is_told_late = False
+
+    def _count_operations(self) -> float:
+        """Floating-point operations of the whole training, about: six for each weight and row."""
+        return 6.0 * self.network.count_params() * self.plan.num_steps * self.plan.rows_per_step
 
     @property
     def variables(self) -> list[keras.Variable]:
