@@ -32,6 +32,8 @@ ACTION_MS, REST_MS = 2_000, 30_000
 SLOW_BUTTONS = ("Start training", "Fetch", "Resume")  # minutes of work for both processors
 TAKING_AWAY = ("Delete", "Remove", "Rename", "Relabel")  # after these, something may be gone
 PAGES = ("", "takes", "train", "data")
+SECONDS_TO_KEEP = 30.0
+STREAMLIT_GONE = "MediaFileStorageError: Deferred file"  # a download pressed while its page was being drawn anew
 TEXTS = ("", "Evening *song*", "../../etc/passwd", "x" * 200, "tiny", "starter", "ünï ♯♭ 🎼", "<b>bold</b>", "waltz")
 NUMBERS = ("", "0", "1", "-5", "2.5", "3", "8", "60", "999999999999", "abc")
 KEYS = ("Home", "End", "ArrowRight", "ArrowLeft", "PageUp", "PageDown")
@@ -150,7 +152,7 @@ def walk_alone(
     with running_studio(home, log) as url, running_browser() as browser:
         result = walk(browser, url, home, seed, num_steps, max_seconds, skipped)
     printed = log.read_text(encoding="utf-8", errors="replace")
-    if "Traceback" in printed:
+    if printed.count("Traceback") > printed.count(STREAMLIT_GONE):
         result.complaints.append(f"the server printed: {printed[printed.index('Traceback') :][:4000]}")
     return result
 
@@ -215,6 +217,10 @@ class _Walker:
         self._page.locator(".player").wait_for()
         self._page.get_by_role("button", name="Stop", exact=True).wait_for(state="detached", timeout=120_000)
         self._look()
+        deadline = time.monotonic() + SECONDS_TO_KEEP
+        while len(self._known_takes) < len(self._grown) and time.monotonic() < deadline:  # those that another replaced
+            time.sleep(1)
+            self._look()
         self.result.num_composed = len(self._known_takes)
         if len(self._known_takes) < len(self._grown):
             self._complain(f"{len(self._grown)} composings had notes, and there were {len(self._known_takes)} takes")
