@@ -7,6 +7,7 @@ VENV := .venv
 IN := $(VENV)/bin
 MINUTES := 5
 PYTHON :=
+INPUTS := midi musicxml mxl abc kern upload model recipe address
 IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 .DEFAULT_GOAL := help
@@ -24,7 +25,7 @@ app: setup ## start the studio; it prints the address to open
 test: check ## run all checks and tests
 	@setup/install_packages.sh fluidsynth chromium
 	$(IN)/python -m pytest $(IN_PARALLEL)
-	$(IN)/python -m torture
+	$(IN)/python -m torture --only $(INPUTS) kills
 
 quick: $(VENV)/.dev ## the fast part of the tests, in a minute or two
 	$(IN)/python -m pytest $(IN_PARALLEL) -m "not slow and not browser"

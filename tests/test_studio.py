@@ -535,3 +535,11 @@ def test_what_is_drawn_again_is_counted_beside_what_is_there(models_dir):
     words, share = progress(job)
     assert share == 0.875
     assert "50 of 100 notes · 1 of 4 takes · attempt 3 of at most 6" in words
+
+
+def test_an_endless_number_in_the_address_is_said_in_a_line(models_dir):
+    app = AppTest.from_string("from melodyforge.studio.panel import panel\npanel()", default_timeout=TIMEOUT_S)
+    app.query_params["top_k"] = "inf"
+    app.run()
+    assert not app.exception
+    assert "a number without end" in app.error[0].value

@@ -40,7 +40,9 @@ def panel() -> tuple[Model | None, Wanted | None]:
         return model, _asked(model)
     except MelodyForgeError as error:
         st.error(told(error))
-        return None, None
+    except OverflowError:  # Streamlit 1.67 stumbles over `?top_k=inf`
+        st.error("The address of this page holds a number without end. [Open the page without it](?).")
+    return None, None
 
 
 def _asked(model: Model) -> Wanted | None:

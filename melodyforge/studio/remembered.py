@@ -11,4 +11,5 @@ class Remembered(StrEnum):
     VISITOR = "remembered: visitor"
     UPLOADS = "remembered: uploads"  # how many there were
     OFFERED = "remembered: offered name"  # of the next model
+    PAGES = "remembered: pages"  # of this visit, by name: another's page object cannot be turned to
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from melodyforge.bundle import Model, find_model, models_by_age, read_model, saved_at
 from melodyforge.composition import Composition
@@ -23,7 +22,6 @@ from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
 
 MAX_JOBS_KEPT = 100  # so that those who load the page again find what they asked for
-PAGES: dict[str, StreamlitPage] = {}  # by name; filled by app.py
 HELP = {name: setting.description for name, setting in ComposeSettings.model_fields.items()}
 
 

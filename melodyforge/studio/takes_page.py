@@ -70,7 +70,12 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
             if kind == "compare" and len(on_stage) == 2:
                 compare(on_stage)
             else:
-                show_take(owner, on_stage[0], st.container(), lambda: st.switch_page(shared.PAGES["compose"]))
+                show_take(
+                    owner,
+                    on_stage[0],
+                    st.container(),
+                    lambda: st.switch_page(st.session_state[Remembered.PAGES]["compose"]),
+                )
         except MelodyForgeError as error:  # others can still be opened
             st.error(told(error))
 
