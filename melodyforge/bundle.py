@@ -39,7 +39,8 @@ from melodyforge.places import MODELS_DIR, STARTER_DIR
 from melodyforge.plain_pickle import read_plain_pickle
 from melodyforge.settings import Recipe
 from melodyforge.tokens import representation_class
-from melodyforge.tokens.representation import Passage, Representation, pack_passages, unpack_passages
+from melodyforge.tokens.headings import Passage, pack_passages, unpack_passages
+from melodyforge.tokens.representation import Representation
 from melodyforge.weights_file import most_bytes, read_weights
 from melodyforge.words import command
 

@@ -22,8 +22,9 @@ from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.timeline import with_track_names
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
-from melodyforge.tokens.controls import ANY
-from melodyforge.tokens.representation import Context, Heading, Representation, heading_of
+from melodyforge.tokens.headings import Heading, heading_of
+from melodyforge.tokens.representation import Context, Representation
+from melodyforge.tokens.wishes import ANY
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
 LENGTHS = ("num_notes", "num_bars", "num_seconds")  # of which people give one
@@ -253,7 +254,7 @@ class _Task:
         controls = self.model.representation.controls
         if controls is None or not self.asked.any():
             return None
-        return controls.broken(read_traits(take.composed), self.asked)
+        return controls.missed(read_traits(take.composed), self.asked)
 
 
 @dataclass(frozen=True)
@@ -314,7 +315,7 @@ class _Take:
 def _task(model: Model, settings: ComposeSettings, primer: Piece | None) -> _Task:
     """What is to be composed. What goes on from music of a style that the model knows keeps to it, if none is asked."""
     controls = model.representation.controls
-    if primer is not None and controls and settings.style is None and primer.style in controls.available()["style"]:
+    if primer is not None and controls and settings.style is None and primer.style in controls.styles:
         settings = settings.changed(style=primer.style)
     return _Task(model, settings, primer, _primer_rows(model, settings, primer), asked_controls(model, settings))
 
@@ -369,7 +370,7 @@ def _contexts(task: _Task, start: _Start, indices: list[int], draw: int) -> Iter
     rngs = [np.random.default_rng([settings.seed, index, draw, 1]) for index in indices]
     controls = np.repeat(task.asked[None], len(headings), axis=0)
     if known and task.primer is None:  # what is not asked for comes from one training piece, so that all fits together
-        controls = np.where(controls == ANY, known.of_headings(headings), controls)
+        controls = np.where(controls == ANY, np.stack([known.of(heading.traits) for heading in headings]), controls)
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
     network, representation = task.model.network, task.model.representation
@@ -382,7 +383,7 @@ def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
     if settings.num_bars:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
     if settings.num_seconds:
-        limits.append([settings.num_seconds * one.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
+        limits.append([settings.num_seconds * one.traits.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
     is_full = settings.ending == "full"
     return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
 
@@ -422,7 +423,7 @@ def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
     settings, controls = task.settings, task.model.representation.controls
     suitable = task.model.representation.headings
     if controls:
-        fits = [controls.fit_of(heading, settings) for heading in suitable]
+        fits = [controls.suits(heading.traits, settings) for heading in suitable]
         best = max(fits)
         suitable = [heading for heading, fit in zip(suitable, fits, strict=True) if fit == best]
     rngs = [np.random.default_rng([settings.seed, index, draw, 0]) for index in indices]
@@ -431,23 +432,16 @@ def _headings(task: _Task, indices: list[int], draw: int) -> list[Heading]:
 
 def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
     """One of the headings; each style is as likely as any other, however many pieces it has."""
-    styles = sorted({heading.style for heading in headings})
+    styles = sorted({heading.traits.style for heading in headings})
     style = styles[rng.integers(len(styles))]
-    of_style = [heading for heading in headings if heading.style == style]
+    of_style = [heading for heading in headings if heading.traits.style == style]
     return of_style[rng.integers(len(of_style))]
 
 
 def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
     """The heading with the very style, tempo and meter that are wished for."""
-    changes: dict[str, Any] = {}
-    if wishes.style is not None:
-        changes["style"] = wishes.style
-    if wishes.tempo is not None:
-        changes["tempo_qpm"] = wishes.tempo
-    if wishes.meter is not None and wishes.meter != heading.meter:
-        numerator, denominator = map(int, wishes.meter.split("/"))
-        changes |= {"numerator": numerator, "denominator": denominator, "is_performed": False}
-    return replace(heading, **changes)
+    wished = {"style": wishes.style, "tempo_qpm": wishes.tempo, "meter": wishes.meter}
+    return heading.changed(**{name: value for name, value in wished.items() if value is not None})
 
 
 def _closed(piece: Piece) -> Piece:

@@ -209,7 +209,7 @@ class Wishes(Section):
     style: str | None = Field(None, description="a style that the model has learnt: the name of a subfolder")
     key: str | None = Field(None, description='such as "D minor", "Bb" or "minor"')
     tempo: float | None = Field(None, ge=10, le=400, description="quarter notes per minute")
-    meter: str | None = Field(None, description="such as 3/4")
+    meter: str | None = Field(None, description="beats in a bar, such as 3/4 for a waltz")
     mood: str | None = Field(None, description="happy, tense, sad or calm")
     density: str | None = Field(None, description="how many notes follow one another: sparse, medium or dense")
     polyphony: str | None = Field(None, description="how many notes sound together: thin, medium or full")

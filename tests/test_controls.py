@@ -14,12 +14,15 @@ from melodyforge.music.piece import Piece, Tempo, Track, make_notes
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings, RepresentationSettings, Wishes
 from melodyforge.tokens import NotesRepresentation
-from melodyforge.tokens.controls import ABSENT, ANY, FIRST_INSTRUMENT, PRESENT, Controls, columns_kept, transposed
+from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.representation import Change
+from melodyforge.tokens.wishes import ABSENT, ANY, PRESENT
 from tests.conftest import small
 from tests.music_samples import gridded_piece, tune
 
 pytestmark = pytest.mark.slow
+
+FIRST_INSTRUMENT = 8  # column; before it stand style, tonic, mode, tempo, meter, mood, density and polyphony
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +50,13 @@ def test_a_piece_is_described_by_its_classes(representation):
     traits = read_traits(tune())
     assert row[1:3].tolist() == [1 + traits.key.tonic, 1 + traits.key.is_minor]
     assert row[0] == ANY  # it has no style
-    names = representation.controls.available()["instruments"]
+    names = representation.controls.wishes["instruments"].options
     assert {"flute", "acoustic grand piano", "drums"} <= set(names)
-    playing = [key for key, value in zip(representation.tracks.keys, row[FIRST_INSTRUMENT:], strict=True) if value == 2]
+    playing = [
+        key
+        for key, value in zip(representation.vocabulary.tracks.keys, row[FIRST_INSTRUMENT:], strict=True)
+        if value == 2
+    ]
     assert {key[0] for key in playing} == {0, 73}
 
 
@@ -60,7 +67,7 @@ def test_wishes_become_classes_and_silence_becomes_any(representation):
     assert row[0] == 1 + controls.styles.index("jigs")
     assert row[1:3].tolist() == [3, 2]
     assert (row[FIRST_INSTRUMENT:] == PRESENT).sum() == 1
-    assert (row[FIRST_INSTRUMENT:] == ABSENT).sum() == len(representation.tracks) - 1
+    assert (row[FIRST_INSTRUMENT:] == ABSENT).sum() == len(representation.vocabulary.tracks) - 1
     assert controls.asked(Wishes(key="minor"))[1:3].tolist() == [ANY, 2]
 
 
@@ -84,7 +91,7 @@ def test_what_was_not_learnt_is_refused_and_what_was_is_named(representation, wi
 
 def test_the_tonic_moves_with_the_music_and_nothing_else_does(representation):
     row = representation.controls_of(tune())
-    moved = transposed(row, 3)
+    moved = representation.controls.transposed(row, 3)
     assert moved[1] == 1 + (row[1] - 1 + 3) % 12
     assert np.array_equal(np.delete(moved, 1), np.delete(row, 1))
     rows = representation.encode(tune())
@@ -101,14 +108,13 @@ def test_window_and_context_tell_the_same_wishes(representation):
         assert np.array_equal(told[feature.name][0], window[feature.name][0]), feature.name
 
 
-def test_controls_are_dropped_at_random_and_often_all_of_them():
+def test_controls_are_dropped_at_random_and_often_all_of_them(representation):
     rng = np.random.default_rng(0)
-    kept = np.array([columns_kept(rng, 12) for _ in range(2000)])
+    kept = np.array([representation.controls.kept(rng) for _ in range(2000)])
     assert 0.2 < (~kept.any(axis=1)).mean() < 0.3
     assert 0.2 < kept.all(axis=1).mean() < 0.3
     assert 0.45 < kept[:, 0].mean() < 0.55
     assert (kept[:, FIRST_INSTRUMENT:].all(axis=1) == kept[:, FIRST_INSTRUMENT:].any(axis=1)).all()
-    assert columns_kept(rng, 0).shape == (0,)
 
 
 def test_the_vocabulary_keeps_its_controls_and_learns_more_styles(representation):
@@ -118,7 +124,8 @@ def test_the_vocabulary_keeps_its_controls_and_learns_more_styles(representation
     assert grown.styles == ["jigs", "reels"]
     assert grown.features == representation.controls.features
     crowded = representation.controls.with_styles(str(number) for number in range(100))
-    assert len(crowded.styles) == representation.controls.num_style_classes
+    assert crowded.features == grown.features
+    assert len(crowded.styles) == grown.features[0].size - 1
 
 
 class Echo:
@@ -164,11 +171,11 @@ def test_a_broken_wish_is_told(tiny_model):
     traits = read_traits(tune())
     other = Key((traits.key.tonic + 1) % 12).name
     asked = controls.asked(Wishes(key=other))
-    assert controls.broken(traits, asked) == f"its key is {traits.key.name}, not {other}"
-    assert "not minor" in controls.broken(replace(traits, key=Key(0)), controls.asked(Wishes(key="minor")))
-    assert controls.broken(traits, controls.asked(Wishes(key=traits.key.name))) is None
+    assert controls.missed(traits, asked) == f"its key is {traits.key.name}, not {other}"
+    assert "not minor" in controls.missed(replace(traits, key=Key(0)), controls.asked(Wishes(key="minor")))
+    assert controls.missed(traits, controls.asked(Wishes(key=traits.key.name))) is None
     wrong = next(mood for mood in ("sad", "happy") if mood != traits.mood)
-    assert controls.broken(traits, controls.asked(Wishes(mood=wrong))) == f"its mood is {traits.mood}, not {wrong}"
+    assert controls.missed(traits, controls.asked(Wishes(mood=wrong))) == f"its mood is {traits.mood}, not {wrong}"
 
 
 def test_streams_obey_too(tiny_model):
@@ -192,7 +199,7 @@ def test_wishes_outside_all_bounds_are_refused():
 def test_one_style_only_can_be_learnt():
     pieces = [Piece(make_notes([(0, 24, 0, 60, 80)]), (Track(),), (Tempo(0, 90.0),), style="one")]
     controls: Controls = NotesRepresentation.fit(RepresentationSettings(), pieces).controls
-    assert controls.available()["style"] == ["one"]
+    assert controls.styles == ["one"]
 
 
 @pytest.mark.parametrize("key", ["C major", "F# major", "Bb", "A major"])

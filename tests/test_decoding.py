@@ -11,7 +11,8 @@ from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings, load_recipe
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
-from melodyforge.tokens.representation import NOT_ASKED, Heading, heading_of
+from melodyforge.tokens.features import NOT_ASKED
+from melodyforge.tokens.headings import Heading, heading_of
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 PLAIN = SamplingSettings()
@@ -268,7 +269,7 @@ def test_a_piece_ends_after_its_first_composed_note_at_the_earliest(kind):
 def test_a_model_in_a_folder_gives_the_network_that_was_trained(tiny_model_dir):
     model = load_model(tiny_model_dir / "tiny")
     window = model.representation.window(model.representation.encode(tune()), 0, 64)
-    nats, context, state = [], model.representation.begin([Heading(120.0, 4, 4)]), model.network.start(1)
+    nats, context, state = [], model.representation.begin([Heading()]), model.network.start(1)
     for index in range(64):
         state = model.network.advance(state, context.inputs())
         for head in model.representation.heads:

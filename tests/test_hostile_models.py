@@ -26,7 +26,7 @@ from melodyforge.facts import HISTORY_FILE, read_history
 from melodyforge.plain_pickle import read_plain_pickle
 from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, load_recipe
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
-from melodyforge.tokens.representation import Passage, heading_of, pack_passages
+from melodyforge.tokens.headings import Passage, heading_of, pack_passages
 from melodyforge.weights_file import read_weights
 from tests.music_samples import gridded_piece, performed_piece, tune
 

@@ -7,7 +7,8 @@ from melodyforge.errors import CorpusError
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.events import EventsRepresentation, event_text, parse_event, piece_events
-from melodyforge.tokens.representation import NOT_ASKED, Change
+from melodyforge.tokens.features import NOT_ASKED
+from melodyforge.tokens.representation import Change
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 LEARNED = RepresentationSettings(kind="events", min_count=1)

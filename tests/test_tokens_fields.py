@@ -6,9 +6,11 @@ import pytest
 from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import RepresentationSettings
+from melodyforge.tokens.features import NOT_ASKED
 from melodyforge.tokens.fields import FieldsRepresentation
+from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.numbers import NUM_ATOMS
-from melodyforge.tokens.representation import NOT_ASKED, Change, Heading
+from melodyforge.tokens.representation import Change
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 CLASSES = RepresentationSettings(kind="fields")

@@ -7,8 +7,10 @@ from melodyforge.errors import CorpusError, VocabularyError
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import Bins, fit_time_bins
+from melodyforge.tokens.features import NOT_ASKED
+from melodyforge.tokens.headings import heading_of
 from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
-from melodyforge.tokens.representation import NOT_ASKED, Change, heading_of
+from melodyforge.tokens.representation import Change
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 SETTINGS = RepresentationSettings(kind="notes")
@@ -91,7 +93,7 @@ def test_transposition_moves_pitches_but_not_drums():
     representation = fit(piece)
     rows = representation.encode(piece)
     plain, moved = representation.window(rows, 0, 60), representation.window(rows, 0, 60, Change(semitones=3))
-    is_drum = representation.tracks.is_drum[plain["target_track"]]
+    is_drum = representation.vocabulary.tracks.is_drum[plain["target_track"]]
     assert np.array_equal(moved["target_pitch"], plain["target_pitch"] + 3 * ~is_drum)
     assert np.array_equal(moved["sounding"][:, 3:], plain["sounding"][:, :-3])
 

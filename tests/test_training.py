@@ -205,7 +205,9 @@ def test_too_little_music_is_said_plainly(tmp_path):
 def test_the_vocabulary_comes_from_training_pieces_only(tune_store):
     data = prepare_data(tune_store, load_recipe("forge"))
     train = [tune_store[index] for index in data.train["piece"].tolist()]
-    assert set(data.representation.durations.values) <= {d for piece in train for d in piece.notes["duration"]}
+    assert set(data.representation.vocabulary.durations.values) <= {
+        d for piece in train for d in piece.notes["duration"]
+    }
     assert not set(data.train["piece"]) & set(data.held_out["piece"])
 
 

@@ -9,7 +9,7 @@ from melodyforge.music.instruments import NAMES, instrument_name, instruments_na
 from melodyforge.music.keys import Key, key_named
 from melodyforge.music.load import load_piece
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
-from melodyforge.music.traits import read_traits
+from melodyforge.music.traits import Affect, read_affect, read_traits
 from tests.music_samples import gridded_piece, performed_piece
 
 PIANO_MUSIC = Path(__file__).parents[1].parent / "shared" / "data" / "piano_midi"
@@ -64,7 +64,8 @@ def test_mood_does_not_hang_on_the_key():
 
 def test_silence_and_drums_alone_are_neutral():
     silence = read_traits(Piece(make_notes([])))
-    assert (silence.key, silence.valence, silence.arousal, silence.polyphony) == (None, 0.0, 0.0, 0.0)
+    assert (silence.key, silence.polyphony) == (None, 0.0)
+    assert read_affect(Piece(make_notes([]))) == Affect(0.0, 0.0)
     drums = Piece(make_notes([(0, 6, 0, 38, 90), (24, 6, 0, 42, 90)]), (Track(0, True),))
     assert read_traits(drums).key is None
 

@@ -13,8 +13,9 @@ from melodyforge.bundle import ModelParts, save_model
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.settings import NetworkSettings, Recipe, load_recipe
 from melodyforge.tokens import representation_class
+from melodyforge.tokens.features import Head
 from melodyforge.tokens.numbers import num_values
-from melodyforge.tokens.representation import Head, Representation
+from melodyforge.tokens.representation import Representation
 from torture.seeds import piece
 
 UNITS = 8

@@ -18,7 +18,8 @@ from melodyforge.music.tones import render_tones
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import load_recipe
 from melodyforge.tokens import representation_class
-from melodyforge.tokens.representation import Representation, heading_of
+from melodyforge.tokens.headings import heading_of
+from melodyforge.tokens.representation import Representation
 from torture.flaws import FlawError
 from torture.seeds import piece as seed_piece
 

@@ -14,7 +14,8 @@ from melodyforge.decoding.lstm import gates_of, lstm_step
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.weights import Hearing, Weights, normalised
 from melodyforge.settings import Recipe
-from melodyforge.tokens.representation import Head, Representation
+from melodyforge.tokens.features import Head
+from melodyforge.tokens.representation import Representation
 
 
 @dataclass

@@ -15,7 +15,8 @@ from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import IMPOSSIBLE, sample
 from melodyforge.settings import SamplingSettings
-from melodyforge.tokens.representation import Context, Heading, Representation
+from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.representation import Context, Representation
 
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
 ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome

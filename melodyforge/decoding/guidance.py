@@ -11,8 +11,8 @@ import numpy as np
 from typing_extensions import override
 
 from melodyforge.decoding.network import DecodingNetwork
-from melodyforge.tokens.controls import PREFIX
-from melodyforge.tokens.representation import Head
+from melodyforge.tokens.features import Head
+from melodyforge.tokens.wishes import PREFIX
 
 
 class GuidedNetwork(DecodingNetwork):

@@ -8,8 +8,8 @@ import numpy as np
 
 from melodyforge.decoding.weights import Weights, product
 from melodyforge.music.keys import NUM_PITCH_CLASSES
+from melodyforge.tokens.features import Head
 from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD
-from melodyforge.tokens.representation import Head
 
 
 class Output(Protocol):

@@ -14,7 +14,8 @@ from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.weights import Hearing, Weights, normalised, product
 from melodyforge.settings import Recipe
-from melodyforge.tokens.representation import Head, Representation
+from melodyforge.tokens.features import Head
+from melodyforge.tokens.representation import Representation
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.tokens.representation import Head
+from melodyforge.tokens.features import Head
 
 
 class DecodingNetwork(ABC):

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from melodyforge.errors import ModelFolderError
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.settings import NetworkSettings
+from melodyforge.tokens.features import Feature, Head
 from melodyforge.tokens.numbers import num_values
-from melodyforge.tokens.representation import Feature, Head, Representation
+from melodyforge.tokens.representation import Representation
 from melodyforge.weights_file import Shapes
 
 _Shape = tuple[int, ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
+from melodyforge.tokens.features import LONGEST_LEVEL_STEPS, Feature
 
 Weights = Mapping[str, list[np.ndarray]]  # layer name -> its arrays, as Keras orders them
 NORM_EPSILON = 1e-3  # of Keras' LayerNormalization

@@ -7,8 +7,9 @@ polyphony must lie on the asked side of the middle.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,15 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.compose import compose, default_settings
 from melodyforge.evaluation.style_classifier import StyleClassifier
-from melodyforge.music.instruments import instrument_name
-from melodyforge.music.keys import Key
 from melodyforge.music.piece import Piece
-from melodyforge.music.traits import MOODS, read_traits
+from melodyforge.music.traits import read_traits
 from melodyforge.tokens.controls import Controls
-from melodyforge.tokens.representation import Heading
+from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.wishes import Wish
 
-TEMPOS_QPM = (60.0, 84.0, 104.0, 132.0, 168.0)
 EACH_ALIKE = "style, each alike"
-MAX_INSTRUMENTS = 6  # of the vocabulary's, the first
+
+Judge = Callable[[Piece, Any], bool]
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,16 @@ def measure_obedience(
     if controls is None:
         return {}
     results = {}
-    for name, judge in _judges(controls, classifier).items():
+    for name, (values, judge) in _trials(controls, classifier).items():
         if on_progress:
             on_progress(name)
-        values = _values(name, controls, classifier)
-        share = -(-number // max(1, len(values)))
+        share = -(-number // len(values))
         by_value = {}
         for seed, value in enumerate(values):
             wishes = {name: value, "num_pieces": share, "num_notes": num_notes, "seed": seed, **settings}
             pieces = [one.piece for one in compose(model, default_settings(model, **wishes))]
             by_value[str(value)] = float(np.mean([judge(piece, value) for piece in pieces]))
-        if values:
-            results[name] = Obedience(float(np.mean(list(by_value.values()))), share * len(values), by_value)
+        results[name] = Obedience(float(np.mean(list(by_value.values()))), share * len(values), by_value)
     if "style" in results:
         results[EACH_ALIKE] = results["style"]
         results["style"] = _in_proportion(results["style"], model.representation.headings)
@@ -85,53 +83,23 @@ def measure_obedience(
 
 def _in_proportion(obedience: Obedience, headings: list[Heading]) -> Obedience:
     """The same when each style is asked for as often as it occurs among the training pieces."""
-    counts = Counter(heading.style for heading in headings)
+    counts = Counter(heading.traits.style for heading in headings)
     weights = [counts[style] for style in obedience.by_value]
     if not sum(weights):
         return obedience
     return replace(obedience, share=float(np.average(list(obedience.by_value.values()), weights=weights)))
 
 
-def _values(name: str, controls: Controls, classifier: StyleClassifier | None) -> list[Any]:
-    """What is asked for."""
-    if name == "key":
-        return [Key(tonic, is_minor).name for is_minor in (False, True) for tonic in range(12)]
-    if name == "tempo":
-        return list(TEMPOS_QPM)
-    if name == "mood":
-        return list(MOODS)
-    if name in ("density", "polyphony"):
-        names = controls.available()[name]
-        return [names[0], names[-1]]
-    if name == "instruments":
-        return [[instrument] for instrument in controls.available()["instruments"][:MAX_INSTRUMENTS]]
-    return [style for style in controls.styles if classifier is not None and style in classifier.styles]
-
-
-def _judges(controls: Controls, classifier: StyleClassifier | None) -> dict[str, Callable[[Piece, Any], bool]]:
-    """For each control what tells whether a piece is as asked."""
-
-    def on_the_right_side(amount: float, borders: list[float], is_high: bool) -> bool:
-        return (amount >= sum(borders) / 2) == is_high
-
-    def has_key(piece: Piece, name: str) -> bool:
-        key = read_traits(piece).key
-        return key is not None and key.name == name
-
-    judges: dict[str, Callable[[Piece, Any], bool]] = {
-        "key": has_key,
-        "tempo": lambda piece, tempo: abs(piece.tempo_qpm - tempo) < 0.01,
-        "mood": lambda piece, mood: read_traits(piece).mood == mood,
-        "density": lambda piece, name: on_the_right_side(
-            read_traits(piece).density, controls.density_borders, name == "dense"
-        ),
-        "polyphony": lambda piece, name: on_the_right_side(
-            read_traits(piece).polyphony, controls.polyphony_borders, name == "full"
-        ),
-        "instruments": lambda piece, names: (
-            sorted({instrument_name(*one) for one in read_traits(piece).instruments}) == sorted(names)
-        ),
+def _trials(controls: Controls, classifier: StyleClassifier | None) -> dict[str, tuple[Sequence[Any], Judge]]:
+    """What to ask for, by the name of the wish, and what tells whether a piece is as asked."""
+    trials: dict[str, tuple[Sequence[Any], Judge]] = {
+        wish.name: (wish.tried(), partial(_is_met, wish)) for wish in controls.wishes.values()
     }
     if classifier is not None and len(classifier.styles) > 1:
-        judges["style"] = lambda piece, style: classifier.classify(piece) == style
-    return judges
+        known = [style for style in controls.styles if style in classifier.styles]
+        trials["style"] = (known, lambda piece, style: classifier.classify(piece) == style)
+    return {name: (values, judge) for name, (values, judge) in trials.items() if values}
+
+
+def _is_met(wish: Wish, piece: Piece, asked: Any) -> bool:
+    return wish.is_met(read_traits(piece), asked)

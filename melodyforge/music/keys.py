@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -59,6 +60,20 @@ class Key:
 
     tonic: int
     is_minor: bool = False
+
+    @classmethod
+    def named(cls, text: str) -> Self | None:
+        """The key that a name stands for; None for "".
+
+        Raises:
+            SettingsError: it is no key, or lacks the tonic.
+        """
+        if not text:
+            return None
+        tonic, is_minor = key_named(text)
+        if tonic is None:
+            raise SettingsError(f"Expected a key with its tonic, such as D minor. Received {text!r}.")
+        return cls(tonic, bool(is_minor))
 
     @property
     def fifths(self) -> int:

@@ -9,11 +9,13 @@ loudness for arousal; high register and speed brighten. The weights are ours, ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BeforeValidator, Field
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key, key_fits
-from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.music.piece import DEFAULT_TEMPO_QPM, STEPS_PER_QUARTER, Piece
 
 MOODS = ("happy", "tense", "sad", "calm")  # quadrants: valence +-, arousal +; then valence -+, arousal -
 
@@ -23,30 +25,16 @@ USUAL_PITCH = 62.0
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """What is heard in a piece.
+class Affect:
+    """A place in the plane of feelings.
 
     Attributes:
-        style: its label, "" when unknown.
-        key: None when nothing has a pitch.
-        tempo_qpm: quarter notes per minute.
-        meter: such as "3/4"; "" in performed music, which has none.
         valence: -1 sad to 1 happy.
         arousal: -1 calm to 1 excited.
-        density: onsets per quarter note.
-        polyphony: mean number of notes that sound while any does.
-        instruments: sorted pairs (program, is_drum).
     """
 
-    style: str
-    key: Key | None
-    tempo_qpm: float
-    meter: str
     valence: float
     arousal: float
-    density: float
-    polyphony: float
-    instruments: tuple[tuple[int, bool], ...]
 
     @property
     def mood(self) -> str:
@@ -56,42 +44,65 @@ class Traits:
         return "calm" if self.valence >= 0 else "sad"
 
 
+def _key(known: Any) -> Any:
+    """A key by its name, as files hold it; "" for none."""
+    return Key.named(known) if isinstance(known, str) else known
+
+
+# What a file may claim.
+Name = Annotated[str, Field(max_length=1_024)]  # of a folder; bytes that are no UTF-8 have become four characters
+Measure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Program = Annotated[int, Field(ge=0, le=127)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What is heard in a piece; the defaults say that nothing is known.
+
+    Attributes:
+        tempo_qpm: quarter notes per minute.
+        meter: such as "3/4"; "" in performed music, which has none.
+        style: its label.
+        mood: one of `MOODS`; "" when the piece has not been listened to.
+        key: None when nothing has a pitch.
+        density: onsets per quarter note.
+        polyphony: mean number of notes that sound while any does.
+        instruments: sorted pairs (program, is_drum).
+    """
+
+    tempo_qpm: Annotated[float, Field(gt=0, le=10_000)] = DEFAULT_TEMPO_QPM
+    meter: str = "4/4"
+    style: Name = ""
+    mood: Name = ""
+    key: Annotated[Key | None, BeforeValidator(_key)] = None
+    density: Measure = 0.0
+    polyphony: Measure = 0.0
+    instruments: Annotated[tuple[tuple[Program, bool], ...], Field(max_length=256)] = ()
+
+
 def read_traits(piece: Piece) -> Traits:
     """Listens to a piece; everything neutral for one without notes."""
-    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
-    notes = piece.notes
-    pitched = notes[~is_drum[notes["track"]]]
-    fits = key_fits(piece)
-    best = int(fits.argmax())
-    key = Key(best % NUM_PITCH_CLASSES, best >= NUM_PITCH_CLASSES) if len(pitched) else None
-    tempo_qpm = piece.tempo_qpm
-    density = len(np.unique(notes["onset"])) * STEPS_PER_QUARTER / max(1, piece.end)
-    arousal, valence = _arousal_and_valence(notes, pitched, fits, density * tempo_qpm / 60)
+    pitched = _pitched(piece)
+    best = int(key_fits(piece).argmax())
     meter = piece.main_meter
     return Traits(
-        piece.style,
-        key,
-        tempo_qpm,
-        "" if piece.is_performed else f"{meter.numerator}/{meter.denominator}",
-        valence,
-        arousal,
-        density,
-        _polyphony(pitched if len(pitched) else notes),
-        _instruments(piece),
+        tempo_qpm=piece.tempo_qpm,
+        meter="" if piece.is_performed else f"{meter.numerator}/{meter.denominator}",
+        style=piece.style,
+        mood=read_affect(piece).mood,
+        key=Key(best % NUM_PITCH_CLASSES, best >= NUM_PITCH_CLASSES) if len(pitched) else None,
+        density=_density(piece),
+        polyphony=_polyphony(pitched if len(pitched) else piece.notes),
+        instruments=_instruments(piece),
     )
 
 
-def _instruments(piece: Piece) -> tuple[tuple[int, bool], ...]:
-    heard = [piece.tracks[index] for index in np.unique(piece.notes["track"])]
-    return tuple(sorted({(0, True) if track.is_drum else (track.program, False) for track in heard}))
-
-
-def _arousal_and_valence(
-    notes: np.ndarray, pitched: np.ndarray, fits: np.ndarray, onsets_per_second: float
-) -> tuple[float, float]:
-    """Both from -1 to 1."""
+def read_affect(piece: Piece) -> Affect:
+    """The feeling of a piece; 0 and 0 without notes."""
+    notes, pitched, fits = piece.notes, _pitched(piece), key_fits(piece)
     if not len(notes):
-        return 0.0, 0.0
+        return Affect(0.0, 0.0)
+    onsets_per_second = _density(piece) * piece.tempo_qpm / 60
     speed = np.log2(max(0.1, onsets_per_second) / USUAL_ONSETS_PER_SECOND)
     loudness = (float(notes["velocity"].mean()) - USUAL_VELOCITY) / 32
     pitch = float(np.average(pitched["pitch"], weights=pitched["duration"])) if len(pitched) else USUAL_PITCH
@@ -99,7 +110,22 @@ def _arousal_and_valence(
     mode = 4 * float(fits[:NUM_PITCH_CLASSES].max() - fits[NUM_PITCH_CLASSES:].max())  # how clearly major
     arousal = 0.7 * speed + 0.3 * loudness
     valence = np.clip(mode, -0.8, 0.8) + 0.15 * speed + 0.1 * register
-    return float(np.clip(arousal, -1, 1)), float(np.clip(valence, -1, 1))
+    return Affect(float(np.clip(valence, -1, 1)), float(np.clip(arousal, -1, 1)))
+
+
+def _pitched(piece: Piece) -> np.ndarray:
+    """The notes of all but drums."""
+    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
+    return piece.notes[~is_drum[piece.notes["track"]]]
+
+
+def _density(piece: Piece) -> float:
+    return len(np.unique(piece.notes["onset"])) * STEPS_PER_QUARTER / max(1, piece.end)
+
+
+def _instruments(piece: Piece) -> tuple[tuple[int, bool], ...]:
+    heard = [piece.tracks[index] for index in np.unique(piece.notes["track"])]
+    return tuple(sorted({(0, True) if track.is_drum else (track.program, False) for track in heard}))
 
 
 def _polyphony(notes: np.ndarray) -> float:

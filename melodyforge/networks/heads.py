@@ -7,8 +7,8 @@ from keras import layers
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.networks.layers import Degrees, Distances, NumberLogits, Suggestions
+from melodyforge.tokens.features import Head
 from melodyforge.tokens.numbers import num_values
-from melodyforge.tokens.representation import Head
 
 
 def logits(head: Head, vector: keras.KerasTensor, told: dict[str, keras.KerasTensor]) -> keras.KerasTensor:

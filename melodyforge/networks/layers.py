@@ -6,8 +6,8 @@ import keras
 from keras import layers, ops
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES
+from melodyforge.tokens.features import LONGEST_LEVEL_STEPS, Feature
 from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD
-from melodyforge.tokens.representation import LONGEST_LEVEL_STEPS, Feature
 
 
 def feature_input(feature: Feature) -> keras.KerasTensor:

@@ -16,6 +16,8 @@ from melodyforge.studio import shared
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.shared import HELP
 from melodyforge.studio.words import plain, told
+from melodyforge.tokens.controls import Controls
+from melodyforge.tokens.wishes import MODES, Wish
 
 MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
 MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
@@ -23,6 +25,7 @@ MIN_TOP_P, MAX_TOP_K, MAX_GUIDANCE = 0.05, 500, 6.0  # a recipe may go farther
 MAX_TAKES = 8
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
+IN_FRONT = ("style", "key")  # wishes that are seen at once; the others are in a box of their own
 Wanted = tuple[ComposeSettings, Start]
 
 
@@ -49,14 +52,10 @@ def _asked(model: Model) -> Wanted | None:
     values = _length(default_settings(model))
     controls = model.representation.controls
     if controls:
-        values |= _style_and_key(controls.available())
+        values |= _wishes(controls, is_in_front=True)
     start = primer(A_PASSAGE if model.passages and default_settings(model).start == "passage" else NOTHING)
     with st.expander("Tempo, mood and instruments" if controls else "Tempo", icon=":material/tune:"):
-        values["tempo"] = st.number_input(
-            "Tempo", 10.0, 400.0, None, 1.0, "%g", placeholder=ANY, key="tempo", help=HELP["tempo"], bind=BOUND
-        )
-        if controls:
-            values |= _character(controls.available())
+        values |= _wishes(controls, is_in_front=False) if controls else {"tempo": _tempo()}
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(default_settings(model), bool(controls))
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
@@ -83,36 +82,39 @@ def _length(usual: ComposeSettings) -> dict[str, Any]:
     }
 
 
-def _style_and_key(known: dict[str, list[str]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if known["style"]:
-        values["style"] = _choice_or_any("Style", known["style"], "style")
+def _wishes(controls: Controls, is_in_front: bool) -> dict[str, Any]:
+    """A widget for each wish that the model can be asked for: those in front, or the others."""
+    return {
+        name: _wish(wish)
+        for name, wish in controls.wishes.items()
+        if (name in IN_FRONT) == is_in_front and (wish.options or wish.widget in ("key", "number"))
+    }
+
+
+def _wish(wish: Wish) -> Any:
+    label, hint, options = wish.name.capitalize(), HELP[wish.name], list(wish.options)
+    if wish.widget == "key":
+        return _key()
+    if wish.widget == "number":
+        return _tempo()
+    if wish.widget == "buttons":
+        return st.pills(label, options, key=wish.name, help=hint, bind=BOUND)
+    if wish.widget == "several":
+        return st.multiselect(label, options, key=wish.name, placeholder=ANY, help=hint, bind=BOUND) or None
+    return _choice_or_any(label, options, wish.name, hint)
+
+
+def _key() -> str | None:
     with st.container(horizontal=True, wrap=False):
         tonic = _choice_or_any("Key", list(TONIC_NAMES), "tonic", "The note that the music comes to rest on.")
-        mode = _choice_or_any("Mode", ["major", "minor"], "mode", "Major sounds bright, minor dark.")
-    if tonic or mode:
-        values["key"] = " ".join(filter(None, [tonic, mode]))
-    return values
+        mode = _choice_or_any("Mode", list(MODES), "mode", "Major sounds bright, minor dark.")
+    return " ".join(filter(None, [tonic, mode])) or None
 
 
-def _character(known: dict[str, list[str]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if known["meter"]:
-        values["meter"] = _choice_or_any("Meter", known["meter"], "meter", "Beats in a bar, such as 3/4 for a waltz.")
-    for name in ("mood", "density", "polyphony"):
-        values[name] = st.pills(name.capitalize(), known[name], key=name, help=HELP[name], bind=BOUND)
-    values["instruments"] = (
-        st.multiselect(
-            "Instruments",
-            known["instruments"],
-            key="instruments",
-            placeholder=ANY,
-            help=HELP["instruments"],
-            bind=BOUND,
-        )
-        or None
+def _tempo() -> float | None:
+    return st.number_input(
+        "Tempo", 10.0, 400.0, None, 1.0, "%g", placeholder=ANY, key="tempo", help=HELP["tempo"], bind=BOUND
     )
-    return values
 
 
 def _sampling(usual: ComposeSettings, has_wishes: bool) -> dict[str, Any]:

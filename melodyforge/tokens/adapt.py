@@ -13,9 +13,10 @@ import numpy as np
 from melodyforge.music.piece import NUM_PITCHES, Piece, Track
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.fields import FieldsRepresentation
+from melodyforge.tokens.headings import heading_of, pack_headings, some_headings
 from melodyforge.tokens.notes import NotesRepresentation
 from melodyforge.tokens.ranges import PitchRanges
-from melodyforge.tokens.representation import Representation, heading_of, pack_headings, some_headings
+from melodyforge.tokens.representation import Representation
 from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
 
 

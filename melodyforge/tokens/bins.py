@@ -32,10 +32,14 @@ class Bins:
         """The class of the value nearest to each number, any shape."""
         return np.searchsorted(self._borders, numbers)
 
+    def snap(self, numbers: np.ndarray) -> np.ndarray:
+        """The value nearest to each number, any shape."""
+        return self.values[self.classes(numbers)]
+
     def snap_onsets(self, onsets: np.ndarray) -> np.ndarray:
         """Onsets that sums of these values can reach, each as near to its own as they allow; ascending, shape (n,)."""
         shifts = np.diff(onsets, prepend=0)
-        if np.array_equal(self.values[self.classes(shifts)], shifts):
+        if np.array_equal(self.snap(shifts), shifts):
             return onsets
         clock, result = 0, np.empty_like(onsets)
         for index, onset in enumerate(onsets.tolist()):

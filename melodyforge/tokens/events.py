@@ -17,24 +17,13 @@ from typing_extensions import override
 
 from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
+from melodyforge.music.traits import Program
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS
-from melodyforge.tokens.representation import (
-    NOT_ASKED,
-    Change,
-    Context,
-    Feature,
-    Head,
-    Heading,
-    Representation,
-    heading_of,
-    pack_headings,
-    padded,
-    piece_under,
-    some_headings,
-    unpack_headings,
-)
-from melodyforge.tokens.states import Passages, Program, VocabularyState
+from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signal
+from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
+from melodyforge.tokens.representation import Change, Context, Representation, padded
+from melodyforge.tokens.states import Passages, VocabularyState
 from melodyforge.tokens.voices import explain_silence, tracks_heard
 
 FIXED_STEPS = 12  # half a quarter, the rhythm of a model that learns none
@@ -121,7 +110,7 @@ class EventsRepresentation(Representation):
         self._moved: dict[int, np.ndarray] = {}
         self.end_class = 0
         self.nothing = len(tokens)  # the class before the first event
-        self.inputs = (Feature("event", len(tokens) + 1),)
+        self.signals = (Signal(Feature("event", len(tokens) + 1), AT_ONCE, lambda newest: newest),)
         self.heads = (Head("event", len(tokens)),)
 
     @classmethod
@@ -235,20 +224,18 @@ class EventsContext(Context):
     """The past of several pieces: nothing but the last event counts, the network remembers the rest."""
 
     def __init__(self, representation: EventsRepresentation, num_pieces: int) -> None:
-        super().__init__(num_pieces, representation.row_dtype)
+        super().__init__(representation, num_pieces)
         self._end_class = representation.end_class
         self._last = np.full(num_pieces, representation.nothing)
         self._steps_of, self._notes_in = representation.steps_of, representation.notes_in
         self._clock, self._num_notes = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
 
+    @property
     @override
-    def inputs(self) -> dict[str, np.ndarray]:
-        return {"event": self._last}
+    def moment(self) -> np.ndarray:
+        return self._last
 
     @override
-    def told(self, head: Head) -> dict[str, np.ndarray]:
-        return {}
-
     def illegal(self, head: Head) -> np.ndarray | None:
         """A piece does not end before its first event."""
         if self._committed:

@@ -19,32 +19,20 @@ from typing_extensions import override
 from melodyforge.errors import CorpusError
 from melodyforge.music.instruments import instruments_named
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
+from melodyforge.music.traits import Program
 from melodyforge.settings import RepresentationSettings, Section
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signal
+from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.ranges import PitchRanges, Reach
-from melodyforge.tokens.representation import (
-    NOT_ASKED,
-    Change,
-    Context,
-    Feature,
-    Head,
-    Heading,
-    Representation,
-    heading_of,
-    pack_headings,
-    padded,
-    piece_under,
-    some_headings,
-    unpack_headings,
-)
+from melodyforge.tokens.representation import Change, Context, Representation, padded
 from melodyforge.tokens.states import (
     Ascending,
     Duration,
     Passages,
     Pitch,
     PitchRange,
-    Program,
     Shift,
     Steps,
     Velocity,
@@ -182,12 +170,18 @@ class FieldsRepresentation(Representation):
         # knowing of a low pitch, would force the pitch above the note before.
         self.fields = ("pitch", "shift", "duration", *(["velocity"] if settings.velocity else []))
         self.end_class = NUM_PITCHES
-        features = {name: Feature(name, len(bins[name]) + 1) for name in self.fields if name != "pitch"}
-        if settings.numbers:
-            features = {name: Feature(name, 1, kind="number") for name in features}
-        features["pitch"] = Feature("pitch", NUM_PITCHES + 1)  # the last class of each means: nothing yet
-        self.inputs = tuple(features[name] for name in self.fields)
+        self.signals = tuple(self._signal(name) for name in self.fields)
         self.heads = tuple(self._head(name) for name in self.fields)
+
+    def _signal(self, name: str) -> Signal:
+        """A field of the newest row; the last class means: nothing yet."""
+        if name == "pitch":
+            feature = Feature("pitch", NUM_PITCHES + 1)
+        elif self._settings.numbers:
+            feature = Feature(name, 1, kind="number")
+        else:
+            feature = Feature(name, len(self.bins[name]) + 1)
+        return Signal(feature, AT_ONCE, lambda told: told[name])
 
     def _head(self, name: str) -> Head:
         if name == "pitch":
@@ -236,7 +230,7 @@ class FieldsRepresentation(Representation):
         rows["shift"] = np.diff(self.bins["shift"].snap_onsets(notes["onset"]), prepend=0)
         rows["pitch"] = notes["pitch"]
         for name in self.fields[2:]:
-            rows[name] = self.bins[name].values[self.bins[name].classes(notes[name])]
+            rows[name] = self.bins[name].snap(notes[name])
         return rows
 
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
@@ -329,46 +323,48 @@ class FieldsContext(Context):
     """The past of several pieces: nothing but the last note counts, the network remembers the rest."""
 
     def __init__(self, representation: FieldsRepresentation, num_pieces: int) -> None:
-        super().__init__(num_pieces, ROW_DTYPE)
-        self._of = representation
-        self._inputs = {name: representation.nothing_told(name, num_pieces) for name in representation.fields}
+        super().__init__(representation, num_pieces)
+        self._bins, self._told_as, self._end_class = (
+            representation.bins,
+            representation.told_as,
+            representation.end_class,
+        )
+        self._told = {name: representation.nothing_told(name, num_pieces) for name in representation.fields}
         self._reach = Reach(representation.ranges, num_pieces)
         self._track = np.zeros(num_pieces, np.int64)  # the same one for all
         self._next = np.zeros(num_pieces, ROW_DTYPE)
         self._clock = np.zeros(num_pieces, np.int64)
 
+    @property
     @override
-    def inputs(self) -> dict[str, np.ndarray]:
-        return self._inputs
+    def moment(self) -> dict[str, np.ndarray]:
+        return self._told
 
     @override
-    def told(self, head: Head) -> dict[str, np.ndarray]:
-        return {}
-
     def illegal(self, head: Head) -> np.ndarray | None:
         """Notes lie within reach, those of one onset come from low to high; no piece ends before its first note."""
         if head.name == "pitch":
             may_end = bool(self._committed)
-            return np.insert(self._reach.is_outside(self._track), self._of.end_class, not may_end, axis=1)
+            return np.insert(self._reach.is_outside(self._track), self._end_class, not may_end, axis=1)
         if head.name != "shift" or not self._committed or head.size == 1:
             return None
         is_later = self._next["pitch"] <= self._committed[-1]["pitch"]
-        return is_later[:, None] & (self._of.bins["shift"].values == 0)
+        return is_later[:, None] & (self._bins["shift"].values == 0)
 
     @override
     def choose(self, head: Head, classes: np.ndarray) -> None:
         if head.name == "pitch":
-            self.end(classes == self._of.end_class)
+            self.end(classes == self._end_class)
             self._next["pitch"] = np.minimum(classes, NUM_PITCHES - 1)
         else:
-            self._next[head.name] = self._of.bins[head.name].values[classes]
+            self._next[head.name] = self._bins[head.name].values[classes]
 
     @override
     def commit(self) -> None:
         self._committed.append(self._next.copy())
         self._reach.add(self._track, self._next["pitch"])
         self._clock = self._clock + self._next["shift"]
-        self._inputs = self._of.told_as(self._next)
+        self._told = self._told_as(self._next)
 
     @property
     @override

@@ -5,7 +5,7 @@ The Keras form is `networks/layers.py`, the NumPy form `decoding/heads.py`.
 
 from __future__ import annotations
 
-from melodyforge.tokens.representation import Head
+from melodyforge.tokens.features import Head
 
 NUM_COMPONENTS = 8
 NUM_ATOMS = 16  # at most; of music on a grid they say nearly everything, of performed music a good part

@@ -1,22 +1,34 @@
-"""What of the past bears on the next note: what sounds and for how long, each track's last pitch. Knows rows only."""
+"""What of the past bears on the next note: what sounds and for how long, each track's last pitch. Knows rows only.
+
+Two forms give the same answers, which a test holds: `Past.of_rows` finds the past of all rows of a window at once,
+`Past.add` follows pieces while they are composed.
+"""
 
 from __future__ import annotations
+
+from typing import Self
 
 import numpy as np
 
 from melodyforge.music.piece import NUM_PITCHES
 
 NO_PITCH = NUM_PITCHES  # the last pitch of a track that has not played yet
+LONGEST_SOUNDING_STEPS = 255
 
 # Remaining steps -> class: exact for a quarter note, then coarser; class 0 is silence.
 _REMAINING_VALUES = np.array([*range(25), 28, 32, 36, 42, 48, 60, 72, 84, 96, 120, 144, 192])
 NUM_REMAINING = len(_REMAINING_VALUES)
-_REMAINING_CLASS = np.searchsorted(_REMAINING_VALUES, np.arange(256), side="right") - 1
+_REMAINING_CLASS = np.searchsorted(_REMAINING_VALUES, np.arange(LONGEST_SOUNDING_STEPS + 1), side="right") - 1
 
 
 def remaining_class(steps: np.ndarray) -> np.ndarray:
     """Coarse class of the steps that a note still lasts, 0 for silence."""
-    return _REMAINING_CLASS[np.clip(steps, 0, 255)]
+    return _REMAINING_CLASS[np.clip(steps, 0, LONGEST_SOUNDING_STEPS)]
+
+
+def next_end(sounding: np.ndarray) -> np.ndarray:
+    """Steps until the first of the sounding notes ends, 0 in silence; shapes (..., NUM_PITCHES) -> (...)."""
+    return np.where(sounding > 0, sounding, LONGEST_SOUNDING_STEPS + 1).min(axis=-1) % (LONGEST_SOUNDING_STEPS + 1)
 
 
 class Past:
@@ -31,25 +43,59 @@ class Past:
     def __init__(self, end_by_pitch: np.ndarray, track_end: np.ndarray, track_pitch: np.ndarray) -> None:
         self.end_by_pitch, self.track_end, self.track_pitch = end_by_pitch, track_end, track_pitch
 
+    @classmethod
+    def empty(cls, num_pieces: int, num_tracks: int) -> Self:
+        """That of pieces without a note."""
+        return cls(
+            np.zeros((num_pieces, NUM_PITCHES), np.int32),
+            np.zeros((num_pieces, num_tracks), np.int32),
+            np.full((num_pieces, num_tracks), NO_PITCH),
+        )
+
+    @classmethod
+    def of_rows(cls, rows: np.ndarray, is_drum: np.ndarray) -> Self:
+        """The past that each row has, and that of the row after the last; leading dimension len(rows) + 1.
+
+        Args:
+            rows: of one piece, with the fields onset, duration, track and pitch.
+            is_drum: of each track.
+        """
+        number = len(rows)
+        ends = rows["onset"] + rows["duration"]
+        end_by_pitch = np.zeros((number + 1, NUM_PITCHES), np.int32)
+        pitched = np.flatnonzero(~is_drum[rows["track"]])
+        end_by_pitch[pitched + 1, rows["pitch"][pitched]] = ends[pitched]
+        last_row = np.full((number + 1, len(is_drum)), -1)  # of each track; -1: it has not played yet
+        last_row[np.arange(1, number + 1), rows["track"]] = np.arange(number)
+        last_row = np.maximum.accumulate(last_row, axis=0)
+        return cls(
+            np.maximum.accumulate(end_by_pitch, axis=0),
+            np.append(ends, 0)[last_row],  # index -1 finds what was appended
+            np.append(rows["pitch"], NO_PITCH).astype(np.int64)[last_row],
+        )
+
+    def add(self, rows: np.ndarray, is_drum: np.ndarray) -> None:
+        """Takes one more row of each piece in; shapes (num_pieces,), (num_tracks,)."""
+        every = np.arange(len(rows))
+        end, pitch, track = rows["onset"] + rows["duration"], rows["pitch"], rows["track"]
+        pitched = np.flatnonzero(~is_drum[track])
+        at = (pitched, pitch[pitched])
+        self.end_by_pitch[at] = np.maximum(self.end_by_pitch[at], end[pitched])
+        self.track_end[every, track] = end
+        self.track_pitch[every, track] = pitch
+
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
         return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
 
-    def at(self, onset: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
-        """What still sounds at a step, shape (...); features whose names begin with `prefix`."""
-        sounding = np.clip(self.end_by_pitch - onset[..., None], 0, 255)
-        next_end = np.where(sounding > 0, sounding, 256).min(axis=-1) % 256
-        return {
-            f"{prefix}next_end": remaining_class(next_end),
-            f"{prefix}sounding": sounding.astype(np.uint8),
-            f"{prefix}last_remaining": remaining_class(self.track_end - onset[..., None]),
-        }
+    def sounding(self, onset: np.ndarray) -> np.ndarray:
+        """Steps that each pitch still sounds from a step on, shape (...) -> (..., NUM_PITCHES)."""
+        return np.clip(self.end_by_pitch - onset[..., None], 0, LONGEST_SOUNDING_STEPS)
 
-    def last_pitches(self, prefix: str) -> dict[str, np.ndarray]:
-        """Each track's last pitch."""
-        return {f"{prefix}last_pitch": self.track_pitch}
+    def remaining(self, onset: np.ndarray) -> np.ndarray:
+        """Classes of the steps that each track's last note still lasts, shape (...) -> (..., num_tracks)."""
+        return remaining_class(self.track_end - onset[..., None])
 
-    def own_pitch(self, track: np.ndarray) -> np.ndarray:
-        """Class of the pair (track, its last pitch), shape (...)."""
-        pitch = np.take_along_axis(self.track_pitch, track[..., None], axis=-1)[..., 0]
-        return track * (NUM_PITCHES + 1) + pitch
+    def pitch_of(self, track: np.ndarray) -> np.ndarray:
+        """The last pitch of one track, shape (...)."""
+        return np.take_along_axis(self.track_pitch, track[..., None], axis=-1)[..., 0]

@@ -12,12 +12,11 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from melodyforge.errors import SettingsError, VocabularyError
-from melodyforge.music.keys import key_named
 from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.settings import MAX_PASSAGE_NOTES, Section
 from melodyforge.tokens.bins import LONGEST_STEPS
+from melodyforge.tokens.headings import MAX_HEADINGS, unpack_headings
 
-MAX_HEADINGS = 1_000
 MAX_PASSAGES = 256
 _Row = TypeVar("_Row")
 
@@ -28,37 +27,19 @@ def _ascending(values: list[int]) -> list[int]:
     return values
 
 
-def _key(name: str) -> str:
-    if name:
-        key_named(name)
-    return name
+def _heading_row(row: list[Any]) -> list[Any]:
+    unpack_headings([row])
+    return row
 
 
 Pitch = Annotated[int, Field(ge=0, lt=NUM_PITCHES)]
-Program = Annotated[int, Field(ge=0, le=127)]
 Velocity = Annotated[int, Field(ge=1, le=127)]
 Shift = Annotated[int, Field(ge=0, le=LONGEST_STEPS)]
 Duration = Annotated[int, Field(ge=1, le=LONGEST_STEPS)]
 Steps = Annotated[int, Field(ge=0, le=10_000_000)]  # beyond any piece that is read
-Name = Annotated[str, Field(max_length=1_024)]  # of a folder; bytes that are no UTF-8 have become four characters
-Measure = Annotated[float, Field(ge=0)]
-MeterPart = Annotated[int, Field(ge=1, le=255)]
 PitchRange = tuple[Pitch, Pitch]
 
-# As in `Heading`: tempo, numerator, denominator, whether it is performed, style, mood, key, density, polyphony,
-# instruments.
-HeadingRow = tuple[
-    Annotated[float, Field(gt=0, le=10_000)],
-    MeterPart,
-    MeterPart,
-    bool,
-    Name,
-    Name,
-    Annotated[Name, AfterValidator(_key)],
-    Measure,
-    Measure,
-    Annotated[list[tuple[Program, bool]], FailFast(), Field(max_length=256)],
-]
+HeadingRow = Annotated[list[Any], AfterValidator(_heading_row)]  # as `pack_headings` makes them
 Ascending = Annotated[list[_Row], FailFast(), Field(min_length=1), AfterValidator(_ascending)]
 _Rows = Annotated[list[_Row], FailFast(), Field(min_length=1, max_length=MAX_PASSAGE_NOTES)]
 Passages = Annotated[tuple[tuple[HeadingRow, _Rows[_Row]], ...], FailFast(), Field(max_length=MAX_PASSAGES)]

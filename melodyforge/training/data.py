@@ -23,8 +23,9 @@ from melodyforge.folders import hold, replacing
 from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe, RepresentationSettings
 from melodyforge.tokens import representation_class
-from melodyforge.tokens.controls import columns_kept
-from melodyforge.tokens.representation import NOT_ASKED, Change, Passage, Representation
+from melodyforge.tokens.features import NOT_ASKED
+from melodyforge.tokens.headings import Passage
+from melodyforge.tokens.representation import Change, Representation
 from melodyforge.training.passages import draw_passages
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
@@ -82,8 +83,8 @@ class TrainingData:
         for piece, first, stop in spans.tolist():
             start = self._random_start(rng, first, stop, window)
             varied = change.draw(rng)
-            kept = columns_kept(rng, self.controls.shape[1])
-            windows.append(self._window(piece, start, stop, window, varied, self.controls[piece] * kept))
+            told = self._told_at_random(piece, rng)
+            windows.append(self._window(piece, start, stop, window, varied, told))
         return _stacked(windows)
 
     def held_out_batches(
@@ -128,6 +129,11 @@ class TrainingData:
             stop = min(stop, len(rows))
             window = self.representation.window(rows, start, stop - start)
             yield np.stack([window[name] for name in names], axis=1)
+
+    def _told_at_random(self, piece: int, rng: np.random.Generator) -> np.ndarray:
+        """Those of a piece's controls that the network is told this time, shape (num_columns,)."""
+        known = self.representation.controls
+        return self.controls[piece] * known.kept(rng) if known else self.controls[piece]
 
     def _random_start(self, rng: np.random.Generator, first: int, stop: int, window: int) -> int:
         """Where a window into a span begins; often where the span does."""

@@ -7,7 +7,8 @@ import numpy as np
 from melodyforge.corpus.store import PieceStore
 from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe
-from melodyforge.tokens.representation import Passage, Representation, heading_of
+from melodyforge.tokens.headings import Passage, heading_of
+from melodyforge.tokens.representation import Representation
 
 NUM_PASSAGES = 64
 MAX_TRIES = 4 * NUM_PASSAGES  # most pieces of some music are shorter than a passage

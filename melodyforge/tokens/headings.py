@@ -1,0 +1,141 @@
+"""What stands at the head of a composition: tempo, meter, and what is heard in the music that it is drawn from.
+
+Knows pieces and their traits; knows no vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, TypeAdapter
+
+from melodyforge.music.keys import Key
+from melodyforge.music.piece import Meter, Piece, Tempo, Track, sort_notes
+from melodyforge.music.traits import Traits, read_traits
+
+MAX_HEADINGS = 1_000
+_HEARD = [one.name for one in fields(Traits) if one.name not in ("tempo_qpm", "meter")]  # as they stand in a row
+_MeterPart = Annotated[int, Field(ge=1, le=255)]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands at the head of a composition; its traits are those of the music that it is drawn from.
+
+    Attributes:
+        numerator, denominator: of the time signature; performed music has one, too, though nobody hears it.
+        traits: tempo and meter as they are to be; style, mood, key and so on as they are usual under this heading.
+    """
+
+    numerator: _MeterPart = 4
+    denominator: _MeterPart = 4
+    traits: Traits = Traits()
+
+    @property
+    def is_performed(self) -> bool:
+        """Whether its music lies on no grid."""
+        return not self.traits.meter
+
+    def changed(self, **traits: Any) -> Heading:
+        """The heading with other traits; a meter becomes the time signature."""
+        heading = replace(self, traits=replace(self.traits, **traits))
+        if not traits.get("meter"):
+            return heading
+        numerator, denominator = map(int, traits["meter"].split("/"))
+        return replace(heading, numerator=numerator, denominator=denominator)
+
+
+_HEADING = TypeAdapter(Heading)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some rows of training music that a composition can start from, and the heading that they stand under."""
+
+    heading: Heading
+    rows: np.ndarray
+
+
+def heading_of(piece: Piece) -> Heading:
+    """The heading under which most of the piece stands, its numbers rounded for a vocabulary file."""
+    meter, traits = piece.main_meter, read_traits(piece)
+    rounded = replace(
+        traits,
+        tempo_qpm=round(traits.tempo_qpm, 2),
+        density=round(traits.density, 4),
+        polyphony=round(traits.polyphony, 4),
+    )
+    return Heading(meter.numerator, meter.denominator, rounded)
+
+
+def some_headings(headings: list[Heading]) -> list[Heading]:
+    """At most `MAX_HEADINGS` of them, evenly spaced, so that vocabularies of large corpora stay small."""
+    return headings[:: -(-len(headings) // MAX_HEADINGS)]
+
+
+def piece_under(heading: Heading, notes: np.ndarray, tracks: tuple[Track, ...]) -> Piece:
+    """Notes in any order, with tempo, meter and style of a heading."""
+    return Piece(
+        sort_notes(notes),
+        tracks,
+        (Tempo(0, heading.traits.tempo_qpm),),
+        (Meter(0, heading.numerator, heading.denominator),),
+        heading.is_performed,
+        style=heading.traits.style,
+    )
+
+
+def pack_headings(headings: Iterable[Heading]) -> list[list[Any]]:
+    """Headings as plain lists: tempo, numerator, denominator, whether performed, then what is heard."""
+    return [
+        [one.traits.tempo_qpm, one.numerator, one.denominator, one.is_performed]
+        + [_plain(getattr(one.traits, name)) for name in _HEARD]
+        for one in headings
+    ]
+
+
+def unpack_headings(rows: Iterable[Sequence[Any]]) -> list[Heading]:
+    """The inverse of `pack_headings`; traits that a row was packed without have their defaults.
+
+    Raises:
+        ValueError: a row is no heading.
+    """
+    return [_unpacked(row) for row in rows]
+
+
+def pack_passages(passages: Iterable[Passage]) -> list[list[Any]]:
+    """Passages as plain lists."""
+    return [[pack_headings([one.heading])[0], one.rows.tolist()] for one in passages]
+
+
+def unpack_passages(packed: Iterable[Sequence[Any]], row_dtype: np.dtype) -> list[Passage]:
+    """The inverse of `pack_passages`."""
+    return [
+        Passage(
+            unpack_headings([heading])[0],
+            np.array([tuple(row) if row_dtype.names else row for row in rows], row_dtype),
+        )
+        for heading, rows in packed
+    ]
+
+
+def _unpacked(row: Sequence[Any]) -> Heading:
+    """A heading from a file, which may claim anything."""
+    try:
+        tempo_qpm, numerator, denominator, is_performed, *heard = row[: 4 + len(_HEARD)]
+        meter = "" if is_performed else f"{numerator}/{denominator}"
+        traits = dict(zip(_HEARD, heard, strict=False)) | {"tempo_qpm": tempo_qpm, "meter": meter}
+        return _HEADING.validate_python({"numerator": numerator, "denominator": denominator, "traits": traits})
+    except (ValueError, TypeError):
+        raise ValueError(f"must be tempo, numerator, denominator, whether performed, {', '.join(_HEARD)}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [list(one) for one in value]
+    if isinstance(value, Key):
+        return value.name
+    return "" if value is None else value
