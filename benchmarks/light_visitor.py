@@ -197,7 +197,7 @@ class LightVisitor:
         kind = element.WhichOneof("type")
         widget = getattr(element, kind) if kind else None
         if kind == "exception":
-            raise RuntimeError(f"{widget.type}: {widget.message}")
+            raise RuntimeError(f"{widget.type}: {widget.message} {' '.join(widget.stack_trace[-3:])}")
         if kind == "alert" and widget.format == widget.ERROR:
             raise RuntimeError(widget.body)
         if kind == "download_button":

@@ -175,6 +175,9 @@ def stay(visitor: LightVisitor, load: Load, end: float, rng: random.Random) -> N
             load.errors.append(f"{type(error).__name__}: {error}")
             if time.perf_counter() > end:
                 return
+            time.sleep(PAUSE_S)  # as people do who have just read it
+            with contextlib.suppress(RuntimeError, TimeoutError, OSError):
+                visitor.start_anew()  # what was being uploaded may not have come
 
 
 def upload(visitor: LightVisitor, load: Load, rng: random.Random) -> None:

@@ -528,16 +528,43 @@ def test_many_who_begin_a_history_at_once_lose_nothing(tmp_path):
 
 def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     rendered = []
-    render = Sounds.of.__globals__["render_wav"]
-    monkeypatch.setitem(Sounds.of.__globals__, "render_wav", lambda piece: rendered.append(piece.name) or render(piece))
+    render = Sounds._render.__globals__["render_wav"]
+    monkeypatch.setitem(
+        Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(piece.name) or render(piece)
+    )
     sounds = Sounds(max_bytes=1)  # keeps the newest only
     first, second = gridded_piece(1, 10), gridded_piece(2, 10)
-    assert sounds.of(first).wav == sounds.of(first).wav
+    assert sounds.wav(first) == sounds.wav(first)
     sounds.of(second)
-    sounds.of(first)
+    gone = sounds.of(first).file
     assert rendered == [first.name, second.name, first.name]
     sounds.of(read_midi(write_midi(first))[0])
     assert len(rendered) == 3  # a file sounds like the piece that it was made from
+    sounds.of(second)
+    assert not gone.exists()
+    assert sounds.file(gone.name) is None
+
+
+def test_what_many_ask_for_at_once_is_rendered_once(monkeypatch):
+    rendered = []
+    render = Sounds._render.__globals__["render_wav"]
+    monkeypatch.setitem(Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(1) or render(piece))
+    sounds, piece = Sounds(), gridded_piece(1, 10)
+    with ThreadPoolExecutor(8) as threads:
+        files = set(threads.map(lambda _: sounds.of(piece).file, range(8)))
+    assert (len(files), len(rendered)) == (1, 1)
+
+
+def test_sound_that_a_killed_server_left_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"melodyforge-sounds-{2**22 + 1}-x").mkdir()  # no process has this number
+    (tmp_path / f"melodyforge-sounds-{os.getpid()}-x").mkdir()
+    sounds = Sounds()
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 2
+    assert all(name.startswith(f"melodyforge-sounds-{os.getpid()}-") for name in left)
+    del sounds
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 # ---- tasks ----------------------------------------------------------------------------------------------------------

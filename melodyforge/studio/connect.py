@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from melodyforge.studio.media import base_address
 from melodyforge.studio.pages import PAGES
 
 LOCAL_NAMES = {"localhost", "127.0.0.1", "0.0.0.0", "::1"}
@@ -30,8 +31,7 @@ MAX_FOREIGNERS_TOLD = 20  # on the terminal
 
 def first_pages() -> list[Route]:
     """What answers at the addresses of the pages, and to a page that asks whether it will be refused."""
-    prefix = st.get_option("server.baseUrlPath").strip("/")
-    base = f"/{prefix}/" if prefix else "/"
+    base = base_address()
     addresses = [base, *(base + name for name, _, _ in PAGES)]
     names = json.dumps([name for name, _, _ in PAGES])
     script = f"<script>\n{{\nconst PAGES = {names};\n{SCRIPT}}}\n</script>"

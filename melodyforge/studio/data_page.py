@@ -188,5 +188,5 @@ def _listen(store: PieceStore) -> None:
         return
     piece = store[number]
     with st.spinner("Playing it into a sound file ..."):
-        wav = shared.sounds().of(piece).wav
-    player([piece], [wav], identity=f"data-{store.fingerprint}-{number}", key="data_player")
+        sound = shared.sounds().of(piece)
+    player([piece], [sound], identity=f"data-{store.fingerprint}-{number}", key="data_player")

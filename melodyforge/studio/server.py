@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from melodyforge.studio.connect import ForeignPages, first_pages
 from melodyforge.studio.gate import Gate, password, warn_if_open
+from melodyforge.studio.media import sound_route
 
 FRAME = Path(__file__).parent / "main.py"
 
@@ -17,4 +18,4 @@ def parts() -> dict[str, Any]:
     """What `st.App` takes. Warns where others can reach the studio without a password."""
     warn_if_open()
     middleware = [Middleware(Gate, password=password()), Middleware(ForeignPages)]
-    return {"script_path": FRAME, "routes": first_pages(), "middleware": middleware}
+    return {"script_path": FRAME, "routes": [*first_pages(), sound_route()], "middleware": middleware}

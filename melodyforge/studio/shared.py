@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def takes() -> Takes:
     return Takes(Path(os.environ.get("MELODY_FORGE_TAKES") or TAKES_FILE))
 
 
-@st.cache_resource(show_spinner=False)
+@cache  # also for requests, which belong to no page
 def sounds() -> Sounds:
     """Rendered sound."""
     return Sounds()

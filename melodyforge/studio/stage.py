@@ -65,7 +65,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
             _complaint(owner, take, and_then)
     with head, st.spinner("Playing it into a sound file ..."):
         sound = shared.sounds().of(piece)
-    player([piece], [sound.wav], identity=f"take-{take.id}", key=STAGE)
+    player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
     notices = Counter(notice for notice in [*take.notices, *sound.notices] if notice != take.complaint)
@@ -74,7 +74,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
-            _downloads(take, sound.wav)
+            _downloads(take)
     if go_on.open:
         with go_on:
             _branches(owner, take, and_then)
@@ -119,18 +119,18 @@ def compare(takes: list[Take]) -> None:
     """Two takes below one another, with the same playhead."""
     pieces = [take.piece for take in takes]
     with st.spinner("Playing them into sound files ..."):
-        wavs = [shared.sounds().of(piece).wav for piece in pieces]
+        sounds = [shared.sounds().of(piece) for piece in pieces]
     identity = "-".join(str(take.id) for take in takes)
-    player(pieces, wavs, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
+    player(pieces, sounds, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
 
 
-def _downloads(take: Take, wav: bytes) -> None:
+def _downloads(take: Take) -> None:
     composition, name = Composition(take.piece), take.file_name
     settings = json.dumps(take.origin, indent=1)
     musicxml = "application/vnd.recordare.musicxml+xml"
     files: list[tuple[str, str | bytes | Callable[[], bytes], str, str, str]] = [
         ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
-        ("WAV", lambda: wav, f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
+        ("WAV", lambda: shared.sounds().wav(take.piece), f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
         ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),
         ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
         ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),

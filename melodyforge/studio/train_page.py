@@ -303,8 +303,8 @@ def _sample(training: Training) -> None:
         return
     piece = load_piece(training.sample)
     st.caption(f"What it composed after epoch {int(training.history[-1]['epoch'])}")
-    wav = shared.sounds().of(piece).wav
-    player([piece], [wav], identity=training.sample.name, key=f"sample_{training.name}")
+    sound = shared.sounds().of(piece)
+    player([piece], [sound], identity=training.sample.name, key=f"sample_{training.name}")
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------

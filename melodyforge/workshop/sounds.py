@@ -1,41 +1,110 @@
-"""Keeps the sound of the music heard last, up to a number of bytes, so that it is rendered once. For many threads."""
+"""Keeps the sound of the music heard last as files, up to a number of bytes, so that it is rendered once.
+
+On the disk, because a page is run anew at every click: in memory, what 25 visitors hear takes hundreds of megabytes,
+and with less room for it each click would have it rendered again. For many threads.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
+import weakref
 from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
 
-from melodyforge.music.audio import Sound, render_wav
+from melodyforge.files import write_bytes
+from melodyforge.music.audio import render_wav
 from melodyforge.music.piece import Piece
 
-MAX_BYTES = 48_000_000  # four to five minutes
+MAX_BYTES = 1_000_000_000  # an hour and a half
+PREFIX = "melodyforge-sounds-"  # of the folder, before the number of the process that it belongs to
+
+
+@dataclass(frozen=True)
+class KeptSound:
+    """The sound of a piece on the disk.
+
+    Attributes:
+        file: a WAV; gone once newer sounds need the room.
+        num_bytes: of the file.
+        engine: what played it.
+        notices: what the user should be told, a sentence or two each.
+    """
+
+    file: Path
+    num_bytes: int
+    engine: str
+    notices: list[str]
 
 
 class Sounds:
     """Sound by the music that it plays."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, Sound] = OrderedDict()
+        self._kept: OrderedDict[str, KeptSound] = OrderedDict()
         self._lock = threading.Lock()
+        self._rendering: dict[str, threading.Lock] = {}
         self._players = threading.Semaphore(os.cpu_count() or 1)  # more at once take memory and save no time
 
-    def of(self, piece: Piece) -> Sound:
-        """The sound of a piece, rendered if it is not kept."""
+    def of(self, piece: Piece) -> KeptSound:
+        """The sound of a piece, rendered if it is not kept; who asks for what is being rendered waits for that.
+
+        Raises:
+            OutputError: the disk does not take it.
+        """
         name = _name(piece)
+        with self._lock:
+            rendering = self._rendering.setdefault(name, threading.Lock())
+        with rendering:
+            return self._found(name) or self._render(name, piece)
+
+    def wav(self, piece: Piece) -> bytes:
+        """The WAV of a piece."""
+        return self.of(piece).file.read_bytes()
+
+    def file(self, name: str) -> Path | None:
+        """The file of this name, if there is one."""
+        with self._lock:
+            return next((one.file for one in self._kept.values() if one.file.name == name), None)
+
+    def _found(self, name: str) -> KeptSound | None:
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
-                return self._kept[name]
+            return self._kept.get(name)
+
+    def _render(self, name: str, piece: Piece) -> KeptSound:
         with self._players:
             sound = render_wav(piece)
+        kept = KeptSound(self._folder / f"{name}.wav", len(sound.wav), sound.engine, sound.notices)
+        write_bytes(kept.file, sound.wav)
         with self._lock:
-            self._kept[name] = sound
-            while len(self._kept) > 1 and sum(len(one.wav) for one in self._kept.values()) > self._max_bytes:
-                self._kept.popitem(last=False)
-        return sound
+            self._kept[name] = kept
+            while len(self._kept) > 1 and sum(one.num_bytes for one in self._kept.values()) > self._max_bytes:
+                _, oldest = self._kept.popitem(last=False)
+                oldest.file.unlink(missing_ok=True)
+            self._rendering.pop(name, None)
+        return kept
+
+
+def _sweep() -> None:
+    """Removes what processes that were killed left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, OSError):  # not one of ours, or somebody else's
+            continue
 
 
 def _name(piece: Piece) -> str:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
-from melodyforge.studio.media import media_url
+from melodyforge.studio.media import sound_address
+from melodyforge.workshop.sounds import KeptSound
 
 HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -23,7 +24,7 @@ _component = st.components.v2.component(
 
 def player(
     pieces: Sequence[Piece],
-    sounds: Sequence[bytes | None],
+    sounds: Sequence[KeptSound | None],
     identity: str,
     key: str,
     is_growing: bool = False,
@@ -33,7 +34,7 @@ def player(
 
     Args:
         pieces: what is drawn.
-        sounds: a WAV of each; None while there is none.
+        sounds: that of each; None while there is none.
         identity: another one sends playhead, zoom and loop back to the beginning.
         key: of the widget.
         is_growing: whether more notes will come.
@@ -42,6 +43,6 @@ def player(
     takes: list[dict[str, Any]] = [timeline(piece) for piece in pieces]
     for take, name in zip(takes, names, strict=False):
         take["name"] = name
-    for number, (take, sound) in enumerate(zip(takes, sounds, strict=True)):
-        take["audio"] = media_url(sound, "audio/wav", f"{key}-{number}") if sound else None
+    for take, sound in zip(takes, sounds, strict=True):
+        take["audio"] = sound_address(sound) if sound else None
     _component(data={"takes": takes, "identity": identity, "is_growing": is_growing}, key=key)
