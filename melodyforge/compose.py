@@ -15,8 +15,8 @@ from melodyforge import __version__
 from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.composition import KEPT, Composition
 from melodyforge.decoding.generate import Length, generate
-from melodyforge.decoding.watch import Habits, find_fault
 from melodyforge.errors import SettingsError
+from melodyforge.music.habits import Habits, find_fault
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.music.timeline import with_track_names

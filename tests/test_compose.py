@@ -10,9 +10,9 @@ import melodyforge
 from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.compose import MAX_DRAWS, compose, default_settings, reproduce, stream
 from melodyforge.composition import read_origin
-from melodyforge.decoding.watch import Habits
 from melodyforge.errors import ModelFolderError, OutputError, SettingsError
 from melodyforge.music.audio import render_small
+from melodyforge.music.habits import Habits
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import load_recipe
@@ -101,7 +101,7 @@ def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatc
     strict = Habits(loop_onsets=0.0, gap_quarters=9, note_quarters=99, polyphony=99)
     monkeypatch.setitem(model.config, "habits", {"": strict.to_dict()})
     (composition,) = compose(model, default_settings(model, num_notes=40, seed=0))
-    assert sum("drawn again because it repeats itself" in notice for notice in composition.notices) == MAX_DRAWS - 1
+    assert sum("drawn again because it loops" in notice for notice in composition.notices) == MAX_DRAWS - 1
     assert "kept although" in composition.notices[-1]
 
 

@@ -15,7 +15,7 @@ from tests.conftest import small
 pytestmark = pytest.mark.slow
 
 
-def test_a_range_leaves_freaks_out_and_knows_nothing_of_the_silent():
+def test_a_range_leaves_outliers_out_and_knows_nothing_of_the_silent():
     counts = np.zeros((3, NUM_PITCHES), np.int64)
     counts[0, 60:73] = 1_000
     counts[0, [3, 120]] = 1
