@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings, generate_music, reproduce, stream
+from melodyforge.compose import compose, generate_music, reproduce, stream
+from melodyforge.composing.wishes import default_settings
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.errors import SettingsError
 from melodyforge.music.keys import Key

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.music.piece import NUM_PITCHES, Piece, Track, make_notes
 from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach

@@ -49,7 +49,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
     from melodyforge.bundle import STARTER_NAME, find_model, load_model
-    from melodyforge.compose import compose, reproduce, wished_settings
+    from melodyforge.compose import compose, reproduce
+    from melodyforge.composing.wishes import wished_settings
     from melodyforge.composition import read_origin
     from melodyforge.files import read_bytes
     from melodyforge.music.load import load_piece
