@@ -115,7 +115,7 @@ def output_paths(path: Path, num_pieces: int) -> list[Path]:
 
 def forms(path: Path, arguments: argparse.Namespace) -> list[Path]:
     """All files that a composition is written to; what stands beside something stands beside MIDI."""
-    from melodyforge.composition import MIDI_SUFFIXES
+    from melodyforge.music.load import MIDI_SUFFIXES
 
     suffixes = [".wav"] * arguments.wav + [".musicxml"] * arguments.musicxml
     midi = [] if not suffixes or path.suffix.lower() in MIDI_SUFFIXES else [path.with_suffix(".mid")]
