@@ -82,7 +82,8 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
     """Trains one recipe; its figures, and those of real held-out music as its vocabulary says it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from melodyforge.bundle import WEIGHTS_FILE, load_model
-    from melodyforge.compose import compose, default_settings
+    from melodyforge.compose import compose
+    from melodyforge.composing.wishes import default_settings
     from melodyforge.corpus.store import PieceStore
     from melodyforge.evaluation.evaluate import evaluate_model
     from melodyforge.settings import load_recipe

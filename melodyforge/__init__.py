@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 _HOME_OF = {  # loaded when first asked for, so that scripts answer at once
     "Composition": "melodyforge.composition",
-    "default_settings": "melodyforge.compose",
+    "default_settings": "melodyforge.composing.wishes",
     "generate_music": "melodyforge.compose",
     "load": "melodyforge.compose",
     "stream": "melodyforge.compose",

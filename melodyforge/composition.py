@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TEXT_MARK = "Melody Forge "  # begins the text event that tells how a file was made
 KEPT = "kept although "  # begins the notice of a take that is not as it was asked for, or not as music should be
-MIDI_SUFFIXES = (".mid", ".midi")
-SUFFIXES = (*MIDI_SUFFIXES, ".wav", ".musicxml", ".png")  # of the forms that a composition can be saved in
 
 
 @dataclass(frozen=True)
@@ -89,21 +87,8 @@ class Composition:
         """
         path = Path(path)
         require_output(path)
-        notices: list[str] = []
-
-        def sound() -> bytes:
-            rendered = self.to_sound()
-            notices.extend(rendered.notices)
-            return rendered.wav
-
-        forms: dict[str, Callable[[], bytes]] = {
-            ".mid": self.to_midi,
-            ".midi": self.to_midi,
-            ".wav": sound,
-            ".musicxml": self.to_musicxml,
-            ".png": self.to_png,
-        }
-        write_bytes(path, forms[path.suffix.lower()]())
+        data, notices = FORMS[path.suffix.lower()](self)
+        write_bytes(path, data)
         return notices
 
     def _repr_html_(self) -> str:
@@ -118,6 +103,21 @@ class Composition:
         )
 
 
+def _as_sound_file(composition: Composition) -> tuple[bytes, list[str]]:
+    sound = composition.to_sound()
+    return sound.wav, sound.notices
+
+
+# What a composition can be saved as, by the ending of the name; each gives the file and what the user should be told.
+FORMS: dict[str, Callable[[Composition], tuple[bytes, list[str]]]] = {
+    ".mid": lambda composition: (composition.to_midi(), []),
+    ".midi": lambda composition: (composition.to_midi(), []),
+    ".wav": _as_sound_file,
+    ".musicxml": lambda composition: (composition.to_musicxml(), []),
+    ".png": lambda composition: (composition.to_png(), []),
+}
+
+
 def require_output(path: Path) -> None:
     """Makes sure that a composition can be saved there, before it is composed; writes nothing.
 
@@ -125,8 +125,8 @@ def require_output(path: Path) -> None:
         SettingsError: the name has an ending that stands for no form.
         OutputError: the place cannot be written.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"The output must end in {', '.join(SUFFIXES)}. Received {path.name!r}.")
+    if path.suffix.lower() not in FORMS:
+        raise SettingsError(f"The output must end in {', '.join(FORMS)}. Received {path.name!r}.")
     require_writable(path)
 
 

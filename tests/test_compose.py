@@ -8,11 +8,15 @@ import pytest
 
 import melodyforge
 from melodyforge.bundle import Model, find_model, load_model
-from melodyforge.compose import MAX_DRAWS, compose, default_settings, reproduce, stream
+from melodyforge.compose import compose, reproduce, stream
+from melodyforge.composing import redraw
+from melodyforge.composing.judging import Judged
+from melodyforge.composing.redraw import MAX_DRAWS
+from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
-from melodyforge.decoding.watch import Habits
 from melodyforge.errors import ModelFolderError, OutputError, SettingsError
 from melodyforge.music.audio import render_small
+from melodyforge.music.habits import Habits
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import load_recipe
@@ -101,8 +105,38 @@ def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatc
     strict = Habits(loop_onsets=0.0, gap_quarters=9, note_quarters=99, polyphony=99)
     monkeypatch.setitem(model.config, "habits", {"": strict.to_dict()})
     (composition,) = compose(model, default_settings(model, num_notes=40, seed=0))
-    assert sum("drawn again because it repeats itself" in notice for notice in composition.notices) == MAX_DRAWS - 1
+    assert sum("drawn again because it loops" in notice for notice in composition.notices) == MAX_DRAWS - 1
     assert "kept although" in composition.notices[-1]
+
+
+def test_when_every_take_has_a_flaw_the_first_that_only_misses_a_wish_is_kept(model, monkeypatch):
+    flaws = [("it loops", None), (None, "its key is C"), (None, "its key is D"), *[("it loops", None)] * 3]
+    takes = []
+
+    def judge(task, take):
+        takes.append(take)
+        return Judged(take, *flaws[len(takes) - 1])
+
+    monkeypatch.setattr(redraw, "judge", judge)
+    (composition,) = compose(model, default_settings(model, num_notes=10, seed=0))
+    assert np.array_equal(composition.piece.notes, takes[1].piece.notes)
+    assert not np.array_equal(takes[1].piece.notes, takes[0].piece.notes)
+    again = ["it loops", "its key is C", "its key is D", "it loops", "it loops"]
+    assert composition.notices[:-1] == [f"drawn again because {flaw}" for flaw in again]
+    assert composition.notices[-1].startswith("kept although its key is C;")
+
+
+def test_only_the_pieces_that_are_rejected_are_drawn_again(model, monkeypatch):
+    judged = []
+
+    def judge(task, take):
+        judged.append(take)
+        return Judged(take, "it loops" if len(judged) == 2 else None, None)
+
+    monkeypatch.setattr(redraw, "judge", judge)
+    compositions = compose(model, default_settings(model, num_notes=10, num_pieces=3, seed=0))
+    assert [len(composition.notices) for composition in compositions] == [0, 1, 0]
+    assert len(judged) == 4
 
 
 def test_progress_is_told_for_every_note(model):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings, generate_music, reproduce, stream
+from melodyforge.compose import compose, generate_music, reproduce, stream
+from melodyforge.composing.wishes import default_settings
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.errors import SettingsError
 from melodyforge.music.keys import Key
@@ -185,7 +186,7 @@ def test_streams_obey_too(tiny_model):
 
 
 def test_models_without_controls_say_so(tiny_classic_model):
-    with pytest.raises(SettingsError, match="which can be asked for a tempo only"):
+    with pytest.raises(SettingsError, match="which can be asked for: tempo"):
         generate_music(tiny_classic_model, style="jigs")
     composition = generate_music(tiny_classic_model, tempo=90.0, num_notes=20, seed=0)[0]
     assert composition.piece.tempo_qpm == 90.0

@@ -7,8 +7,6 @@ from melodyforge.bundle import load_model, read_network
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
-from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure_habits
-from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings, load_recipe
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
 from melodyforge.tokens.features import NOT_ASKED
@@ -177,74 +175,6 @@ def test_the_lowest_and_highest_uniform_give_a_possible_class():
     logits = np.array([[-1e9, 0.0, 0.0, -1e9]], np.float32)
     assert sample(logits.copy(), PLAIN, np.array([0.0])).tolist() == [1]
     assert sample(logits.copy(), PLAIN, np.array([1 - 1e-12])).tolist() == [2]
-
-
-def repeated(pitches, times, steps=12):
-    rows = [(i * steps, steps, 0, p, 80) for i, p in enumerate(list(pitches) * times)]
-    return Piece(make_notes(rows))
-
-
-def test_a_loop_is_a_fault_and_a_tune_is_none():
-    assert "repeats itself" in find_fault(repeated([60, 62, 64], 40), Habits())
-    assert "repeats itself" in find_fault(repeated([60], 100), Habits())
-    assert find_fault(performed_piece(), Habits(note_quarters=20, polyphony=40)) is None
-
-
-def test_silence_stuck_notes_and_crowds_are_faults():
-    assert "silent" in find_fault(Piece(make_notes([(0, 12, 0, 60, 80), (2400, 12, 0, 62, 80)])), Habits())
-    assert "stuck" in find_fault(Piece(make_notes([(0, 2400, 0, 60, 80)])), Habits())
-    assert "at once" in find_fault(Piece(make_notes([(0, 12, 0, p, 80) for p in range(40, 60)])), Habits())
-    assert "no notes" in find_fault(Piece(make_notes([])), Habits())
-
-
-def test_what_real_pieces_do_is_no_fault():
-    drone = repeated([60], 200)
-    assert find_fault(drone, learn_habits([drone])) is None
-    assert measure_habits(drone).loop_onsets == 198
-    assert measure_habits(Piece(make_notes([]))).polyphony == 0
-
-
-def after(given, composed):
-    """A piece of given notes (onset, duration, pitch) and composed ones, and how many were given."""
-    rows = [(onset, steps, 0, pitch, 80) for onset, steps, pitch in given + composed]
-    return Piece(make_notes(rows)), len(given)
-
-
-def test_the_faults_of_a_primer_are_not_those_of_what_follows():
-    scale = [(4000 + 12 * index, 12, 60 + index) for index in range(12)]
-    crowd = [(3900, 300, pitch) for pitch in range(40, 56)]
-    stuck = [(0, 4000, 50)]
-    loop = [(12 * index, 12, 60) for index in range(333)]
-    silence = [(0, 12, 60), (3990, 12, 62)]
-    for given in (crowd, stuck, loop, silence):
-        piece, number = after(given, scale)
-        assert find_fault(piece, Habits()) is not None
-        assert find_fault(piece, Habits(), number) is None
-
-
-def judged(piece, number):
-    return find_fault(piece, Habits(), number)
-
-
-def test_what_is_composed_after_a_primer_is_judged():
-    tune_before = [(12 * index, 12, 60 + index * 5 % 12 + index // 12) for index in range(24)]
-    begins = 24 * 12
-    bar_again = [(begins + 12 * index, 12, tune_before[16 + index % 8][2]) for index in range(50)]
-    assert "repeats itself for 50 notes" in judged(*after(tune_before, bar_again))
-    assert judged(*after(tune_before, bar_again[:30])) is None
-    late = [(begins + 800, 12, 60)]
-    assert "silent" in judged(*after(tune_before, late))
-    crowd = [(begins, 12, pitch) for pitch in range(40, 56)]
-    assert "16 notes sound at once" in judged(*after(tune_before, crowd))
-    assert "stuck" in judged(*after(tune_before, [(begins, 2000, 60)]))
-    assert "no notes" in judged(*after(tune_before, []))
-
-
-def test_music_may_go_on_as_densely_as_its_primer_but_not_repeat_itself_for_that():
-    crowd = [(12 * beat, 12, pitch) for beat in range(70) for pitch in range(40, 56)]
-    piece, number = after(crowd[:320], crowd[320:])
-    assert "repeats itself for 50 notes" in find_fault(piece, Habits(), number)
-    assert find_fault(piece, Habits(loop_onsets=60), number) is None
 
 
 class EndingNetwork(UniformNetwork):

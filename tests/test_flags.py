@@ -6,7 +6,8 @@ from melodyforge.commands import compose as generate_music
 from melodyforge.commands import evaluate as evaluate_model
 from melodyforge.commands import prepare as preprocess
 from melodyforge.commands import train as train_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.errors import CorpusError, MelodyForgeError, SettingsError
 from melodyforge.music.midi import write_midi
 from tests.music_samples import tune

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import CONFIG_FILE, METRICS_FILE, VOCABULARY_FILE, WEIGHTS_FILE, load_model, read_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import ModelFolderError, SettingsError, UnpackError, VocabularyError
 from melodyforge.facts import HISTORY_FILE, read_history

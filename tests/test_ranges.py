@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.music.piece import NUM_PITCHES, Piece, Track, make_notes
 from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
@@ -15,7 +16,7 @@ from tests.conftest import small
 pytestmark = pytest.mark.slow
 
 
-def test_a_range_leaves_freaks_out_and_knows_nothing_of_the_silent():
+def test_a_range_leaves_outliers_out_and_knows_nothing_of_the_silent():
     counts = np.zeros((3, NUM_PITCHES), np.int64)
     counts[0, 60:73] = 1_000
     counts[0, [3, 120]] = 1

@@ -7,7 +7,8 @@ import pytest
 
 from melodyforge.bundle import load_model
 from melodyforge.commands import compose as generate_music
-from melodyforge.compose import compose, default_settings, reproduce
+from melodyforge.compose import compose, reproduce
+from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.corpus.split import split_pieces
 from melodyforge.errors import CorpusError, SettingsError

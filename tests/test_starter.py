@@ -174,7 +174,7 @@ def test_compositions_take_tempo_meter_and_style_of_the_new_music() -> None:
     waltz = Piece(tune().notes, tune().tracks, (Tempo(0, 60.0),), (Meter(0, 3, 4),), style="waltzes")
     adapted = adapt_vocabulary(known, RepresentationSettings(), [waltz])
     assert {(heading.traits.tempo_qpm, heading.traits.meter) for heading in adapted.headings} == {(60.0, "3/4")}
-    assert "waltzes" in adapted.controls.available()["style"]
+    assert "waltzes" in adapted.controls.styles
     assert (adapted.features, adapted.sizes) == (known.features, known.sizes)
     assert adapted.from_state(RepresentationSettings(), adapted.state()).features == known.features
 

@@ -20,7 +20,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from melodyforge.bundle import CONFIG_FILE, METRICS_FILE, load_model
-from melodyforge.compose import Growing, compose, default_settings, reproduce
+from melodyforge.compose import compose, reproduce
+from melodyforge.composing.takes import Growing
+from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
 from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.errors import SettingsError
@@ -531,7 +533,7 @@ def test_progress_tells_the_way_to_every_limit_of_all_takes(models_dir, wish, ha
 def test_what_is_drawn_again_is_counted_beside_what_is_there(models_dir):
     model = load_model(models_dir / "tiny")
     job = Job(model, default_settings(model, num_pieces=4, num_notes=100), None, lambda _: 0)
-    job.grow(Growing(50, 50, 0.5, 2, [1], lambda _: tune()))
+    job.grow(Growing(num_rows=50, num_notes=50, share=0.5, draw=2, indices=[1], piece=lambda _: tune()))
     words, share = progress(job)
     assert share == 0.875
     assert "50 of 100 notes · 1 of 4 takes · attempt 3 of at most 6" in words

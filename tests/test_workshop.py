@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import Composition
 from melodyforge.corpus.files import find_music_files
 from melodyforge.corpus.prepare import prepare_corpus

@@ -21,7 +21,8 @@ import numpy as np
 
 from melodyforge import guard
 from melodyforge.bundle import Model, list_models, load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.files import MusicFile
 from melodyforge.corpus.reading import read_music_file
 from melodyforge.corpus.store import unpack_piece

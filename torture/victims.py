@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from melodyforge.bundle import WEIGHTS_FILE, ModelParts, load_model, save_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.places import MODELS_DIR
 from melodyforge.workshop.takes import Takes
 

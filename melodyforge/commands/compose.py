@@ -49,7 +49,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
     from melodyforge.bundle import STARTER_NAME, find_model, load_model
-    from melodyforge.compose import compose, reproduce, wished_settings
+    from melodyforge.compose import compose, reproduce
+    from melodyforge.composing.wishes import wished_settings
     from melodyforge.composition import read_origin
     from melodyforge.files import read_bytes
     from melodyforge.music.load import load_piece
@@ -114,7 +115,7 @@ def output_paths(path: Path, num_pieces: int) -> list[Path]:
 
 def forms(path: Path, arguments: argparse.Namespace) -> list[Path]:
     """All files that a composition is written to; what stands beside something stands beside MIDI."""
-    from melodyforge.composition import MIDI_SUFFIXES
+    from melodyforge.music.load import MIDI_SUFFIXES
 
     suffixes = [".wav"] * arguments.wav + [".musicxml"] * arguments.musicxml
     midi = [] if not suffixes or path.suffix.lower() in MIDI_SUFFIXES else [path.with_suffix(".mid")]

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from melodyforge.corpus.files import MIDI_SUFFIXES, find_music_files
+from melodyforge.corpus.files import find_music_files
 from melodyforge.errors import CorpusError
 from melodyforge.files import output_errors
+from melodyforge.music.load import MIDI_SUFFIXES
 
 TIMEOUT_SECONDS = 30.0  # without a byte
 MAX_CUTS = 3  # connections that may break in a row without a byte arriving

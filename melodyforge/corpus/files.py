@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from melodyforge.music.load import MIDI_SUFFIXES, SCORE_SUFFIXES
+from melodyforge.music.load import MIDI_SUFFIXES, MUSIC_SUFFIXES
 
-MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
 IGNORED_FOLDERS = frozenset({"__MACOSX"})  # holds no music, only what the Finder remembers
 
 

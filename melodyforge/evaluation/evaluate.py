@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from melodyforge.bundle import Model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import Composition
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError

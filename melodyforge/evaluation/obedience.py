@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from melodyforge.bundle import Model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.evaluation.style_classifier import StyleClassifier
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from melodyforge.bundle import load_model
-from melodyforge.compose import compose, default_settings
+from melodyforge.compose import compose
+from melodyforge.composing.wishes import default_settings
 from melodyforge.files import write_bytes
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.training.plan import Plan

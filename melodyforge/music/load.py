@@ -12,8 +12,9 @@ from melodyforge.music.midi_container import MAX_MIDI_BYTES
 from melodyforge.music.piece import Piece
 from melodyforge.words import how_to_install
 
-MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
-SCORE_SUFFIXES = frozenset({".xml", ".musicxml", ".mxl", ".abc", ".krn"})
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")  # the usual ones first, as people are told them
+SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".abc", ".krn")
+MUSIC_SUFFIXES = MIDI_SUFFIXES + SCORE_SUFFIXES
 READ_SECONDS = 20.0  # that somebody waits for one file; a quartet of 11 MB in MusicXML takes 8
 
 
@@ -31,9 +32,9 @@ def load_piece(path: str | Path) -> Piece:
     try:
         return guard.run(_read_first, path, seconds=READ_SECONDS, error=MusicReadError, what="music")
     except MusicReadError as error:
-        if path.suffix.lower() in MIDI_SUFFIXES | SCORE_SUFFIXES:
+        if path.suffix.lower() in MUSIC_SUFFIXES:
             raise
-        scores = ", ".join(sorted(SCORE_SUFFIXES))
+        scores = ", ".join(SCORE_SUFFIXES)
         raise MusicReadError(
             f"Expected MIDI, or a score that ends in {scores}. Received {path.name}, which is neither. {error}"
         ) from None

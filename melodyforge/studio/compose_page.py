@@ -7,7 +7,8 @@ import contextlib
 import streamlit as st
 
 from melodyforge.bundle import Model
-from melodyforge.compose import MAX_DRAWS, asked_controls
+from melodyforge.composing.redraw import MAX_DRAWS
+from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import ComposeSettings

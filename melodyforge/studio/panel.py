@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from melodyforge.bundle import Model
-from melodyforge.compose import default_settings
+from melodyforge.composing.wishes import default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import MAX_SEED, ComposeSettings

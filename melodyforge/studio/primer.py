@@ -10,7 +10,7 @@ import streamlit as st
 
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError, MusicReadError
-from melodyforge.music.load import load_piece
+from melodyforge.music.load import MUSIC_SUFFIXES, load_piece
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
@@ -20,7 +20,6 @@ from melodyforge.studio.words import told
 from melodyforge.words import counted
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
-ENDINGS = ["mid", "midi", "musicxml", "mxl", "xml", "abc"]
 A_PASSAGE = "a random passage"  # of the training music
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
 MAX_NOTES = 5000  # to start from: a second or two until the first new one
@@ -93,7 +92,7 @@ def _chosen(way: str, store: PieceStore | None) -> Piece | None:
 
 
 def _from_file() -> Piece | None:
-    upload = st.file_uploader("MIDI, MusicXML or ABC", ENDINGS, key="primer_file")
+    upload = st.file_uploader("MIDI, MusicXML or ABC", MUSIC_SUFFIXES, key="primer_file")
     if upload is None:
         return None
     piece = _read(upload.getvalue(), Path(upload.name).suffix.lower())

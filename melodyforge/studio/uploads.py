@@ -11,9 +11,8 @@ from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.visitor import visitor
 from melodyforge.studio.words import plain, told
 from melodyforge.words import counted
-from melodyforge.workshop.music_folder import Added, add_files, open_dataset
+from melodyforge.workshop.music_folder import SENT_SUFFIXES, Added, add_files, open_dataset
 
-SUFFIXES = ["mid", "midi", "kar", "rmi", "musicxml", "mxl", "xml", "abc", "krn", "zip"]
 NOT_READ = "not read yet"
 MAX_LINES, MAX_UPLOADS_KEPT = 12, 100
 FATES_TO_EXPLAIN = (Fate.SKIPPED, Fate.REPAIRED, Fate.DUPLICATE)  # the worst first
@@ -29,7 +28,9 @@ def upload() -> None:
     """The form, and what became of the newest upload. What was chosen stays chosen until it has been added."""
     number = st.session_state.get(Remembered.UPLOADS, 0)  # another number, another widget without files
     with st.form("upload", border=True):
-        files = st.file_uploader("MIDI, MusicXML, ABC, or zips of them", SUFFIXES, True, key=f"music_files_{number}")
+        files = st.file_uploader(
+            "MIDI, MusicXML, ABC, or zips of them", SENT_SUFFIXES, True, key=f"music_files_{number}"
+        )
         style = st.text_input(
             "Style", key="music_style", placeholder="none", help="A name for this kind of music, to ask for later."
         )

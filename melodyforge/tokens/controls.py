@@ -41,8 +41,9 @@ class Controls:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], tracks: TrackClasses) -> Self:
-        """The inverse of `state`."""
-        return cls(wish.from_state(state, tracks) for wish in WISHES)
+        """The inverse of `state`; without the wishes that the vocabulary was made before."""
+        known = [wish for wish in WISHES if all(state.get(name) is not None for name in wish.saved)]
+        return cls(wish.from_state(state, tracks) for wish in known)
 
     def state(self) -> dict[str, Any]:
         """Plain lists; the tracks belong to the vocabulary."""

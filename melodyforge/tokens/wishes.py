@@ -294,7 +294,7 @@ class AmountWish(JudgedWordWish):
         self.borders = list(borders)
 
     def __init_subclass__(cls) -> None:
-        cls.saved = {f"{cls.name}_borders": (tuple[Measure, Measure], ...)}
+        cls.saved = {f"{cls.name}_borders": (tuple[Measure, Measure] | None, None)}  # older vocabularies have fewer
 
     @classmethod
     @override

@@ -17,9 +17,9 @@ import numpy as np
 from melodyforge.corpus.ragged import Ragged, RaggedWriter
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
-from melodyforge.decoding.watch import Habits, learn_habits_by_style
 from melodyforge.errors import CorpusError
 from melodyforge.folders import hold, replacing
+from melodyforge.music.habits import Habits, learn_habits_by_style
 from melodyforge.music.piece import Piece
 from melodyforge.settings import Recipe, RepresentationSettings
 from melodyforge.tokens import representation_class

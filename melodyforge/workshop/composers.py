@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from melodyforge.bundle import CONFIG_FILE, Model, load_model
-from melodyforge.compose import Growing, compose
+from melodyforge.compose import compose
+from melodyforge.composing.takes import Growing
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
@@ -140,8 +141,8 @@ def _await(order: Order, process: _Process, number: int, answers: queue.SimpleQu
         with contextlib.suppress(queue.Empty):
             kind, *rest = answers.get(timeout=SECONDS_BETWEEN_LOOKS)
             if kind == GROWN:
-                num_rows, num_notes, share, draw, indices, piece = rest
-                order.grow(Growing(num_rows, num_notes, share, draw, indices, _always(piece)))
+                told = rest[0]
+                order.grow(Growing(**told | {"piece": _always(told["piece"])}))
             elif kind == DONE:
                 return Composed(*rest)
             elif kind == FAILED:
@@ -330,8 +331,8 @@ class _Server:
                 self.turns.has_begun(number)
             if time.monotonic() - told_at > SECONDS_BETWEEN_NEWS or self.turns.must_wait(number):
                 told_at = time.monotonic()
-                told = growing.num_rows, growing.num_notes, growing.share, growing.draw, growing.indices
-                self._answer(GROWN, number, *told, growing.piece(0))
+                told = vars(growing) | {"piece": growing.piece(0)}  # functions cannot travel
+                self._answer(GROWN, number, told)
             self.turns.wait(number)
             return number in self.stopped
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from melodyforge.bundle import Model
-from melodyforge.compose import Growing
+from melodyforge.composing.takes import Growing
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece

@@ -19,18 +19,20 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from melodyforge.corpus.files import IGNORED_FOLDERS, MUSIC_SUFFIXES, printable
+from melodyforge.corpus.files import IGNORED_FOLDERS, printable
 from melodyforge.corpus.report import REPORT_FILE, CorpusReport
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError, MelodyForgeError, TooMuchError, UnpackError
 from melodyforge.files import output_errors
 from melodyforge.folders import read_steadily
 from melodyforge.music.instruments import instrument_name
+from melodyforge.music.load import MUSIC_SUFFIXES
 from melodyforge.music.musicxml_read import MAX_SCORE_BYTES
 from melodyforge.music.traits import read_traits
 from melodyforge.places import DATASET_DIR, MIDI_DIR
 from melodyforge.workshop.unpack import Room, open_zip, unpack, write_stream
 
+SENT_SUFFIXES = (*MUSIC_SUFFIXES, ".zip")  # of the files that are taken
 MAX_FILES, MAX_BYTES = 20_000, 500_000_000  # sent at once, unpacked
 MAX_FOLDER_FILES, MAX_FOLDER_BYTES = 200_000, 10_000_000_000  # beyond which nothing more is taken
 MAX_STEM_BYTES = 200  # of a file's name; systems take 255 with suffix and number
@@ -260,7 +262,7 @@ def _size_of(midi_dir: Path) -> tuple[int, int]:
 
 def _explain_nothing(refused: list[str]) -> str:
     reasons = f": {'; '.join(refused[:MAX_REASONS])}" if refused else ""
-    return f"Expected music files ({', '.join(sorted(MUSIC_SUFFIXES))}) or zips of them. Received none{reasons}."
+    return f"Expected music files ({', '.join(MUSIC_SUFFIXES)}) or zips of them. Received none{reasons}."
 
 
 def _sweep(midi_dir: Path) -> None:

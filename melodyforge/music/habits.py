@@ -1,7 +1,7 @@
-"""Hears what goes wrong in a composition: loops, silence, stuck notes, crowds of notes.
+"""How far music goes in repeating itself, in silence, long notes and density: what is normal, and what is a fault.
 
 What is normal is measured on real pieces of the style: a drone is a fault in a fugue, not in bagpipe music.
-Knows pieces; knows no network.
+Knows pieces; does not know how they came about.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
 LONGEST_PERIOD = 32  # onsets in a loop that is looked for
 TOLERANCE = 1.5  # a composition may exceed what real pieces do by this factor
-NORMAL_QUANTILE = 0.9  # of real pieces; the rest are freaks, such as those whose pedal never goes up
+NORMAL_QUANTILE = 0.9  # of real pieces; the rest are outliers, such as those whose pedal never goes up
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def measure_habits(piece: Piece, num_given: int = 0) -> Habits:
 
 
 def learn_habits(pieces: Iterable[Piece]) -> Habits:
-    """How far the pieces of a style go, freaks left out; never stricter than the defaults."""
+    """How far the pieces of a style go, outliers left out; never stricter than the defaults."""
     usual = Habits().to_dict()
     measured = [measure_habits(piece).to_dict() for piece in pieces]
     if not measured:
@@ -104,7 +104,7 @@ def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> str | None:
     found = measure_habits(piece, num_given)
     normal = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given])))
     if found.loop_onsets > TOLERANCE * normal.loop_onsets:
-        return f"it repeats itself for {found.loop_onsets:.0f} notes on end"
+        return f"it loops for {found.loop_onsets:.0f} notes"
     if found.gap_quarters > TOLERANCE * normal.gap_quarters:
         return f"it falls silent for {found.gap_quarters:.0f} quarter notes"
     if found.note_quarters > TOLERANCE * normal.note_quarters:

@@ -1,0 +1,49 @@
+"""What is done to a take once it is drawn: its last notes ring, and it is moved into the key that was asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melodyforge.composing.task import Task
+from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.music.traits import read_traits
+
+MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
+
+
+def finished(task: Task, piece: Piece) -> Piece:
+    """The piece with a soft close, in the key that was asked for where that can be."""
+    return _in_asked_key(task, _closed(piece))
+
+
+def _closed(piece: Piece) -> Piece:
+    """A soft close: what sounds last rings to the end of its bar."""
+    if not len(piece):
+        return piece
+    notes = piece.notes.copy()
+    last = int(notes["onset"].max())
+    _, position, bar_steps = (int(values[0]) for values in piece.bars_at(np.array([last])))
+    to_bar_line = MIN_CLOSE_STEPS if piece.is_performed else max(MIN_CLOSE_STEPS, bar_steps - position)
+    is_pitched = np.array([not track.is_drum for track in piece.tracks])
+    rings = (notes["onset"] == last) & is_pitched[notes["track"]]
+    notes["duration"][rings] = np.maximum(notes["duration"][rings], to_bar_line)
+    return piece.with_notes(notes)
+
+
+def _in_asked_key(task: Task, piece: Piece) -> Piece:
+    """The piece, moved as little as possible to the tonic that was asked for, unless its mode is wrong anyway.
+
+    What starts from other music is never moved.
+    """
+    wished = task.settings.key
+    if wished is None or not len(piece) or task.primer is not None or task.settings.start == "passage":
+        return piece
+    key, (tonic, is_minor) = read_traits(piece).key, key_named(wished)
+    if key is None or tonic is None or is_minor not in (None, key.is_minor):
+        return piece
+    semitones = (tonic - key.tonic + NUM_PITCH_CLASSES // 2 - 1) % NUM_PITCH_CLASSES - NUM_PITCH_CLASSES // 2 + 1
+    try:
+        return piece.transposed(semitones)
+    except ValueError:  # a note would leave the range of pitches; the take will be drawn again
+        return piece

@@ -1,0 +1,56 @@
+"""Judges takes: whether one is degenerate, measured by music of its style, and whether it is what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from melodyforge.composing.takes import Take
+from melodyforge.composing.task import Task
+from melodyforge.music.habits import Habits, find_fault
+from melodyforge.music.traits import read_traits
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A take, and what is wrong with it, in words.
+
+    Attributes:
+        take: the take.
+        fault: what is degenerate about it; None if nothing.
+        missed: the wish that it misses; None if it misses none, or is degenerate anyway.
+    """
+
+    take: Take
+    fault: str | None
+    missed: str | None
+
+    @property
+    def flaw(self) -> str | None:
+        """What is wrong with it; None if nothing."""
+        return self.fault or self.missed
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether there should be another in its place; what a listener has ended is as it was wanted."""
+        return self.flaw is not None and self.take.ended_at is None
+
+
+def judge(task: Task, take: Take) -> Judged:
+    """Listens to a take."""
+    fault = _find_fault(task, take)
+    return Judged(take, fault, None if fault else _find_disobedience(task, take))
+
+
+def _find_fault(task: Task, take: Take) -> str | None:
+    """What is degenerate about what was composed, measured by music of its style."""
+    habits = task.model.config.get("habits", {})
+    normal = Habits.from_dict(habits.get(take.piece.style, habits.get("", {})))
+    return find_fault(take.piece, normal, take.num_given)
+
+
+def _find_disobedience(task: Task, take: Take) -> str | None:
+    """In which point what was composed is not what was asked for."""
+    controls = task.model.representation.controls
+    if controls is None or not task.asked.any():
+        return None
+    return controls.missed(read_traits(take.composed), task.asked)

@@ -1,0 +1,133 @@
+"""What takes begin with: the heading of each, how long it may be, and what music it goes on from.
+
+Chooses among the headings and passages of training music; does not compose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodyforge.composing.task import FOR_HEADINGS, FOR_PASSAGES, Task
+from melodyforge.decoding.generate import Length
+from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
+from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
+from melodyforge.tokens.headings import Heading, heading_of
+from melodyforge.tokens.representation import Context, Representation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What takes that are composed side by side begin with.
+
+    Attributes:
+        representation: says what rows mean.
+        headings: of each.
+        length: that each may have.
+        primers: rows that each goes on from, all of the same length, or None.
+        are_kept: whether they are a part of the music; passages of training music are not.
+    """
+
+    representation: Representation
+    headings: list[Heading]
+    length: Length
+    primers: list[np.ndarray] | None = None
+    are_kept: bool = True
+
+    def piece(self, context: Context, place: int) -> Piece:
+        """What there is so far of the take at a place, no longer than it may be."""
+        rows = context.rows(place)
+        if self.primers and not self.are_kept:
+            rows = self.representation.without_beginning(rows, len(self.primers[place]))
+        piece = self.representation.decode(rows, self.headings[place])
+        if self.length.num_steps is not None:
+            begins = int(context.begins[place]) if self.are_kept else 0
+            piece = _until(piece, begins + self.length.num_steps[place])
+        return _with_at_most(piece, self.num_given(context, place) + self.length.num_notes)
+
+    def num_given(self, context: Context, place: int) -> int:
+        """Notes of the piece that were given, not composed."""
+        return int(context.num_given[place]) if self.are_kept else 0
+
+    def passage(self, place: int) -> Piece | None:
+        """The passage that a take starts from without keeping it."""
+        if not self.primers or self.are_kept:
+            return None
+        return self.representation.decode(self.primers[place], self.headings[place])
+
+
+def choose_start(task: Task, indices: list[int], draw: int) -> Start:
+    """What each take begins with: the primer, a passage of training music, or nothing but a heading."""
+    if task.primer is not None and task.primer_rows is not None:
+        number = len(indices)
+        return _start(task, [heading_of(task.primer)] * number, [task.primer_rows] * number)
+    known = task.model.passages
+    if task.settings.start == "passage" and known:
+        passages = [known[rng.integers(len(known))] for rng in task.rngs(indices, draw, FOR_PASSAGES)]
+        rows = [one.rows[: task.settings.passage_notes] for one in passages]
+        return _start(task, [one.heading for one in passages], rows, are_kept=False)
+    suitable = _suitable_headings(task)
+    return _start(task, [_drawn(suitable, rng) for rng in task.rngs(indices, draw, FOR_HEADINGS)])
+
+
+def _start(
+    task: Task, headings: list[Heading], primers: list[np.ndarray] | None = None, are_kept: bool = True
+) -> Start:
+    """The start with these headings, once the wishes are put in place."""
+    headings = [_as_asked(heading, task.settings) for heading in headings]
+    return Start(
+        representation=task.model.representation,
+        headings=headings,
+        length=_length(task.settings, headings),
+        primers=primers,
+        are_kept=are_kept,
+    )
+
+
+def _suitable_headings(task: Task) -> list[Heading]:
+    """The headings of those training pieces that suit the wishes best."""
+    headings, controls = task.model.representation.headings, task.model.representation.controls
+    if not controls:
+        return headings
+    fits = [controls.suits(heading.traits, task.settings) for heading in headings]
+    best = max(fits)
+    return [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]
+
+
+def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
+    """One of the headings; each style is as likely as any other, however many pieces it has."""
+    styles = sorted({heading.traits.style for heading in headings})
+    style = styles[rng.integers(len(styles))]
+    of_style = [heading for heading in headings if heading.traits.style == style]
+    return of_style[rng.integers(len(of_style))]
+
+
+def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
+    """The heading with the very style, tempo and meter that are wished for."""
+    wished = {"style": wishes.style, "tempo_qpm": wishes.tempo, "meter": wishes.meter}
+    return heading.changed(**{name: value for name, value in wished.items() if value is not None})
+
+
+def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
+    """How long each piece may be: in notes, unless bars or seconds are given."""
+    limits: list[list[float]] = []
+    if settings.num_bars:
+        limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
+    if settings.num_seconds:
+        limits.append([settings.num_seconds * one.traits.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
+    is_full = settings.ending == "full"
+    return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
+
+
+def _until(piece: Piece, last_step: float) -> Piece:
+    """The piece without notes that begin at its last step or later."""
+    return piece.with_notes(piece.notes[piece.notes["onset"] < last_step])
+
+
+def _with_at_most(piece: Piece, num_notes: int) -> Piece:
+    """The piece with its first notes only; of a chord that is cut the highest stay, which carry the melody."""
+    if len(piece) <= num_notes:
+        return piece
+    order = np.lexsort((-piece.notes["pitch"].astype(int), piece.notes["onset"]))
+    return piece.with_notes(piece.notes[order[:num_notes]])

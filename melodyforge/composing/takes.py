@@ -1,0 +1,135 @@
+"""Draws one take of each piece, side by side, and tells a listener how they grow. Does not judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from melodyforge.composing.finishing import finished
+from melodyforge.composing.start import Start, choose_start
+from melodyforge.composing.task import FOR_ROWS, Task
+from melodyforge.decoding.generate import generate
+from melodyforge.music.piece import Piece
+from melodyforge.tokens.representation import Context
+from melodyforge.tokens.wishes import ANY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growing:
+    """Takes while they are composed.
+
+    Attributes:
+        num_rows: composed so far, the primer not counted.
+        num_notes: composed so far by the piece that has fewest, of those that go on.
+        share: of these pieces that is there, 0 to 1; what has ended sooner is all there.
+        draw: 0 at first, more when takes are drawn again.
+        indices: which of the pieces these are.
+        piece: gives the music so far of the take at a place in `indices`.
+    """
+
+    num_rows: int
+    num_notes: int
+    share: float
+    draw: int
+    indices: list[int]
+    piece: Callable[[int], Piece]
+
+
+Listener = Callable[[Growing], bool | None]  # is told after every row; True ends the composing with what is there
+
+
+@dataclass(frozen=True)
+class Take:
+    """What one draw gave.
+
+    Attributes:
+        piece: the music.
+        num_given: how many of its first notes were given, not composed.
+        passage: of training music, that it was started from without keeping it; None if there is none.
+        ended_at: draw and row at which the listener ended it; None if it did not.
+    """
+
+    piece: Piece
+    num_given: int
+    passage: Piece | None
+    ended_at: list[int] | None = None
+
+    @property
+    def composed(self) -> Piece:
+        """What follows the notes that were given, as a piece of its own."""
+        notes = self.piece.notes[self.num_given :].copy()
+        if self.num_given and len(notes):
+            notes["onset"] -= notes["onset"][0]
+        return self.piece.with_notes(notes)
+
+
+def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | None = None) -> list[Take]:
+    """One take of each of these pieces.
+
+    Args:
+        task: what is to be composed.
+        indices: which of its pieces.
+        draw: how often they have been drawn before; each draw has its own random numbers.
+        listener: is told after every row, and may end all these takes.
+    """
+    start, ended_at = choose_start(task, indices, draw), None
+    with threadpool_limits(1):  # products this small wait for other threads longer than they compute
+        for num_rows, context in enumerate(grow(task, start, indices, draw), start=1):
+            if listener and listener(_growing(start, context, num_rows, indices, draw)):
+                ended_at = [draw, num_rows]
+                break
+    return [
+        Take(
+            piece=finished(task, start.piece(context, place)),
+            num_given=start.num_given(context, place),
+            passage=start.passage(place),
+            ended_at=ended_at,
+        )
+        for place in range(len(indices))
+    ]
+
+
+def grow(task: Task, start: Start, indices: list[int], draw: int) -> Iterator[Context]:
+    """Composes what follows the start of each piece; yields the same context after every row."""
+    settings = task.settings
+    if not task.asked.any():  # what comes with a heading needs no strengthening
+        settings = settings.changed(guidance=1.0)
+    return generate(
+        task.model.network,
+        task.model.representation,
+        start.headings,
+        settings=settings,
+        length=start.length,
+        rngs=task.rngs(indices, draw, FOR_ROWS),
+        primers=start.primers,
+        controls=_controls(task, start),
+    )
+
+
+def _controls(task: Task, start: Start) -> np.ndarray:
+    """What each piece is asked for, shape (num_pieces, num_columns).
+
+    What is left open comes from the training piece of the heading, so that all fits together; beside a primer it
+    stays open.
+    """
+    known, controls = task.model.representation.controls, np.repeat(task.asked[None], len(start.headings), axis=0)
+    if known is None or task.primer is not None:
+        return controls
+    return np.where(controls == ANY, [known.of(heading.traits) for heading in start.headings], controls)
+
+
+def _growing(start: Start, context: Context, num_rows: int, indices: list[int], draw: int) -> Growing:
+    composed = np.minimum(context.num_composed, start.length.num_notes)
+    shares = np.where(context.has_ended, 1.0, np.minimum(start.length.share(context), 1.0))
+    return Growing(
+        num_rows=num_rows,
+        num_notes=int(np.where(context.has_ended, composed.max(), composed).min()),
+        share=float(shares.mean()),
+        draw=draw,
+        indices=indices,
+        piece=partial(start.piece, context),
+    )

@@ -1,0 +1,73 @@
+"""What is to be composed, with what: put together once, read by all that compose it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodyforge.bundle import Model
+from melodyforge.composing.wishes import asked_controls
+from melodyforge.errors import SettingsError
+from melodyforge.music.piece import Piece
+from melodyforge.settings import ComposeSettings
+
+FOR_HEADINGS, FOR_ROWS, FOR_PASSAGES = range(3)  # what random numbers are drawn for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be composed, with what.
+
+    Attributes:
+        model: that composes.
+        settings: how.
+        primer: music to go on from, or None.
+        primer_rows: those that are gone on from, or None.
+        asked: what the settings ask for, as the model's controls, shape (num_columns,).
+    """
+
+    model: Model
+    settings: ComposeSettings
+    primer: Piece | None
+    primer_rows: np.ndarray | None
+    asked: np.ndarray
+
+    def rngs(self, indices: list[int], draw: int, purpose: int) -> list[np.random.Generator]:
+        """For each piece a source of random numbers of its own, and another for each draw and purpose."""
+        return [np.random.default_rng([self.settings.seed, index, draw, purpose]) for index in indices]
+
+
+def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> Task:
+    """Puts together what is to be composed.
+
+    What goes on from music of a style that the model knows keeps to it, if none is asked for.
+
+    Raises:
+        SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is
+            asked for.
+    """
+    controls = model.representation.controls
+    if primer is not None and controls and settings.style is None and primer.style in controls.styles:
+        settings = settings.changed(style=primer.style)
+    return Task(
+        model=model,
+        settings=settings,
+        primer=primer,
+        primer_rows=None if primer is None else _primer_rows(model, settings, primer),
+        asked=asked_controls(model, settings),
+    )
+
+
+def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece) -> np.ndarray:
+    """The first rows of the primer, as many as are to be gone on from."""
+    rows = model.representation.encode(primer)
+    if settings.primer_notes:
+        num_notes = model.representation.notes_in(rows).cumsum()
+        rows = rows[: max(1, np.searchsorted(num_notes, settings.primer_notes, side="right"))]
+    if not len(rows):
+        raise SettingsError(
+            "The primer must hold notes for instruments that the model has learnt. Received none. "
+            "Choose another primer."
+        )
+    return rows

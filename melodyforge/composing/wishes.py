@@ -1,0 +1,75 @@
+"""What is asked of a model: settings with its own sampling, and wishes that it has learnt to follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melodyforge.bundle import Model
+from melodyforge.errors import SettingsError
+from melodyforge.settings import ComposeSettings, Wishes
+from melodyforge.tokens.wishes import TempoWish
+
+LENGTHS = ("num_notes", "num_bars", "num_seconds")  # of which people give one
+
+
+def default_settings(model: Model, **values: Any) -> ComposeSettings:
+    """Settings with the sampling that the model's recipe recommends; values that are None are left as they are.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
+    controls = model.representation.controls
+    spelled = controls.spelled(values) if controls else values
+    return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**spelled)
+
+
+def wished_settings(model: Model, has_primer: bool, **wishes: Any) -> ComposeSettings:
+    """As `default_settings`, for wishes that people write by hand: refuses those that would have no effect.
+
+    Raises:
+        SettingsError: a wish cannot be used, or not together with the others.
+    """
+    settings = default_settings(model, **wishes)
+    given = {name for name, value in wishes.items() if value is not None}
+    lengths = [name for name in LENGTHS if name in given]
+    if len(lengths) > 1:
+        raise SettingsError(f"`{lengths[0]}` must stand alone. Received `{lengths[1]}`, too. Leave one of them out.")
+    for name, reason in _without_effect(model, settings, has_primer).items():
+        if name in given:
+            raise SettingsError(f"`{name}` has no effect {reason}. Leave it out, or change that.")
+    return settings
+
+
+def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -> dict[str, str]:
+    """Settings that do nothing here, and why."""
+    reasons = {}
+    no_passage = "" if model.passages else "with a model that has learnt no passages"
+    no_passage = "beside a primer" if has_primer else no_passage
+    if settings.start == "passage" and no_passage:
+        reasons["start"] = reasons["passage_notes"] = no_passage
+    elif settings.start == "nothing":
+        reasons["passage_notes"] = "unless the music starts from a passage"
+    if not has_primer:
+        reasons["primer_notes"] = "without a primer"
+    if not asked_controls(model, settings).any():
+        reasons["guidance"] = "without a wish to be followed, such as a style"
+    return reasons
+
+
+def asked_controls(model: Model, settings: ComposeSettings) -> np.ndarray:
+    """What the settings ask for, as the model's controls; empty for a model that has learnt none.
+
+    Raises:
+        SettingsError: the model has not learnt what is asked for.
+    """
+    controls = model.representation.controls
+    known = list(controls.wishes) if controls else [TempoWish.name]  # which takes no learning
+    for name in Wishes.model_fields:
+        if getattr(settings, name) is not None and name not in known:
+            raise SettingsError(
+                f"`{name}` needs a model that has learnt it, such as one of the recipe forge. Received the model "
+                f"{model.name!r} of the recipe {model.recipe.name!r}, which can be asked for: {', '.join(known)}."
+            )
+    return controls.asked(settings) if controls else np.zeros(0, np.int16)
