@@ -36,6 +36,7 @@ class LightVisitor:
         self._patience_s = patience_s
         self._looks: dict[str, tuple[float, float]] = {}  # by fragment: when it runs again, and how often
         self._ids: dict[str, str] = {}  # of widgets, by label
+        self._states: dict[str, WidgetState] = {}  # of those that were used, by id
         self._files: dict[
             str, str
         ] = {}  # addresses of downloads, by label; of those that are made when asked for, names
@@ -142,7 +143,9 @@ class LightVisitor:
         message.rerun_script.query_string = self._query
         message.rerun_script.fragment_id = fragment_id
         message.rerun_script.is_auto_rerun = bool(fragment_id)
-        message.rerun_script.widget_states.widgets.extend(changed)
+        self._states |= {one.id: one for one in changed}
+        message.rerun_script.widget_states.widgets.extend(self._states.values())  # all of them, as a browser does
+        self._states = {name: one for name, one in self._states.items() if not one.trigger_value}
         self._is_settled &= bool(fragment_id)
         self._socket.send(message.SerializeToString())
 
