@@ -114,7 +114,14 @@ def learn_on(model_dir: Path, folder: Path, new_dir: Path, rounds: int, strength
     kept = {name: model.config[name] for name in ("habits", "data_fingerprint")}
     save_model(
         new_dir,
-        ModelParts(model.recipe, model.representation, duel.network.save_weights, kept, model.metrics, history=""),
+        ModelParts(
+            recipe=model.recipe,
+            representation=model.representation,
+            write_weights=duel.network.save_weights,
+            config=kept,
+            metrics=model.metrics,
+            history="",
+        ),
     )
 
 

@@ -155,7 +155,9 @@ def learn(folder: Path, size: int, source: Path, side: str, minutes: float) -> O
     data = prepare_data(few, recipe, vocabulary)
     asked = assemble_data(test, recipe, np.arange(1), np.arange(len(test)), representation=vocabulary)
     plan = make_plan(data, recipe, rows_to_learn=ROWS_TO_TUNE if side == "starter" else ROWS_TO_LEARN)
-    training = Training(data, recipe, plan, find_machine(), folder / f"{side}-{size}", Watcher())
+    training = Training(
+        data, recipe, plan, machine=find_machine(), model_dir=folder / f"{side}-{size}", watcher=Watcher()
+    )
     if side == "starter":
         training.start_from(source / WEIGHTS_FILE)
     before = sum(held_out_nats(training.learner, asked, plan.batch_size).values())

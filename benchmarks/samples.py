@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from melodyforge.errors import CorpusError
+from melodyforge.music.load import MIDI_SUFFIXES
 from melodyforge.places import PROJECT_DIR
 
 TUNES_DIR = PROJECT_DIR / "data" / "benchmark_tunes"
@@ -19,7 +20,7 @@ def midi_files(folder: Path | None, num_files: int) -> list[Path]:
     """
     if folder is None:
         return _fiddle_tunes(num_files)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
     if not files:
         raise CorpusError(f"--midi-dir must be a folder with MIDI files. Received {folder}, which holds none.")
     return files[:num_files]

@@ -92,7 +92,9 @@ def train_on_split(
     train, validation = np.array(numbers["train"]), np.array(numbers["validation"])
     data = assemble_data(store, recipe, train, validation, representation=vocabulary)
     with ConsoleWatcher(name) as watcher:
-        training = Training(data, recipe, make_plan(data, recipe), find_machine(), folder / name, watcher)
+        training = Training(
+            data, recipe, make_plan(data, recipe), machine=find_machine(), model_dir=folder / name, watcher=watcher
+        )
         training.run()
     training.network.load_weights(folder / name / WEIGHTS_FILE)
     return Trained(training, numbers)

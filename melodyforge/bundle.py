@@ -52,7 +52,7 @@ NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A trained model, ready to compose.
 
@@ -96,7 +96,7 @@ class Model:
         return read_network(data, self.representation, self.recipe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelParts:
     """What `save_model` writes.
 
@@ -230,7 +230,15 @@ def _read_once(folder: Path) -> Model:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
     passages = unpack_passages(vocabulary.get("passages", []), representation.row_dtype)
     digest = hashlib.sha256(weights + vocabulary_bytes).hexdigest()[:16]
-    return Model(folder, recipe, representation, config, metrics, digest, passages)
+    return Model(
+        folder=folder,
+        recipe=recipe,
+        representation=representation,
+        config=config,
+        metrics=metrics,
+        hash=digest,
+        passages=passages,
+    )
 
 
 def read_vocabulary(data: bytes) -> dict[str, Any]:

@@ -152,7 +152,9 @@ def train(store: PieceStore, recipe: Recipe, model_dir: Path, arguments: argpars
             result = resume_training(store, model_dir, watcher, changes)
         else:
             start_from = find_model(arguments.start_from) if arguments.start_from else None
-            result = train_model(store, recipe, model_dir, watcher, start_from, best_ngram, replace=True)
+            result = train_model(
+                store, recipe, model_dir, watcher, start_from=start_from, baseline=best_ngram, replace=True
+            )
     if result.is_interrupted:
         print("Saved. The same command with --resume goes on.")
         raise KeyboardInterrupt
@@ -168,12 +170,12 @@ def store_in_half(model_dir: Path, store: PieceStore) -> None:
         halve(model_dir / WEIGHTS_FILE, weights)
         nats = measure(model, weights, store)
         parts = ModelParts(
-            model.recipe,
-            model.representation,
-            lambda path: write_bytes(path, weights.read_bytes()),
-            {name: model.config[name] for name in ("plan", "data_fingerprint", "habits", "keras")},
-            model.metrics | {"held_out_nats": sum(nats.values()), "held_out_nats_by_head": nats},
-            (model_dir / HISTORY_FILE).read_text(encoding="utf-8"),
+            recipe=model.recipe,
+            representation=model.representation,
+            write_weights=lambda path: write_bytes(path, weights.read_bytes()),
+            config={name: model.config[name] for name in ("plan", "data_fingerprint", "habits", "keras")},
+            metrics=model.metrics | {"held_out_nats": sum(nats.values()), "held_out_nats_by_head": nats},
+            history=(model_dir / HISTORY_FILE).read_text(encoding="utf-8"),
         )
         save_model(model_dir, parts)
     lost = sum(nats.values()) - model.metrics["held_out_nats"]

@@ -24,7 +24,9 @@ def main() -> None:
     found = {}
     for name, strategy in (("one", None), ("two", tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))):
         machine = Machine(0, strategy)
-        training = Training(data, recipe, make_plan(data, recipe), machine, folder / name, Watcher())
+        training = Training(
+            data, recipe, make_plan(data, recipe), machine=machine, model_dir=folder / name, watcher=Watcher()
+        )
         training.run()
         found[name] = {"devices": machine.num_devices} | training.progress.history[-1]
     print(json.dumps(found))

@@ -121,7 +121,12 @@ def parts_of(folder, write_weights=None):
     model = load_model(folder)
     weights = (folder / WEIGHTS_FILE).read_bytes()
     return ModelParts(
-        model.recipe, model.representation, write_weights or (lambda path: path.write_bytes(weights)), {}, {}, ""
+        recipe=model.recipe,
+        representation=model.representation,
+        write_weights=write_weights or (lambda path: path.write_bytes(weights)),
+        config={},
+        metrics={},
+        history="",
     )
 
 

@@ -172,7 +172,8 @@ def chord_model(tmp_path_factory):
     """A model of the recipe `classic` that expects chords, notes and rests alike."""
     recipe = load_recipe("classic").changed(representation={"kind": "events", "min_count": 1})
     representation = EventsRepresentation.fit(recipe.representation, [gridded_piece(), tune()])
-    model = Model(tmp_path_factory.mktemp("chords"), recipe, representation, {}, {}, "0")
+    folder = tmp_path_factory.mktemp("chords")
+    model = Model(folder=folder, recipe=recipe, representation=representation, config={}, metrics={}, hash="0")
     model.__dict__["network"] = UniformNetwork()
     return model
 

@@ -151,8 +151,14 @@ def test_a_second_preparing_waits_says_so_and_reads_nothing_again(midi_dir: Path
 
 def test_terminal_report_cuts_long_lists_and_names_the_file(tmp_path: Path) -> None:
     files = [FileReport(f"[b]{number:03}.mid", Fate.SKIPPED, ["broken"]) for number in range(50)]
-    files.append(FileReport("mended.mid", Fate.REPAIRED, ["3 notes without length got the shortest one"], [], 1, 10))
-    files.append(FileReport("too.mid", Fate.REPAIRED, ["1 note without length got the shortest one"], [], 1, 10))
+    files.append(
+        FileReport(
+            "mended.mid", Fate.REPAIRED, ["3 notes without length got the shortest one"], num_pieces=1, num_notes=10
+        )
+    )
+    files.append(
+        FileReport("too.mid", Fate.REPAIRED, ["1 note without length got the shortest one"], num_pieces=1, num_notes=10)
+    )
     console = Console(record=True, width=100, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     print_report(CorpusReport(files), tmp_path / "report.json", console)
     console.file.close()

@@ -140,7 +140,7 @@ def test_minutes_that_are_too_few_to_learn_anything_are_exceeded_and_that_is_sai
 
 
 def test_share_and_time_left_agree_and_leave_room_for_the_last_measuring():
-    plan = Plan(32, 8, 3, steps_per_epoch=10, epochs=10, minutes=None)
+    plan = Plan(window=32, batch_size=8, transpose=3, steps_per_epoch=10, epochs=10, minutes=None)
     progress = Progress(step=50, seconds=100.0, seconds_to_finish=20.0)
     assert progress.seconds_left(plan) == 120.0
     assert progress.share(plan) == pytest.approx(100 / 220)

@@ -377,7 +377,8 @@ def test_takes_are_named_rated_and_deleted(takes):
 
 
 def test_keys_that_differ_by_a_sign_alone_give_files_of_different_names():
-    names = {Take(1, 0.0, f"Folk, in {key}", 0, [], b"").file_name for key in ("B minor", "B♭ minor", "F♯ minor")}
+    keys = ("B minor", "B♭ minor", "F♯ minor")
+    names = {Take(id=1, created_at=0.0, name=f"Folk, in {key}", midi=b"").file_name for key in keys}
     assert names == {"Folk_in_B_minor", "Folk_in_B-flat_minor", "Folk_in_F-sharp_minor"}
 
 

@@ -46,7 +46,15 @@ def write_tiny_model(folder: Path, recipe_name: str = "forge") -> None:
     def write(path: Path) -> None:
         write_weights(path, recipe, representation)
 
-    save_model(folder, ModelParts(recipe, representation, write, {}, metrics, "epoch,nats\n1,3.0\n"))
+    parts = ModelParts(
+        recipe=recipe,
+        representation=representation,
+        write_weights=write,
+        config={},
+        metrics=metrics,
+        history="epoch,nats\n1,3.0\n",
+    )
+    save_model(folder, parts)
 
 
 def write_weights(path: Path, recipe: Recipe, representation: Representation) -> None:

@@ -30,7 +30,15 @@ def save(times: Iterable[int]) -> None:
 
     for number, _ in enumerate(times, int(model.metrics.get("number", 0)) + 1):
         metrics = model.metrics | {"number": number}
-        save_model(MODELS_DIR / MODEL, ModelParts(model.recipe, model.representation, write, {}, metrics, ""))
+        parts = ModelParts(
+            recipe=model.recipe,
+            representation=model.representation,
+            write_weights=write,
+            config={},
+            metrics=metrics,
+            history="",
+        )
+        save_model(MODELS_DIR / MODEL, parts)
         print(number, flush=True)
 
 

@@ -83,11 +83,11 @@ def evaluate(model: Model, arguments: argparse.Namespace) -> Evaluation:
         return evaluate_model(
             model,
             store,
-            arguments.compositions,
-            arguments.wishes,
-            lambda text: print(f"  {text} ...", flush=True),
-            is_new,
-            arguments.style,
+            num_compositions=arguments.compositions,
+            num_wishes=arguments.wishes,
+            on_progress=lambda text: print(f"  {text} ...", flush=True),
+            is_new=is_new,
+            style=arguments.style,
         )
 
 

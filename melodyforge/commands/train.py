@@ -207,7 +207,9 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
             return resume_training(store, model_dir, watcher, changes)
         start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
-        return train_model(store, recipe, model_dir, watcher, start_from, best_ngram, arguments.replace)
+        return train_model(
+            store, recipe, model_dir, watcher, start_from=start_from, baseline=best_ngram, replace=arguments.replace
+        )
 
 
 def print_result(result: Result, name: str, midi_dir: Path) -> None:

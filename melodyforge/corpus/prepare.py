@@ -135,7 +135,8 @@ def _report_on(file: MusicFile, result: FileResult) -> FileReport:
         return FileReport(file.name, Fate.SKIPPED, [result.error])
     repairs = list(dict.fromkeys(repair for piece in result.pieces for repair in piece.repairs))
     num_notes = sum(len(piece.piece.notes) for piece in result.pieces)
-    return FileReport(file.name, Fate.REPAIRED if repairs else Fate.USED, repairs, [], len(result.pieces), num_notes)
+    fate = Fate.REPAIRED if repairs else Fate.USED
+    return FileReport(file.name, fate, repairs, num_pieces=len(result.pieces), num_notes=num_notes)
 
 
 def _explain_nothing_usable(report: CorpusReport) -> str:

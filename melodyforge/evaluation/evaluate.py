@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,12 @@ MAX_REFERENCES = 200  # real pieces of each kind that statistics are taken of
 FEW_REFERENCES = 10  # held-out pieces; fewer say little about a style, so training pieces stand beside them
 MAX_KNOWN = 5_000  # training pieces that copies are looked for in
 SHORTEST_NOTES, LONGEST_NOTES = 60, 300  # of a composition
+NUM_SAMPLES = 6  # compositions that are kept: the first ones, not the best ones
 
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What was found out about a model.
 
@@ -108,44 +109,51 @@ def evaluate_model(
     """
     tell = on_progress or (lambda text: None)
     began = time.perf_counter()
-    if not is_new and model.config.get("data_fingerprint") != store.fingerprint:
+    if not is_new:
+        _require_its_music(model, store)
+    data = prepare_data(store, model.recipe, model.representation)
+    train, held_out = _references(store, data, model, style)
+    nats, nats_when_told, nats_of_ngrams = _likelihoods(model, data, tell)
+    tell("compositions")
+    compositions = _compositions(model, num_compositions, held_out)
+    music = {"training": train, "held out": held_out, "composed": [one.piece for one in compositions]}
+    tell("statistics")
+    classifier = StyleClassifier(store[index] for index in data.train["piece"].tolist())
+    return Evaluation(
+        model=model.name,
+        nats=nats,
+        nats_when_told=nats_when_told,
+        nats_per_quarter=_nats_per_quarter(nats, held_out),
+        ngram_nats=nats_of_ngrams,
+        statistics={name: describe_pieces(pieces) for name, pieces in music.items()},
+        overlap=_overlap(music),
+        originality=_originality(music, store, data),
+        style_accuracy=_style_accuracy(classifier, held_out),
+        obedience=measure_obedience(model, num_wishes, SHORTEST_NOTES * 2, classifier, tell) if num_wishes else {},
+        num_compositions=len(compositions),
+        seconds=time.perf_counter() - began,
+        samples=compositions[:NUM_SAMPLES],
+    )
+
+
+def _require_its_music(model: Model, store: PieceStore) -> None:
+    """Refuses other music than the model was trained on."""
+    if model.config.get("data_fingerprint") != store.fingerprint:
         raise CorpusError(
             f"Expected the music that the model {model.name!r} was trained on. Received other music. "
             "Name its folder with --midi-dir, or hold it against other music with --against."
         )
-    data = prepare_data(store, model.recipe, model.representation)
-    train, held_out = _references(store, data, model, style)
+
+
+def _likelihoods(
+    model: Model, data: TrainingData, tell: OnProgress
+) -> tuple[dict[str, float], dict[str, float], dict[int, float]]:
+    """Held-out nats by field: of the model, of the model that is told wishes; and a note, of n-gram models by order."""
     tell("held-out music")
     nats = held_out_nats(model, data, MAX_ROWS)
     told = held_out_nats(model, data, MAX_ROWS, is_told=True) if model.representation.controls else {}
     tell("n-gram models")
-    ngrams = ngram_nats(data)
-    tell("compositions")
-    compositions = _compositions(model, num_compositions, held_out)
-    composed = [one.piece for one in compositions]
-    tell("statistics")
-    reference = held_out if len(held_out) >= FEW_REFERENCES else train + held_out
-    known = Known(_heard(store[index], data) for index in data.train["piece"][:MAX_KNOWN].tolist())
-    classifier = StyleClassifier(store[index] for index in data.train["piece"].tolist())
-    return Evaluation(
-        model.name,
-        nats,
-        told,
-        sum(nats.values()) * sum(map(len, held_out)) * STEPS_PER_QUARTER / sum(piece.end for piece in held_out),
-        ngrams,
-        {name: describe_pieces(pieces) for name, pieces in _named(train, held_out, composed).items()},
-        {"training": overlap_areas(reference, train), "composed": overlap_areas(reference, composed)},
-        {"held out": measure_originality(held_out, known), "composed": measure_originality(composed, known)},
-        (classifier.accuracy(held_out), classifier.mean_accuracy(held_out)) if len(classifier.styles) > 1 else None,
-        measure_obedience(model, num_wishes, SHORTEST_NOTES * 2, classifier, tell) if num_wishes else {},
-        len(composed),
-        time.perf_counter() - began,
-        _samples(compositions),
-    )
-
-
-def _named(train: list[Piece], held_out: list[Piece], composed: list[Piece]) -> dict[str, list[Piece]]:
-    return {"training": train, "held out": held_out, "composed": composed}
+    return nats, told, ngram_nats(data)
 
 
 def _references(
@@ -168,7 +176,7 @@ def _references(
 def _heard(piece: Piece, data: TrainingData) -> Piece:
     """The piece as the vocabulary says it, with its own style, tempo and meter."""
     heard = data.representation.decode(data.representation.encode(piece))
-    return Piece(heard.notes, heard.tracks, piece.tempos, piece.meters, piece.is_performed, piece.name, piece.style)
+    return replace(piece, notes=heard.notes, tracks=heard.tracks)
 
 
 def _compositions(model: Model, number: int, held_out: list[Piece]) -> list[Composition]:
@@ -186,6 +194,26 @@ def _known_style(model: Model, style: str) -> str | None:
     return style if controls and style in controls.styles else None
 
 
-def _samples(compositions: list[Composition], number: int = 6) -> list[Composition]:
-    """The first ones, not the best ones."""
-    return compositions[:number]
+def _nats_per_quarter(nats: dict[str, float], held_out: list[Piece]) -> float:
+    """What a quarter note of held-out music costs, from what a note does."""
+    num_notes, num_steps = sum(map(len, held_out)), sum(piece.end for piece in held_out)
+    return sum(nats.values()) * num_notes * STEPS_PER_QUARTER / num_steps
+
+
+def _overlap(music: dict[str, list[Piece]]) -> dict[str, dict[str, float]]:
+    """How far training pieces and compositions are like real music, the held-out pieces where there are enough."""
+    held_out = music["held out"]
+    reference = held_out if len(held_out) >= FEW_REFERENCES else music["training"] + held_out
+    return {name: overlap_areas(reference, music[name]) for name in ("training", "composed")}
+
+
+def _originality(music: dict[str, list[Piece]], store: PieceStore, data: TrainingData) -> dict[str, Originality]:
+    """What of held-out pieces and compositions stands in training pieces."""
+    known = Known(_heard(store[index], data) for index in data.train["piece"][:MAX_KNOWN].tolist())
+    return {name: measure_originality(music[name], known) for name in ("held out", "composed")}
+
+
+def _style_accuracy(classifier: StyleClassifier, held_out: list[Piece]) -> tuple[float, float] | None:
+    if len(classifier.styles) < 2:
+        return None
+    return classifier.accuracy(held_out), classifier.mean_accuracy(held_out)

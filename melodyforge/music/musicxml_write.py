@@ -133,20 +133,15 @@ def _write_part_list(score: Element, parts: list[Part]) -> None:
         name = _part_name(part.track)
         _add(element, "part-name", name)
         for drum in part.drum_pitches or (None,):
-            _add_named(element, "score-instrument", part_id, drum, "instrument-name", name if drum is None else drum)
+            named = SubElement(element, "score-instrument", id=_instrument_id(part_id, drum))
+            _add(named, "instrument-name", name if drum is None else drum)
         channel = DRUM_CHANNEL if part.track.is_drum else MELODIC_CHANNELS[index % len(MELODIC_CHANNELS)]
         for drum in part.drum_pitches or (None,):
-            midi = _add_named(element, "midi-instrument", part_id, drum, "midi-channel", channel)
+            midi = SubElement(element, "midi-instrument", id=_instrument_id(part_id, drum))
+            _add(midi, "midi-channel", channel)
             _add(midi, "midi-program", part.track.program + 1)
             if drum is not None:
                 _add(midi, "midi-unpitched", drum + 1)
-
-
-def _add_named(parent: Element, name: str, part_id: str, drum: int | None, child: str, text: object) -> Element:
-    """Adds an element about one instrument, with its first child."""
-    element = SubElement(parent, name, id=_instrument_id(part_id, drum))
-    _add(element, child, text)
-    return element
 
 
 def _instrument_id(part_id: str, drum: int | None) -> str:
@@ -242,7 +237,8 @@ def _write_staff_bar(measure: Element, place: _Place, voices: list[list[Symbol]]
             if not symbol.pitches and voice_index:
                 _write_gap(measure, symbol, place, voice_index)
             for pitch in symbol.pitches:
-                _write_note(measure, symbol, pitch, place, voice_index, signs.get((voice_index, symbol.onset, pitch)))
+                sign = signs.get((voice_index, symbol.onset, pitch))
+                _write_note(measure, symbol, pitch, place, voice_index, sign=sign)
             if not symbol.pitches and not voice_index:
                 _write_rest(measure, symbol, place)
     if not voices:
@@ -272,7 +268,7 @@ def _octave(pitch: int, alter: int) -> int:
 
 
 def _write_note(
-    measure: Element, symbol: Symbol, pitch: int, place: _Place, voice_index: int, sign: str | None
+    measure: Element, symbol: Symbol, pitch: int, place: _Place, voice_index: int, *, sign: str | None
 ) -> None:
     """One head of a note or chord. The order of elements is fixed by the format."""
     note = SubElement(measure, "note", dynamics=f"{100 * symbol.velocity / FORTE_VELOCITY:.2f}")

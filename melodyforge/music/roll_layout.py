@@ -56,7 +56,7 @@ class System:
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """A page.
 
@@ -118,7 +118,17 @@ def lay_out(piece: Piece, width: int, max_height: int) -> Layout:
     drums = tuple(np.unique(piece.notes["pitch"][is_drum]).tolist())
     semitone_height = int(np.clip(PITCH_AREA_HEIGHT // max(1, len(pitches)), *SEMITONE_HEIGHTS))
     left = MARGIN + (DRUM_NAMES_WIDTH if drums else KEYBOARD_WIDTH)
-    page = Layout(width, 0, left, 1.0, semitone_height, pitches, drums, 1, ())
+    page = Layout(
+        width=width,
+        height=0,
+        left=left,
+        step_width=1.0,
+        semitone_height=semitone_height,
+        pitches=pitches,
+        drum_pitches=drums,
+        label_stride=1,
+        systems=(),
+    )
     first_top = HEADER_HEIGHT + _legend_height(piece, width) + MARK_LABEL_HEIGHT
     pitch_of_systems = page.area_height + SYSTEM_GAP + MARK_LABEL_HEIGHT
     max_systems = max(1, (max_height - first_top - page.area_height - MARGIN) // pitch_of_systems + 1)

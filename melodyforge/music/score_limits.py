@@ -28,6 +28,10 @@ MAX_ABC_DIGITS = 5  # of the length of a note; music21 divides a longer one into
 
 # Letter, what is kept, what stands for the rest, what is said; music21 wants a meter before the first note.
 _ABC_FIELDS = (("M", is_countable_meter, "M:none", DROPPED_METERS), ("Q", is_countable_tempo, "Q:", DROPPED_TEMPOS))
+_KERN_MARKS = (
+    (r"(?<![^\t\n])\*M(?!M)[^\t\n]*", is_countable_meter, DROPPED_METERS),
+    (r"(?<![^\t\n])\*MM[^\t\n]*", is_countable_tempo, DROPPED_TEMPOS),
+)
 
 
 def tame_musicxml(root: Element, repairs: list[str]) -> None:
@@ -84,8 +88,8 @@ def tame_abc(tune: str, repairs: list[str]) -> str:
     """A tune without what music21 could not count; see `tame_musicxml`."""
     check_num_tracks(len(set(re.findall(r"^V:\s*(\S+)", tune, re.MULTILINE))))
     for letter, is_kept, nothing, dropped in _ABC_FIELDS:
-        tune = _keep(rf"^{letter}:.*$", tune, nothing, is_kept, repairs, dropped)
-        tune = _keep(rf"\[{letter}:[^\]\n]*\]", tune, "", is_kept, repairs, dropped)
+        for pattern, substitute in ((rf"^{letter}:.*$", nothing), (rf"\[{letter}:[^\]\n]*\]", "")):
+            tune = _keep(pattern, tune, is_kept, substitute=substitute, repairs=repairs, phrase=dropped)
     music = re.sub(r'^(?![KLV]:)[A-Za-z]:.*$|%.*$|"[^"\n]*"', "", tune, flags=re.MULTILINE)
     too_long = re.search(rf"\d{{{MAX_ABC_DIGITS + 1}}}", music)
     if too_long:
@@ -105,12 +109,13 @@ def tame_kern(text: str, repairs: list[str]) -> str:
     """Kern without what music21 could not count; see `tame_musicxml`."""
     check_num_tracks(max((line.count("**kern") for line in text.splitlines()), default=0))
     check_num_bars(len(re.findall(r"^=", text, re.MULTILINE)))
-    text = _keep(r"(?<![^\t\n])\*M(?!M)[^\t\n]*", text, "*", is_countable_meter, repairs, DROPPED_METERS)
-    return _keep(r"(?<![^\t\n])\*MM[^\t\n]*", text, "*", is_countable_tempo, repairs, DROPPED_TEMPOS)
+    for pattern, is_kept, dropped in _KERN_MARKS:
+        text = _keep(pattern, text, is_kept, substitute="*", repairs=repairs, phrase=dropped)
+    return text
 
 
 def _keep(
-    pattern: str, text: str, substitute: str, is_kept: Callable[[str], bool], repairs: list[str], phrase: str
+    pattern: str, text: str, is_kept: Callable[[str], bool], *, substitute: str, repairs: list[str], phrase: str
 ) -> str:
     """The text with a substitute for those matches of a pattern that are not kept."""
 

@@ -261,7 +261,9 @@ def _collect_note(element: note.GeneralNote, onset: Quarters, voice: _Voice, col
         velocity = _velocity_of(member, element, voice)
         tie = member.tie or element.tie
         ties_on = tie is not None and tie.type in ("start", "continue")
-        collected.notes.append(_ScoreNote(onset, end, track, pitch, velocity, ties_on))
+        collected.notes.append(
+            _ScoreNote(onset=onset, end=end, track=track, pitch=pitch, velocity=velocity, ties_on=ties_on)
+        )
 
 
 def _pitch_of(member: note.GeneralNote, voice: _Voice) -> tuple[int, bool]:

@@ -186,4 +186,4 @@ def _sheet(take: Take) -> None:
 
 @st.cache_resource(max_entries=8, show_spinner="Engraving ...")
 def _engraved(midi: bytes, name: str) -> Sheet:
-    return engrave(Take(0, 0.0, name, 0, [], midi).piece)
+    return engrave(Take(id=0, created_at=0.0, name=name, midi=midi).piece)

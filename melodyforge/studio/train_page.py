@@ -118,11 +118,11 @@ def _new_training() -> None:
         start = second.selectbox("Start from", [*starts, SCRATCH], key="start_from", help=ABOUT_START)
         minutes = third.number_input(
             "Minutes",
-            0.1,
-            10_000.0,
-            float(USUAL_MINUTES),
-            1.0,
-            "%g",
+            min_value=0.1,
+            max_value=10_000.0,
+            value=float(USUAL_MINUTES),
+            step=1.0,
+            format="%g",
             key="minutes",
             help="At most; it ends sooner when done.",
         )

@@ -26,7 +26,7 @@ LEAST_SHARE_TOLD = 0.001  # fewer changed notes are not worth a line
 MUCH_CHANGED = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How a training runs.
 
@@ -83,9 +83,15 @@ def make_plan(data: TrainingData, recipe: Recipe, num_devices: int = 1, rows_to_
     rows_per_step = rows_per_window * batch_size
     steps_per_epoch = max(MIN_STEPS_PER_EPOCH, -(-rows // rows_per_step))
     suitable = round(rows_to_learn / (steps_per_epoch * rows_per_step))
-    epochs = wished.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, suitable))
-    transpose = 5 if wished.transpose is None else wished.transpose
-    return Plan(window, batch_size, transpose, steps_per_epoch, epochs, wished.minutes, rows_per_window)
+    return Plan(
+        window=window,
+        batch_size=batch_size,
+        transpose=5 if wished.transpose is None else wished.transpose,
+        steps_per_epoch=steps_per_epoch,
+        epochs=wished.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, suitable)),
+        minutes=wished.minutes,
+        rows_per_window=rows_per_window,
+    )
 
 
 def describe_plan(plan: Plan, data: TrainingData) -> list[str]:

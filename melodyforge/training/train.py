@@ -163,7 +163,8 @@ def train_model(
     with hold_model(model_dir):
         require_free(model_dir, replace)
         _require_free_epochs(model_dir, recipe.training.keep_every)
-        return _new_training(store, recipe, model_dir, watcher or Watcher(), start_from, baseline).run()
+        source = load_model(Path(start_from)) if start_from else None
+        return _new_training(store, recipe, model_dir, watcher or Watcher(), source=source, baseline=baseline).run()
 
 
 def _new_training(
@@ -171,10 +172,10 @@ def _new_training(
     recipe: Recipe,
     model_dir: Path,
     watcher: Watcher,
-    start_from: str | Path | None,
+    *,
+    source: Model | None,
     baseline: Baseline | None,
 ) -> Training:
-    source = load_model(Path(start_from)) if start_from else None
     if source:
         learning = recipe.training
         if source.recipe.network.reads_windows:
@@ -184,7 +185,7 @@ def _new_training(
     data = prepare_data(store, recipe, vocabulary)
     machine = find_machine()
     plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
-    training = Training(data, recipe, plan, machine, model_dir, watcher)
+    training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher)
     training.notices = notices
     if baseline:
         training.progress.baseline = baseline(data)
@@ -251,7 +252,7 @@ def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes:
     if "minutes" in changed:  # of this run; the plan counts those of all runs
         changed["minutes"] += progress.seconds / 60
     plan = Plan(**facts["plan"] | {name: changed[name] for name in ("epochs", "minutes") if name in changed})
-    training = Training(data, recipe, plan, find_machine(), model_dir, watcher)
+    training = Training(data, recipe, plan, machine=find_machine(), model_dir=model_dir, watcher=watcher)
     restore_checkpoint(path, training.variables)
     training.progress = progress
     return training
@@ -261,7 +262,7 @@ class Training:
     """One training, from making the network to the last save."""
 
     def __init__(
-        self, data: TrainingData, recipe: Recipe, plan: Plan, machine: Machine, model_dir: Path, watcher: Watcher
+        self, data: TrainingData, recipe: Recipe, plan: Plan, *, machine: Machine, model_dir: Path, watcher: Watcher
     ) -> None:
         self.data, self.recipe, self.plan, self.machine = data, recipe, plan, machine
         self.model_dir, self.watcher = model_dir, watcher
@@ -467,13 +468,13 @@ class Training:
             "keras": keras.__version__,
         }
         parts = ModelParts(
-            self.recipe,
-            self.data.representation,
-            self.network.save_weights,
-            config,
-            metrics,
-            self._history_csv(),
-            self.data.passages,
+            recipe=self.recipe,
+            representation=self.data.representation,
+            write_weights=self.network.save_weights,
+            config=config,
+            metrics=metrics,
+            history=self._history_csv(),
+            passages=self.data.passages,
         )
         save_model(folder, parts)
 

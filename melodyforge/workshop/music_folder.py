@@ -44,7 +44,7 @@ DAYS_KEPT = 7
 MAX_PIECES_READ = 500  # for the plots; more of them take seconds and say the same
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """What a dataset holds.
 
@@ -172,15 +172,15 @@ def summarise(store: PieceStore) -> Summary:
     instruments = Counter(instrument_name(*one) for trait in traits for one in trait.instruments)
     styles: Counter[str] = Counter(store.style_names[style] for style in store.styles.tolist())
     return Summary(
-        len(store),
-        store.num_notes,
-        styles,
-        Counter(trait.key.title for trait in traits if trait.key),
-        Counter(trait.meter for trait in traits if trait.meter),
-        Counter(trait.mood for trait in traits if trait.key),  # drums have none
-        instruments,
-        [trait.tempo_qpm for trait in traits],
-        len(traits),
+        num_pieces=len(store),
+        num_notes=store.num_notes,
+        styles=styles,
+        keys=Counter(trait.key.title for trait in traits if trait.key),
+        meters=Counter(trait.meter for trait in traits if trait.meter),
+        moods=Counter(trait.mood for trait in traits if trait.key),  # drums have none
+        instruments=instruments,
+        tempos_qpm=[trait.tempo_qpm for trait in traits],
+        num_read=len(traits),
     )
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,15 @@ ADVICE = {  # by SQLite's primary result codes
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Take:
     """A kept composition.
 
     Attributes:
         created_at: seconds since 1970.
+        midi: the file.
         rating: 1 to `MAX_RATING`, 0 without one.
         notices: what the user was told about it.
-        midi: the file.
         primer_midi: the music that it goes on from, or None.
         not_kept: why it is not in the file yet; empty when it is.
     """
@@ -79,9 +79,9 @@ class Take:
     id: int
     created_at: float
     name: str
-    rating: int
-    notices: list[str]
     midi: bytes
+    rating: int = 0
+    notices: list[str] = field(default_factory=list)
     primer_midi: bytes | None = None
     not_kept: str = ""
 
@@ -151,9 +151,15 @@ class Takes:
 
     def add(self, owner: str, composition: Composition, primer: Piece | None = None) -> int:
         """Keeps a composition, and what it goes on from, and gives its number; it is held when that cannot be."""
-        start = write_midi(primer) if primer is not None else None
-        name, number = title_of(composition.piece), next(self._numbers)
-        take = Take(number, time.time(), name, 0, composition.notices, composition.to_midi(), start)
+        number = next(self._numbers)
+        take = Take(
+            id=number,
+            created_at=time.time(),
+            name=title_of(composition.piece),
+            notices=composition.notices,
+            midi=composition.to_midi(),
+            primer_midi=write_midi(primer) if primer is not None else None,
+        )
         with self._lock:
             self._held[number] = owner, take
             while len(self._held) > MAX_HELD:
@@ -246,7 +252,15 @@ class Takes:
         with self._connected() as database:
             rows = database.execute(f"SELECT {COLUMNS} FROM takes WHERE {where}", values).fetchall()
         return [
-            Take(number, created, name, min(max(rating, 0), MAX_RATING), notices.splitlines(), midi, primer)
+            Take(
+                id=number,
+                created_at=created,
+                name=name,
+                rating=min(max(rating, 0), MAX_RATING),
+                notices=notices.splitlines(),
+                midi=midi,
+                primer_midi=primer,
+            )
             for number, created, name, rating, notices, midi, primer in rows
         ]
 

@@ -35,7 +35,7 @@ SECONDS_TO_TAKE_BACK = 5.0
 POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A process that was started, as it was a moment ago.
 
@@ -170,12 +170,12 @@ def _described(folder: Path, started: dict) -> Task:
     is_alive = is_held(folder)  # asked first: who is dead has written down how it ended
     ended = _read(folder / ENDED_FILE)
     return Task(
-        folder.name,
-        folder,
-        started["started_at"],
-        started.get("queue", ""),
-        is_alive,
-        ended.get("exit_status"),
+        name=folder.name,
+        folder=folder,
+        started_at=started["started_at"],
+        queue=started.get("queue", ""),
+        is_alive=is_alive,
+        exit_status=ended.get("exit_status"),
     )
 
 
