@@ -58,9 +58,7 @@ class Traits:
 
 def read_traits(piece: Piece) -> Traits:
     """Listens to a piece; everything neutral for one without notes."""
-    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
-    notes = piece.notes
-    pitched = notes[~is_drum[notes["track"]]]
+    notes, pitched = piece.notes, piece.pitched_notes
     fits = key_fits(piece)
     best = int(fits.argmax())
     key = Key(best % NUM_PITCH_CLASSES, best >= NUM_PITCH_CLASSES) if len(pitched) else None
