@@ -1,4 +1,4 @@
-"""`Piece` to MusicXML 4.0: the notation that `notation` decides on, as any score program opens it.
+"""`Piece` to MusicXML 4.0: what `notation` and `note_values` decide on, as any score program opens it.
 
 Knows elements, clefs, accidentals and drum staves. Decides no rhythm.
 """
@@ -11,7 +11,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.keys import Key, estimate_key, spell
-from melodyforge.music.notation import Bar, Part, Staff, Symbol, write_down
+from melodyforge.music.notation import Bar, Part, Staff, write_down
+from melodyforge.music.note_values import Symbol
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, Track
 
 HEADER = (
