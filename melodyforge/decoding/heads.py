@@ -64,7 +64,8 @@ class _Classes:
         """See `Distances` of the Keras form; shapes (num_pieces, 2 * size - 1), (num_pieces,) -> (num_pieces, size)."""
         size = len(self._classes)
         is_known = base < size
-        columns = self._classes + (size - 1 - np.where(is_known, base, 0))[:, None]
+        distances = self._classes - np.where(is_known, base, 0)[:, None]  # (num_pieces, size)
+        columns = distances + (size - 1)  # of distance 0 the one in the middle
         return _picked(said, columns) * is_known[:, None]
 
     def _by_degree(self, said: np.ndarray, tonic: np.ndarray) -> np.ndarray:

@@ -94,8 +94,9 @@ class Distances(layers.Layer):
         """Shapes (..., 2 * classes - 1) and (...) -> (..., classes)."""
         size = (by_distance.shape[-1] + 1) // 2
         is_known = ops.cast(base < size, by_distance.dtype)[..., None]
-        nearest = ops.arange(size, dtype="int32") - ops.minimum(base, size - 1)[..., None] + size - 1
-        return is_known * ops.take_along_axis(by_distance, nearest, axis=-1)
+        distances = ops.arange(size, dtype="int32") - ops.minimum(base, size - 1)[..., None]  # (..., classes)
+        places = distances + (size - 1)  # of distance 0 the one in the middle
+        return is_known * ops.take_along_axis(by_distance, places, axis=-1)
 
     def compute_output_shape(self, by_distance_shape, base_shape):
         """One logit a class."""
@@ -112,7 +113,8 @@ class Degrees(layers.Layer):
     def call(self, by_degree, tonic):
         """Shapes (..., 12) and (...), 0 for none and 1 to 12 for C to B -> (..., num_pitches)."""
         is_known = ops.cast(tonic > 0, by_degree.dtype)[..., None]
-        degrees = (ops.arange(self.num_pitches, dtype="int32") - tonic[..., None] + 1) % NUM_PITCH_CLASSES
+        pitches = ops.arange(self.num_pitches, dtype="int32")
+        degrees = (pitches - tonic[..., None] + 1) % NUM_PITCH_CLASSES  # (..., num_pitches)
         return is_known * ops.take_along_axis(by_degree, degrees, axis=-1)
 
     def compute_output_shape(self, by_degree_shape, tonic_shape):
