@@ -205,6 +205,8 @@ class LightVisitor:
             raise RuntimeError(widget.body)
         if kind == "download_button":
             self._files[widget.label] = widget.url or widget.deferred_file_id
+        elif kind == "link_button":
+            self._files[widget.label] = widget.url
         elif kind in ("button", "button_group", "slider", "file_uploader"):
             self._ids[widget.label] = widget.id
         elif kind == "bidi_component" and widget.component_name.endswith("player"):

@@ -112,3 +112,11 @@ def test_signature_estimates_similarity() -> None:
 def test_many_equal_keys_give_pairs_in_proportion() -> None:
     assert len(_pair_equals(np.zeros(1000, np.uint64))) == 2 * 999
     assert len(_pair_equals(np.arange(1000).astype(np.uint64))) == 0
+
+
+def test_fingerprints_that_lie_in_datasets_stay_as_they_are():
+    notes = make_notes([(24 * index, 24, 0, 60 + index * index % 7, 80) for index in range(40)])
+    melody, signal = (compute_fingerprint(Piece(part)) for part in (notes, notes[:5]))
+    assert (len(melody), melody[:2].tolist()) == (14, [2052159155608582783, 3466847502950716257])
+    assert signal.tolist() == [11870546258891945523]
+    assert compute_signature(melody)[:2].tolist() == [710503, 404571]

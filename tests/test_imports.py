@@ -15,7 +15,7 @@ SCRIPTS = sorted(path.name for path in PROJECT_DIR.glob("*.py") if path.name != 
 # Each room may use the rooms of the lines above its own, and itself; not its neighbours on the same line.
 LEVELS = (
     ("errors", "places"),
-    ("words",),
+    ("hashing", "words"),
     ("settings", "files", "cli", "progress", "guard", "plain_pickle", "weights_file"),
     ("folders",),
     ("model_state",),

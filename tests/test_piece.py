@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
+from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes, without_doubles
 
 NOTES = make_notes([(0, 24, 0, 60, 80), (960, 24, 0, 62, 80)])
 
@@ -39,6 +39,24 @@ def test_bars_follow_the_meter_map():
 @pytest.mark.parametrize(("meter", "steps"), [((4, 4), 96), ((6, 8), 72), ((3, 2), 144), ((1, 64), 1)])
 def test_length_of_a_bar(meter, steps):
     assert Meter(0, *meter).bar_steps == steps
+
+
+def test_of_notes_alike_the_longest_or_the_loudest_is_kept():
+    rows = [(24, 6, 0, 60, 80), (0, 6, 1, 60, 90), (0, 6, 0, 60, 70), (0, 9, 0, 60, 60), (0, 9, 0, 60, 99)]
+    notes = make_notes(rows)
+    assert without_doubles(notes).tolist() == [(0, 9, 0, 60, 60), (0, 6, 1, 60, 90), (24, 6, 0, 60, 80)]
+    each_length = ("onset", "track", "pitch", "duration")
+    assert without_doubles(notes, each_length, most="velocity").tolist() == [
+        (0, 6, 0, 60, 70), (0, 9, 0, 60, 99), (0, 6, 1, 60, 90), (24, 6, 0, 60, 80)
+    ]  # fmt: skip
+    assert len(without_doubles(notes[:0])) == 0
+
+
+def test_drums_are_told_from_pitched_notes():
+    piece = Piece(make_notes([(0, 24, 0, 60, 80), (0, 24, 1, 36, 80)]), (Track(), Track(0, True)))
+    assert piece.is_drum_track.tolist() == [False, True]
+    assert piece.pitched_notes["pitch"].tolist() == [60]
+    assert len(Piece(NOTES[:0], ()).pitched_notes) == 0
 
 
 def test_transposing_leaves_drums_where_they_are():

@@ -84,6 +84,13 @@ def test_one_track_needs_no_legend_and_several_do():
     assert two.systems[0].top > one.systems[0].top
 
 
+def test_the_legend_calls_tracks_without_names_by_their_instruments_and_numbers_those_that_are_several():
+    rows = [(0, BAR, track, 60 + track, 80) for track in range(3)]
+    unnamed = piece_of(*rows, tracks=(Track(105), Track(47), Track(105)))
+    named = piece_of(*rows, tracks=(Track(105, name="banjo"), Track(47, name="timpani"), Track(105, name="banjo 2")))
+    assert np.array_equal(picture(unnamed), picture(named))
+
+
 def test_long_pieces_are_wrapped_at_bar_lines_without_gap_or_overlap():
     page = lay_out(gridded_piece(num_notes=600), 2000, 50_000)
     assert len(page.systems) > 3

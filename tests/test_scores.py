@@ -408,6 +408,15 @@ def test_large_piece_is_written_in_seconds() -> None:
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.parametrize(
+    ("track", "name"),
+    [(Track(105), "Banjo"), (Track(47), "Timpani"), (Track(0, True), "Drums"), (Track(105, False, "Lead"), "Lead")],
+)
+def test_part_is_called_as_the_track_else_by_its_instrument(track: Track, name: str) -> None:
+    root = ElementTree.fromstring(write_musicxml(Piece(make_notes([(0, 24, 0, 60, 80)]), (track,))))
+    assert root.findtext("part-list/score-part/part-name") == name
+
+
 def test_wide_piano_gets_two_staves_and_two_pianos_one_each() -> None:
     rows = [(0, 24, 0, 40, 80), (0, 24, 0, 80, 80)]
     one = ElementTree.fromstring(write_musicxml(Piece(make_notes(rows))))

@@ -143,7 +143,8 @@ def test_composing_keeps_a_take_and_shows_it(models_dir, takes):
     num_notes = len(take.piece)
     assert 40 * (1 - ENDING_SHARE) <= num_notes <= 40  # it may close a little sooner
     assert f"{num_notes} notes" in app.caption[0].value
-    assert {button.label for button in app.get("download_button")} >= {"MIDI", "WAV", "OGG", "MusicXML", "Picture"}
+    assert {button.label for button in app.get("download_button")} >= {"MIDI", "OGG", "MusicXML", "Picture"}
+    assert [button.proto.label for button in app.get("link_button")] == ["WAV"]
     assert not app.error
 
 

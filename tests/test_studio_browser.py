@@ -121,9 +121,9 @@ def num_notes(page) -> int:
     return int(page.locator(".player .roll").get_attribute("aria-label").rsplit(" ", 2)[1])
 
 
-def download(page, button: str) -> bytes:
+def download(page, button: str, role: str = "button") -> bytes:
     with page.expect_download() as started:
-        page.get_by_role("button", name=button, exact=True).click()
+        page.get_by_role(role, name=button, exact=True).click()
     return Path(started.value.path()).read_bytes()
 
 
@@ -162,7 +162,7 @@ def test_compose_listen_and_take_along(visit):
 
     midi = download(page, "MIDI")
     assert len(read_midi(midi)[0]) == num_notes(page)
-    with wave.open(io.BytesIO(download(page, "WAV"))) as sound:
+    with wave.open(io.BytesIO(download(page, "WAV", role="link"))) as sound:
         assert sound.getnframes() > sound.getframerate()
     assert download(page, "OGG")[:4] == b"OggS"
     assert download(page, "MusicXML")[:5] == b"<?xml"

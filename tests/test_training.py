@@ -11,7 +11,7 @@ import pytest
 from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, list_models, load_model
 from melodyforge.errors import CorpusError, ModelFolderError
 from melodyforge.model_state import checkpoint_path
-from melodyforge.music.piece import Piece, make_notes
+from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.settings import TrainingSettings, load_recipe
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
 from melodyforge.training.plan import Plan, describe_plan, make_plan
@@ -186,6 +186,13 @@ def test_few_pieces_have_their_ends_held_out(num_pieces, tmp_path):
     assert data.train["stop"].tolist() == data.held_out["start"].tolist()
     assert num_rows(data.held_out) / num_rows(data.train) == pytest.approx(1 / 9, rel=0.1)
     assert "ends of pieces" in describe_plan(make_plan(data, load_recipe("forge")), data)[0]
+
+
+def test_among_few_pieces_one_that_holds_nothing_to_learn_is_passed_over(tmp_path):
+    drums = Piece(make_notes([(24 * beat, 24, 0, 38, 80) for beat in range(64)]), (Track(0, True),))
+    data = prepare_data(write_store(tmp_path / "dataset", [drums, tune(0, 24)]), load_recipe("classic"))
+    assert not data.is_split_by_piece
+    assert (set(data.train["piece"]), set(data.held_out["piece"])) == ({1}, {1})
 
 
 def test_training_works_with_one_piece(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from melodyforge.errors import SettingsError
-from melodyforge.music.instruments import NAMES, instrument_name, instruments_named
+from melodyforge.music.instruments import INSTRUMENTS, instrument_name, instruments_named
 from melodyforge.music.keys import Key, key_named
 from melodyforge.music.load import load_piece
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
@@ -117,7 +117,7 @@ def test_other_keys_are_refused(text):
 
 
 def test_instruments_are_found_by_name_family_and_part():
-    assert len(NAMES) == 128
+    assert len(INSTRUMENTS) == 128
     assert instruments_named("Violin") == [(40, False)]
     assert instruments_named("drums") == [(0, True)]
     assert instruments_named("brass") == [(program, False) for program in range(56, 64)]

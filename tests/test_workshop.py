@@ -536,7 +536,7 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     )
     sounds = Sounds(max_bytes=1)  # keeps the newest only
     first, second = gridded_piece(1, 10), gridded_piece(2, 10)
-    assert sounds.wav(first) == sounds.wav(first)
+    assert sounds.of(first).file.read_bytes() == sounds.of(first).file.read_bytes()
     sounds.of(second)
     gone = sounds.of(first).file
     assert rendered == [first.name, second.name, first.name]

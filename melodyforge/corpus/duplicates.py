@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.hashing import hash_stretches, spread
 from melodyforge.music.piece import Piece
 
 # A fingerprint is the set of all runs of 7 intervals in the top line and in the bottom line. Two tunes that have
@@ -29,8 +30,7 @@ HASHES_PER_BAND = 2
 NUM_HASHES = NUM_BANDS * HASHES_PER_BAND
 PROPOSAL_SIMILARITY = 0.12  # estimates stray by 0.04 (standard deviation at 0.2): two below FAMILY_SIMILARITY
 
-_TOP_LINE, _BOTTOM_LINE, _WHOLE_PIECE = (np.uint64(tag) for tag in (1, 2, 3))
-_RUN_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd and irregular: 2**64 divided by the golden ratio
+_TOP_LINE, _BOTTOM_LINE, _WHOLE_PIECE = 1, 2, 3  # tell apart hashes of different kinds
 _BLOCK = 4096  # fingerprint entries hashed at once: bounds memory to 3 MB
 _MULTIPLIERS = np.random.default_rng(0x5EED).integers(0, 2**63, (NUM_HASHES, 1), dtype=np.uint64) * 2 + np.uint64(1)
 
@@ -54,8 +54,7 @@ def compute_fingerprint(piece: Piece) -> np.ndarray:
     Returns:
         Distinct hashes in ascending order, uint64, shape (n,), n >= 1.
     """
-    is_drum = np.array([track.is_drum for track in piece.tracks])[piece.notes["track"]]
-    notes = piece.notes[~is_drum]
+    notes = piece.pitched_notes
     order = np.lexsort((notes["pitch"], notes["onset"]))
     onset, pitch = notes["onset"][order], notes["pitch"][order].astype(np.int64)
     is_new = np.ones(len(onset) + 1, bool)
@@ -65,28 +64,17 @@ def compute_fingerprint(piece: Piece) -> np.ndarray:
     return fingerprint if len(fingerprint) >= MIN_FINGERPRINT else _hash_all_notes(piece)
 
 
-def _hash_runs(pitch: np.ndarray, tag: np.uint64) -> np.ndarray:
+def _hash_runs(pitch: np.ndarray, kind: int) -> np.ndarray:
     """A hash for each run of intervals in a line of pitches, uint64."""
     intervals = (np.diff(pitch) + 128).astype(np.uint64)
-    num_runs = max(0, len(intervals) - NUM_INTERVALS + 1)
-    hashes = np.full(num_runs, tag)
-    for start in range(NUM_INTERVALS):
-        hashes = hashes * _RUN_MULTIPLIER + intervals[start : start + num_runs]
-    return _mix(hashes)
+    return spread(hash_stretches(intervals, NUM_INTERVALS, kind))
 
 
 def _hash_all_notes(piece: Piece) -> np.ndarray:
     """One hash of every onset, duration and pitch, uint64, shape (1,)."""
     values = np.concatenate([piece.notes[field].astype(np.uint64) for field in ("onset", "duration", "pitch")])
-    places = _mix(np.arange(len(values), dtype=np.uint64) + _WHOLE_PIECE)
-    return _mix(np.array([np.bitwise_xor.reduce(_mix(values + places))], np.uint64))
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Spreads every bit over all bits (the finaliser of SplitMix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    places = spread(np.arange(len(values), dtype=np.uint64) + np.uint64(_WHOLE_PIECE))
+    return spread(np.array([np.bitwise_xor.reduce(spread(values + places))], np.uint64))
 
 
 def compute_signature(fingerprint: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ class AttentionNetwork(DecodingNetwork):
         num_pieces, width = query.shape
         query = query.reshape(num_pieces, self._num_heads, -1)
         key, value = (part.reshape(len(hidden), *query.shape) for part in (key, value))
-        scores = np.einsum("phd,wphd->wph", query, key) * (width // self._num_heads) ** -0.5
+        scores = np.einsum("phd,wphd->wph", query, key) * (width // self._num_heads) ** -0.5  # (window, pieces, heads)
         shares = np.exp(scores - scores.max(axis=0))
         shares /= shares.sum(axis=0)
         kernel, bias = self._output

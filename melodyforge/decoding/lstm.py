@@ -106,10 +106,10 @@ def lstm_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One step of one layer; every array is (num_pieces, units). Returns the new output and the new cell."""
     units = cell.shape[1]
-    gates = product(np.concatenate([vector, output], axis=1), kernel)
+    gates = product(np.concatenate([vector, output], axis=1), kernel)  # (num_pieces, 4 * units)
     gates += bias
     np.tanh(gates, out=gates)
-    sigmoids = gates[:, : 3 * units]
+    sigmoids = gates[:, : 3 * units]  # into, forget, out
     sigmoids *= 0.5
     sigmoids += 0.5
     cell = sigmoids[:, units : 2 * units] * cell

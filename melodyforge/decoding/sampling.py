@@ -35,8 +35,8 @@ def sample(logits: np.ndarray, settings: SamplingSettings, uniforms: np.ndarray)
     if settings.top_p < 1:  # likeliest first: what lies in the nucleus (Holtzman et al., 2020) comes before all else
         order = np.argsort(-weights, axis=1)
         weights = weights[every[:, None], order]
-    cumulated = weights.cumsum(axis=1)
-    kept = cumulated[:, -1]
+    cumulated = weights.cumsum(axis=1)  # (num_rows, num_classes)
+    kept = cumulated[:, -1]  # (num_rows,): the weight of all classes that may be drawn
     if order is not None:
         kept = cumulated[every, (cumulated < settings.top_p * kept[:, None]).sum(axis=1)]
     drawn = (cumulated <= (uniforms * kept)[:, None]).sum(axis=1)

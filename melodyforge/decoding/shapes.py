@@ -30,7 +30,7 @@ def layer_shapes(representation: Representation, network: NetworkSettings) -> Sh
     shapes |= _attention(network) if network.kind == "attention" else _lstm(representation, network)
     width = 2 * network.units if network.kind == "attention" else network.head_units or network.units
     for head in representation.heads:
-        shapes |= {name: _dense(width, size) for name, size in _outputs(head).items()}
+        shapes |= {name: _dense(width, size) for name, size in output_sizes(head).items()}
     return shapes
 
 
@@ -55,8 +55,8 @@ def _attention(network: NetworkSettings) -> dict[str, tuple[_Shape, ...]]:
     return shapes | {"norm": ((width,), (width,))}
 
 
-def _outputs(head: Head) -> dict[str, int]:
-    """How many numbers each output layer of a head says."""
+def output_sizes(head: Head) -> dict[str, int]:
+    """How many numbers each output layer of a head says, by its name."""
     if head.borders:
         return {f"output_{head.name}": num_values(head)}
     sizes = {f"output_{head.name}": head.size}

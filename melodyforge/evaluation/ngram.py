@@ -24,10 +24,8 @@ from functools import partial
 
 import numpy as np
 
-# Odd constants of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+from melodyforge.hashing import take_in
+
 _BEGIN, _END = np.uint64(1), np.uint64(2)  # stand before and after every sequence
 
 
@@ -157,7 +155,7 @@ def _hash_sequence(sequence: np.ndarray, max_order: int) -> np.ndarray:
     """One hash a token, after as many beginnings as the longest context holds, and before an end."""
     hashes = np.zeros(len(sequence), np.uint64)
     for values in sequence.T:
-        hashes = _mix(hashes, values.astype(np.uint64))
+        hashes = take_in(hashes, values.astype(np.uint64))
     return np.concatenate([np.full(max_order - 1, _BEGIN), hashes, [_END]])
 
 
@@ -169,9 +167,9 @@ def _ngrams(hashes: list[np.ndarray], order: int, max_order: int) -> tuple[np.nd
         context = np.zeros(num_predicted, np.uint64)
         for distance in range(1, order):
             start = max_order - 1 - distance
-            context = _mix(context, sequence[start : start + num_predicted])
+            context = take_in(context, sequence[start : start + num_predicted])
         contexts.append(context)
-        ngrams.append(_mix(context, sequence[max_order - 1 :]))
+        ngrams.append(take_in(context, sequence[max_order - 1 :]))
     return np.concatenate(contexts), np.concatenate(ngrams)
 
 
@@ -186,11 +184,3 @@ def _look_up(keys: np.ndarray, wanted: np.ndarray, values: np.ndarray) -> np.nda
     """The value of each wanted key, 0 where there is no such key."""
     index = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[index] == wanted, values[index], 0)
-
-
-def _mix(hashes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Takes one more value into each hash; order matters. Overflow of uint64 is meant."""
-    mixed = (hashes + _STEP) * _MIX_1 ^ values * _MIX_2
-    mixed = (mixed ^ mixed >> np.uint64(30)) * _MIX_1
-    mixed = (mixed ^ mixed >> np.uint64(27)) * _MIX_2
-    return mixed ^ mixed >> np.uint64(31)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.hashing import MULTIPLIER, hash_stretches
 from melodyforge.music.piece import Piece
 
 WINDOWS = (4, 8, 16, 32)  # notes
 RUNS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # notes; the lengths of runs that are told apart
-
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -72,20 +71,12 @@ def tokens(piece: Piece) -> np.ndarray:
     result = np.zeros(len(shift), np.uint64)
     for values, size in parts:
         result = result * np.uint64(size) + np.minimum(values, size - 1).astype(np.uint64)
-    return result * _MULTIPLIER
+    return result * MULTIPLIER
 
 
 def stretch_hashes(one: np.ndarray, length: int) -> np.ndarray:
     """A hash for every stretch of `length` notes, uint64; `length` - 1 tokens each."""
-    number = len(one) - length + 2
-    if number <= 0:
-        return np.zeros(0, np.uint64)
-    hashes = np.zeros(number, np.uint64)
-    for offset in range(length - 1):
-        hashes = hashes * _MULTIPLIER + (
-            one[offset : offset + number] ^ (one[offset : offset + number] >> np.uint64(29))
-        )
-    return hashes
+    return hash_stretches(one ^ (one >> np.uint64(29)), length - 1)
 
 
 def _longest_run(one: np.ndarray, known: Known) -> int:

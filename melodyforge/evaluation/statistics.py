@@ -26,23 +26,23 @@ _SCALES = np.array([[(step - tonic) % 12 in (0, 2, 4, 5, 7, 9, 11) for step in r
 
 def pitch_count(piece: Piece) -> np.ndarray:
     """Number of different pitches, shape (1,)."""
-    return np.array([len(np.unique(_pitched(piece)["pitch"]))], float)
+    return np.array([len(np.unique(piece.pitched_notes["pitch"]))], float)
 
 
 def pitch_range(piece: Piece) -> np.ndarray:
     """Semitones from the lowest to the highest pitch, shape (1,)."""
-    pitches = _pitched(piece)["pitch"].astype(int)
+    pitches = piece.pitched_notes["pitch"].astype(int)
     return np.array([pitches.max() - pitches.min() if len(pitches) else 0], float)
 
 
 def pitch_class_histogram(piece: Piece) -> np.ndarray:
     """Share of each pitch class among the notes, shape (12,)."""
-    return _shares(np.bincount(_pitched(piece)["pitch"] % 12, minlength=12))
+    return _shares(np.bincount(piece.pitched_notes["pitch"] % 12, minlength=12))
 
 
 def pitch_class_transitions(piece: Piece) -> np.ndarray:
     """Share of each pair of pitch classes that follow each other in a track, shape (144,)."""
-    notes = _pitched(piece)
+    notes = piece.pitched_notes
     notes = notes[np.argsort(notes["track"], kind="stable")]
     classes = notes["pitch"].astype(int) % 12
     same_track = notes["track"][1:] == notes["track"][:-1]
@@ -56,7 +56,7 @@ def inter_onset_histogram(piece: Piece) -> np.ndarray:
 
 def note_length_histogram(piece: Piece) -> np.ndarray:
     """Share of each duration, in sixteenths, shape (NUM_TIME_BINS,)."""
-    return _time_shares(_pitched(piece)["duration"])
+    return _time_shares(piece.pitched_notes["duration"])
 
 
 FEATURES: dict[str, Callable[[Piece], np.ndarray]] = {
@@ -131,11 +131,6 @@ def _plain_measures(piece: Piece) -> dict[str, float]:
         "onsets per quarter": traits.density,
         "different pitches": float(pitch_count(piece)[0]),
     }
-
-
-def _pitched(piece: Piece) -> np.ndarray:
-    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
-    return piece.notes[~is_drum[piece.notes["track"]]]
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from melodyforge.hashing import MULTIPLIER
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
 LONGEST_PERIOD = 32  # onsets in a loop that is looked for
@@ -118,7 +119,7 @@ def _onset_keys(piece: Piece) -> np.ndarray:
     """One number an onset, equal for equal chords at equal distance; shape (num_onsets,)."""
     notes = piece.notes
     onsets, starts = np.unique(notes["onset"], return_index=True)
-    names = notes["pitch"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + notes["track"]
+    names = notes["pitch"].astype(np.uint64) * MULTIPLIER + notes["track"]
     chords = np.bitwise_xor.reduceat(names * (names >> np.uint64(7)), starts)
     return chords + np.diff(onsets, prepend=onsets[:1]).astype(np.uint64)
 

@@ -1,44 +1,63 @@
-"""The names of the 128 General MIDI programs and of their 16 families, and how people call them."""
+"""The 128 General MIDI programs: their names, their 16 families, and how people call them.
+
+All that goes by the instrument, such as how it sounds or is written down, follows from this table.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from melodyforge.errors import SettingsError
 
 DRUMS = "drums"
-FAMILY_SIZE = 8
-FAMILIES = (
-    ("piano", "acoustic grand piano, bright acoustic piano, electric grand piano, honky-tonk piano, electric piano 1, "
-     "electric piano 2, harpsichord, clavinet"),
-    ("chromatic percussion", "celesta, glockenspiel, music box, vibraphone, marimba, xylophone, tubular bells, "
-     "dulcimer"),
-    ("organ", "drawbar organ, percussive organ, rock organ, church organ, reed organ, accordion, harmonica, "
-     "bandoneon"),
-    ("guitar", "acoustic guitar (nylon), acoustic guitar (steel), electric guitar (jazz), electric guitar (clean), "
-     "electric guitar (muted), overdriven guitar, distortion guitar, guitar harmonics"),
-    ("bass", "acoustic bass, electric bass (finger), electric bass (pick), fretless bass, slap bass 1, slap bass 2, "
-     "synth bass 1, synth bass 2"),
-    ("strings", "violin, viola, cello, contrabass, tremolo strings, pizzicato strings, orchestral harp, timpani"),
-    ("ensemble", "string ensemble 1, string ensemble 2, synth strings 1, synth strings 2, choir aahs, voice oohs, "
-     "synth voice, orchestra hit"),
-    ("brass", "trumpet, trombone, tuba, muted trumpet, french horn, brass section, synth brass 1, synth brass 2"),
-    ("reed", "soprano sax, alto sax, tenor sax, baritone sax, oboe, english horn, bassoon, clarinet"),
-    ("pipe", "piccolo, flute, recorder, pan flute, blown bottle, shakuhachi, whistle, ocarina"),
-    ("synth lead", "square lead, sawtooth lead, calliope lead, chiff lead, charang lead, voice lead, fifths lead, "
-     "bass + lead"),
-    ("synth pad", "new age pad, warm pad, polysynth pad, choir pad, bowed pad, metallic pad, halo pad, sweep pad"),
-    ("synth effects", "rain effect, soundtrack effect, crystal effect, atmosphere effect, brightness effect, "
-     "goblins effect, echoes effect, sci-fi effect"),
-    ("ethnic", "sitar, banjo, shamisen, koto, kalimba, bagpipe, fiddle, shanai"),
-    ("percussive", "tinkle bell, agogo, steel drums, woodblock, taiko drum, melodic tom, synth drum, reverse cymbal"),
-    ("sound effects", "guitar fret noise, breath noise, seashore, bird tweet, telephone ring, helicopter, applause, "
-     "gunshot"),
-)  # fmt: skip
-NAMES = tuple(name.strip() for _, names in FAMILIES for name in names.split(","))
+
+# General MIDI level 1: the families in order, eight programs in each.
+_NAMES_BY_FAMILY = {
+    "piano": "acoustic grand piano, bright acoustic piano, electric grand piano, honky-tonk piano, electric piano 1, "
+        "electric piano 2, harpsichord, clavinet",
+    "chromatic percussion": "celesta, glockenspiel, music box, vibraphone, marimba, xylophone, tubular bells, "
+        "dulcimer",
+    "organ": "drawbar organ, percussive organ, rock organ, church organ, reed organ, accordion, harmonica, "
+        "bandoneon",
+    "guitar": "acoustic guitar (nylon), acoustic guitar (steel), electric guitar (jazz), electric guitar (clean), "
+        "electric guitar (muted), overdriven guitar, distortion guitar, guitar harmonics",
+    "bass": "acoustic bass, electric bass (finger), electric bass (pick), fretless bass, slap bass 1, slap bass 2, "
+        "synth bass 1, synth bass 2",
+    "strings": "violin, viola, cello, contrabass, tremolo strings, pizzicato strings, orchestral harp, timpani",
+    "ensemble": "string ensemble 1, string ensemble 2, synth strings 1, synth strings 2, choir aahs, voice oohs, "
+        "synth voice, orchestra hit",
+    "brass": "trumpet, trombone, tuba, muted trumpet, french horn, brass section, synth brass 1, synth brass 2",
+    "reed": "soprano sax, alto sax, tenor sax, baritone sax, oboe, english horn, bassoon, clarinet",
+    "pipe": "piccolo, flute, recorder, pan flute, blown bottle, shakuhachi, whistle, ocarina",
+    "synth lead": "square lead, sawtooth lead, calliope lead, chiff lead, charang lead, voice lead, fifths lead, "
+        "bass + lead",
+    "synth pad": "new age pad, warm pad, polysynth pad, choir pad, bowed pad, metallic pad, halo pad, sweep pad",
+    "synth effects": "rain effect, soundtrack effect, crystal effect, atmosphere effect, brightness effect, "
+        "goblins effect, echoes effect, sci-fi effect",
+    "ethnic": "sitar, banjo, shamisen, koto, kalimba, bagpipe, fiddle, shanai",
+    "percussive": "tinkle bell, agogo, steel drums, woodblock, taiko drum, melodic tom, synth drum, reverse cymbal",
+    "sound effects": "guitar fret noise, breath noise, seashore, bird tweet, telephone ring, helicopter, applause, "
+        "gunshot",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What a program plays, such as the name "violin" of the family "strings"."""
+
+    name: str
+    family: str
+
+
+FAMILIES = tuple(_NAMES_BY_FAMILY)
+INSTRUMENTS = tuple(  # by program
+    Instrument(name, family) for family, names in _NAMES_BY_FAMILY.items() for name in names.split(", ")
+)
 
 
 def instrument_name(program: int, is_drum: bool = False) -> str:
     """Such as "violin"."""
-    return DRUMS if is_drum else NAMES[program]
+    return DRUMS if is_drum else INSTRUMENTS[program].name
 
 
 def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int, bool]]:
@@ -54,15 +73,15 @@ def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int,
     wanted = name.strip().lower()
     if wanted == DRUMS:
         return [(0, True)]
-    if wanted in NAMES:
-        return [(NAMES.index(wanted), False)]
-    for family, (title, _) in enumerate(FAMILIES):
-        if wanted == title:
-            return [(program, False) for program in range(family * FAMILY_SIZE, (family + 1) * FAMILY_SIZE)]
-    found = [(program, False) for program, known in enumerate(NAMES) if wanted and wanted in known]
+    names = [one.name for one in INSTRUMENTS]
+    if wanted in names:
+        return [(names.index(wanted), False)]
+    if wanted in FAMILIES:
+        return [(program, False) for program, one in enumerate(INSTRUMENTS) if one.family == wanted]
+    found = [(program, False) for program, name in enumerate(names) if wanted and wanted in name]
     if not found:
-        families = ", ".join(title for title, _ in FAMILIES)
         raise SettingsError(
-            f"{flag} must be General MIDI names such as violin, families ({families}), or drums. Received {name!r}."
+            f"{flag} must be General MIDI names such as violin, families ({', '.join(FAMILIES)}), or drums. "
+            f"Received {name!r}."
         )
     return found

@@ -132,8 +132,7 @@ def key_fits(piece: Piece) -> np.ndarray:
     Returns:
         Correlations from -1 to 1, shape (24,); zeros without notes.
     """
-    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
-    notes = piece.notes[~is_drum[piece.notes["track"]]]
+    notes = piece.pitched_notes
     sounding = np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES)
     centred = sounding - sounding.mean()
     spread = np.linalg.norm(centred)

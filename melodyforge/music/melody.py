@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from melodyforge.music.instruments import instrument_name
+from melodyforge.music.instruments import INSTRUMENTS, instrument_name
 from melodyforge.music.piece import Piece
 
 MIN_NOTES = 16  # fewer are a signal or an effect, no melody
 MIN_SHARE = 0.1  # of the notes of the busiest track with pitches
-FIRST_UNPITCHED_PROGRAM = 112  # General MIDI: percussion and sound effects from there on
+UNPITCHED_FAMILIES = frozenset({"percussive", "sound effects"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ def describe_tracks(piece: Piece) -> list[TrackFacts]:
     notes = piece.notes
     counts = np.bincount(notes["track"], minlength=len(piece.tracks))
     sums = np.bincount(notes["track"], notes["pitch"], minlength=len(piece.tracks))
-    is_pitched = np.array([not one.is_drum and one.program < FIRST_UNPITCHED_PROGRAM for one in piece.tracks], bool)
+    has_pitches = np.array([INSTRUMENTS[one.program].family not in UNPITCHED_FAMILIES for one in piece.tracks], bool)
+    is_pitched = has_pitches & ~piece.is_drum_track
     busiest = int(counts[is_pitched].max(initial=0))
     enough = max(min(MIN_NOTES, busiest), MIN_SHARE * busiest)
     return [

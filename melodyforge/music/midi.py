@@ -33,6 +33,7 @@ from melodyforge.music.piece import (
     Piece,
     Tempo,
     Track,
+    without_doubles,
 )
 from melodyforge.words import counted
 
@@ -222,7 +223,9 @@ def _place_on_grid(
     notes["pitch"] = np.concatenate([source.pitch for source in sources])
     notes["velocity"] = np.concatenate([source.velocity for source in sources])
     _count_repair(repairs, int((end_ticks <= onset_ticks).sum()), "without length got the shortest one")
-    return _in_order_without_copies(notes, repairs), tracks
+    distinct = without_doubles(notes, ("onset", "track", "pitch", "duration"), most="velocity")
+    _count_repair(repairs, len(notes) - len(distinct), "written twice in one track, kept once")
+    return distinct, tracks
 
 
 def _merge_drums(tracks: Sequence[Track]) -> tuple[tuple[Track, ...], list[int]]:
@@ -244,19 +247,6 @@ def _merge_drums(tracks: Sequence[Track]) -> tuple[tuple[Track, ...], list[int]]
 def _to_steps(ticks: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
     """Ticks rounded to the nearest step, halves up."""
     return (2 * STEPS_PER_QUARTER * ticks.astype(np.int64) + ticks_per_quarter) // (2 * ticks_per_quarter)
-
-
-def _in_order_without_copies(notes: np.ndarray, repairs: list[str]) -> np.ndarray:
-    """Notes by onset, track, pitch, duration; of equal ones only the loudest."""
-    loudness = -notes["velocity"].astype(np.int16)
-    order = np.lexsort((loudness, notes["duration"], notes["pitch"], notes["track"], notes["onset"]))
-    notes = notes[order]
-    is_copy = np.zeros(len(notes), bool)
-    is_copy[1:] = True
-    for field in ("onset", "track", "pitch", "duration"):
-        is_copy[1:] &= notes[field][1:] == notes[field][:-1]
-    _count_repair(repairs, int(is_copy.sum()), "written twice in one track, kept once")
-    return notes[~is_copy] if is_copy.any() else notes
 
 
 def _count_repair(repairs: list[str], num_notes: int, what_happened: str) -> None:

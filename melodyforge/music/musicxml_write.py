@@ -1,4 +1,4 @@
-"""`Piece` to MusicXML 4.0: the notation that `notation` decides on, as any score program opens it.
+"""`Piece` to MusicXML 4.0: what `notation` and `note_values` decide on, as any score program opens it.
 
 Knows elements, clefs, accidentals and drum staves. Decides no rhythm.
 """
@@ -9,10 +9,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from melodyforge.music.instruments import instrument_name
 from melodyforge.music.keys import Key, estimate_key, spell
-from melodyforge.music.notation import Bar, Part, Staff, Symbol, write_down
+from melodyforge.music.notation import Bar, Part, Staff, write_down
+from melodyforge.music.note_values import Symbol
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, Track
-from melodyforge.music.tones import FAMILIES, PROGRAMS_PER_FAMILY
 
 HEADER = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -149,9 +150,8 @@ def _instrument_id(part_id: str, drum: int | None) -> str:
 
 
 def _part_name(track: Track) -> str:
-    """The track's own name, or its kind of instrument."""
-    kind = "drums" if track.is_drum else list(FAMILIES)[track.program // PROGRAMS_PER_FAMILY]
-    return track.name.strip() or kind.capitalize()
+    """The track's own name, or its instrument."""
+    return track.name.strip() or instrument_name(track.program, track.is_drum).capitalize()
 
 
 def _tempos_at_bars(piece: Piece, bars: list[Bar]) -> dict[int, float]:

@@ -1,19 +1,18 @@
-"""Decides how a piece is written down: staves, bars, voices, note values, beams.
+"""Decides how a piece is written down: staves, bars, voices, and the rhythm that a player can read.
 
-Works in steps inside bars. Does not know keys, clefs' pictures or XML: `musicxml` writes
-what stands here. Music that notation cannot say exactly, performed music above all, is
-rounded to what a player can read.
+Music that notation cannot say exactly, performed music above all, is rounded. How what sounds in a bar looks,
+`note_values` decides. Does not know keys, clefs' pictures or XML: `musicxml_write` writes what stands here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from melodyforge.music.instruments import INSTRUMENTS
+from melodyforge.music.note_values import Symbol, beam, bracket_triplets, split_stretch
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece, Track
 
 SMALLEST_STEPS = 3  # a 32nd note; bar lines lie on multiples of it
@@ -25,38 +24,9 @@ TIDY_STEPS, PERFORMED_TIDY_STEPS = 3, 6  # notes that miss the next onset by no 
 MAX_VOICES = 2  # on one staff
 
 MIDDLE_C = 60  # a keyboard's hands divide here
-KEYBOARD_PROGRAMS = frozenset({*range(8), *range(16, 24), 46})  # pianos, organs, harp
+KEYBOARD_FAMILIES, HARP = ("piano", "organ"), "orchestral harp"  # whose players have a staff for each hand
 MIN_KEYBOARD_SPAN = 24  # semitones that one hand cannot hold
 MIN_HAND_SHARE = 0.1  # of the notes; fewer go onto ledger lines
-
-NUM_BEAMS = {"eighth": 1, "16th": 2, "32nd": 3}
-
-
-class Value(NamedTuple):
-    """A note value: its name in MusicXML, dots, and whether it is part of a triplet."""
-
-    name: str
-    num_dots: int = 0
-    is_triplet: bool = False
-
-
-# Straight values from long to short: steps, and what a note's position in the bar must be a multiple of for the
-# value to be readable there; rests must lie on multiples of their own length.
-STRAIGHT_VALUES = (
-    (192, 24, Value("breve")),
-    (144, 24, Value("whole", 1)),
-    (96, 24, Value("whole")),
-    (72, 24, Value("half", 1)),
-    (48, 24, Value("half")),
-    (36, 12, Value("quarter", 1)),
-    (24, 12, Value("quarter")),
-    (18, 6, Value("eighth", 1)),
-    (12, 6, Value("eighth")),
-    (9, 3, Value("16th", 1)),
-    (6, 3, Value("16th")),
-    (3, 3, Value("32nd")),
-)
-TRIPLET_VALUES = {16: Value("quarter", 0, True), 8: Value("eighth", 0, True), 4: Value("16th", 0, True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +46,6 @@ class Chord(NamedTuple):
     end: int
     pitches: tuple[int, ...]  # low to high
     velocity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A written note, chord or rest.
-
-    Attributes:
-        onset: steps from the bar line.
-        duration: steps.
-        value: how it looks.
-        pitches: low to high; a rest has none.
-        velocity: 1-127.
-        is_tied: whether a tie comes from the symbol before.
-        ties_on: whether a tie goes on to the symbol after.
-        tuplet: "start" or "stop" at the ends of a triplet, else "".
-        beams: from the eighth's beam on: "begin", "continue", "end", "forward hook" or "backward hook".
-    """
-
-    onset: int
-    duration: int
-    value: Value
-    pitches: tuple[int, ...] = ()
-    velocity: int = 80
-    is_tied: bool = False
-    ties_on: bool = False
-    tuplet: str = ""
-    beams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +127,9 @@ def _needs_two_staves(piece: Piece, track: Track, pitches: np.ndarray) -> bool:
     is_alone = sum(other.program == track.program and not other.is_drum for other in piece.tracks) == 1
     left_share = float((pitches < MIDDLE_C).mean())
     is_wide = np.ptp(pitches) >= MIN_KEYBOARD_SPAN and MIN_HAND_SHARE <= left_share <= 1 - MIN_HAND_SHARE
-    return track.program in KEYBOARD_PROGRAMS and is_alone and bool(is_wide)
+    instrument = INSTRUMENTS[track.program]
+    is_for_two_hands = instrument.family in KEYBOARD_FAMILIES or instrument.name == HARP
+    return is_for_two_hands and is_alone and bool(is_wide)
 
 
 def _write_staff(notes: np.ndarray, bars: list[Bar], piece: Piece, is_drum: bool = False) -> Staff:
@@ -225,21 +170,40 @@ def _quantise(notes: np.ndarray, windows: np.ndarray, is_performed: bool) -> tup
     """
     straight = PERFORMED_STRAIGHT_CELL if is_performed else STRAIGHT_CELL
     triplet = PERFORMED_TRIPLET_CELL if is_performed else TRIPLET_CELL
-    times = np.concatenate([notes["onset"], notes["onset"] + notes["duration"]]).clip(windows[0], windows[-1])
-    index = (np.searchsorted(windows, times, side="right") - 1).clip(max=len(windows) - 2)
-    position = times - windows[index]
-    weights = np.repeat([1.0, END_WEIGHT], len(notes))
-    errors = [
-        np.bincount(index, weights * np.abs(_snap(position, cell) - position), len(windows) - 1)
+    onset = notes["onset"].clip(windows[0], windows[-1])
+    end = (notes["onset"] + notes["duration"]).clip(windows[0], windows[-1])
+
+    straight_error, triplet_error = (
+        _rounding_error(onset, windows, cell) + END_WEIGHT * _rounding_error(end, windows, cell)
         for cell in (straight, triplet)
-    ]
-    is_triplet = (errors[1] < TRIPLET_ADVANTAGE * errors[0]) & (np.diff(windows) % (3 * triplet) == 0)
-    cell = np.where(is_triplet, triplet, straight)[index]
-    snapped = windows[index] + np.minimum(_snap(position, cell), np.diff(windows)[index])
-    onset, end = snapped[: len(notes)], snapped[len(notes) :]
-    onset = np.minimum(onset, windows[-1] - cell[: len(notes)])  # nothing starts at the last bar line
-    shortest = np.where(is_triplet, triplet, straight)[np.searchsorted(windows, onset, side="right") - 1]
-    return onset, np.maximum(end, onset + shortest), is_triplet
+    )
+    holds_triplets = np.diff(windows) % (3 * triplet) == 0  # a window cut short may not
+    is_triplet = holds_triplets & (triplet_error < TRIPLET_ADVANTAGE * straight_error)
+    cells = np.where(is_triplet, triplet, straight)  # of each window
+
+    last_onset = windows[-1] - cells[_window_of(onset, windows)]  # nothing starts at the last bar line
+    onset = np.minimum(_rounded(onset, windows, cells), last_onset)
+    end = np.maximum(_rounded(end, windows, cells), onset + cells[_window_of(onset, windows)])
+    return onset, end, is_triplet
+
+
+def _window_of(times: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """The window that each time lies in; the end of the last one counts as part of it. Shape as `times`."""
+    return (np.searchsorted(windows, times, side="right") - 1).clip(max=len(windows) - 2)
+
+
+def _rounding_error(times: np.ndarray, windows: np.ndarray, cell: int) -> np.ndarray:
+    """By how many steps in all the times in each window miss multiples of the cell; shape (num_windows,)."""
+    window = _window_of(times, windows)
+    position = times - windows[window]
+    return np.bincount(window, np.abs(_snap(position, cell) - position), len(windows) - 1)
+
+
+def _rounded(times: np.ndarray, windows: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Times rounded to the cells of their windows, at most to the end of these; shape as `times`."""
+    window = _window_of(times, windows)
+    position = _snap(times - windows[window], cells[window])
+    return windows[window] + np.minimum(position, np.diff(windows)[window])
 
 
 def _snap(position: np.ndarray, cell: np.ndarray | int) -> np.ndarray:
@@ -335,97 +299,12 @@ def _write_voice(chords: list[tuple[Chord, bool, bool]], bar: Bar, triplet_windo
     now = 0
     for chord, is_tied, ties_on in chords:
         onset, end = chord.onset - bar.onset, chord.end - bar.onset
-        symbols += [Symbol(*piece) for piece in _split(now, onset, windows, is_rest=True)]
-        pieces = list(_split(onset, end, windows))
+        symbols += [Symbol(*piece) for piece in split_stretch(now, onset, windows, is_rest=True)]
+        pieces = list(split_stretch(onset, end, windows))
         symbols += [
             Symbol(*piece, chord.pitches, chord.velocity, is_tied or k > 0, ties_on or k < len(pieces) - 1)
             for k, piece in enumerate(pieces)
         ]
         now = end
-    symbols += [Symbol(*piece) for piece in _split(now, bar.length, windows, is_rest=True)]
-    return _beam(_bracket_triplets(symbols, windows), bar)
-
-
-def _split(
-    onset: int, end: int, windows: list[tuple[int, int]], is_rest: bool = False
-) -> Iterator[tuple[int, int, Value]]:
-    """A stretch of a bar as note values that can be written: onset, duration, value."""
-    while onset < end:
-        inside = next(((start, stop) for start, stop in windows if start <= onset < stop), None)
-        if inside and (onset > inside[0] or end < inside[1]):
-            duration, value = _triplet_value(onset - inside[0], min(end, inside[1]) - onset)
-        else:
-            straight_end = next((start for start, stop in windows if onset < start < end < stop), end)
-            duration, value = _straight_value(onset, straight_end - onset, is_rest, windows)
-        yield onset, duration, value
-        onset += duration
-
-
-def _straight_value(onset: int, length: int, is_rest: bool, windows: list[tuple[int, int]]) -> tuple[int, Value]:
-    """The longest value that fits, is readable at this place of the bar, and ends at no odd place of a triplet."""
-    for duration, alignment, value in STRAIGHT_VALUES:
-        is_readable = onset % (duration if is_rest else alignment) == 0 and not (is_rest and value.num_dots)
-        is_inside = any(start < onset + duration < stop for start, stop in windows)
-        if duration <= length and is_readable and not is_inside:
-            return duration, value
-    return length, STRAIGHT_VALUES[-1][2]
-
-
-def _triplet_value(position: int, length: int) -> tuple[int, Value]:
-    """The longest value that fits at this place of a quarter in triplets; half a quarter is a plain eighth."""
-    if length == 12 and position % 12 == 0:
-        return 12, Value("eighth")
-    if length >= 16 and position % 8 == 0:
-        return 16, TRIPLET_VALUES[16]
-    duration = 8 if length >= 8 else 4
-    return duration, TRIPLET_VALUES[duration]
-
-
-def _bracket_triplets(symbols: list[Symbol], windows: list[tuple[int, int]]) -> list[Symbol]:
-    """The symbols with the first and last of each group of triplets marked."""
-
-    def group(symbol: Symbol) -> tuple[bool, int]:
-        return symbol.value.is_triplet, sum(start <= symbol.onset for start, _ in windows)
-
-    marked: list[Symbol] = []
-    for (is_triplet, _), members in groupby(symbols, key=group):
-        run = list(members)
-        if is_triplet and len(run) > 1:
-            run[0], run[-1] = replace(run[0], tuplet="start"), replace(run[-1], tuplet="stop")
-        marked += run
-    return marked
-
-
-def _beam(symbols: list[Symbol], bar: Bar) -> list[Symbol]:
-    """The symbols with beams inside each beat."""
-    is_compound = bar.meter.denominator >= 8 and bar.meter.numerator % 3 == 0
-    beat = STEPS_PER_QUARTER * 3 // 2 if is_compound else STEPS_PER_QUARTER
-
-    def group(symbol: Symbol) -> tuple[bool, int]:
-        return bool(symbol.pitches) and symbol.value.name in NUM_BEAMS, symbol.onset // beat
-
-    beamed: list[Symbol] = []
-    for (can_beam, _), members in groupby(symbols, key=group):
-        run = list(members)
-        beamed += _beam_run(run) if can_beam and len(run) > 1 else run
-    return beamed
-
-
-def _beam_run(run: list[Symbol]) -> list[Symbol]:
-    """Short notes of one beat, beamed together."""
-    counts = [NUM_BEAMS[symbol.value.name] for symbol in run]
-    return [
-        replace(symbol, beams=tuple(_beam_state(counts, index, level) for level in range(1, counts[index] + 1)))
-        for index, symbol in enumerate(run)
-    ]
-
-
-def _beam_state(counts: list[int], index: int, level: int) -> str:
-    """What the beam of this level does at a note, by whether the notes beside it have it too."""
-    has_before = index > 0 and counts[index - 1] >= level
-    has_after = index + 1 < len(counts) and counts[index + 1] >= level
-    if has_before:
-        return "continue" if has_after else "end"
-    if has_after:
-        return "begin"
-    return "backward hook" if index else "forward hook"
+    symbols += [Symbol(*piece) for piece in split_stretch(now, bar.length, windows, is_rest=True)]
+    return beam(bracket_triplets(symbols, windows), bar.meter)

@@ -91,6 +91,16 @@ class Piece:
         return len(self.notes)
 
     @property
+    def is_drum_track(self) -> np.ndarray:
+        """Which tracks are drums, bool, shape (num_tracks,)."""
+        return np.array([track.is_drum for track in self.tracks], bool)
+
+    @property
+    def pitched_notes(self) -> np.ndarray:
+        """The notes of all tracks but drums, in order, shape (num_pitched,)."""
+        return self.notes[~self.is_drum_track[self.notes["track"]]]
+
+    @property
     def end(self) -> int:
         """Step at which the last note ends; 0 without notes."""
         if not len(self.notes):
@@ -180,9 +190,8 @@ class Piece:
         Raises:
             ValueError: a note would leave the range of pitches.
         """
-        is_drum = np.array([track.is_drum for track in self.tracks], bool)
         notes = self.notes.copy()
-        pitched = ~is_drum[notes["track"]]
+        pitched = ~self.is_drum_track[notes["track"]]
         pitches = notes["pitch"][pitched].astype(np.int16) + semitones
         if len(pitches) and not 0 <= pitches.min() <= pitches.max() < NUM_PITCHES:
             raise ValueError(f"Pitches must lie in 0 to {NUM_PITCHES - 1}. Moved by {semitones} they do not.")
@@ -202,3 +211,22 @@ def make_notes(rows: list[tuple[int, int, int, int, int]]) -> np.ndarray:
 def sort_notes(notes: np.ndarray) -> np.ndarray:
     """Notes ordered by onset, then track, then pitch; a stable sort."""
     return notes[np.lexsort((notes["pitch"], notes["track"], notes["onset"]))]
+
+
+def without_doubles(
+    notes: np.ndarray, same: tuple[str, ...] = ("onset", "track", "pitch"), most: str = "duration"
+) -> np.ndarray:
+    """Notes in order, each once: of several alike the longest, or the one that has most of another field.
+
+    Args:
+        notes: in any order, shape (num_notes,); also rows of other types that have these fields.
+        same: the fields in which doubles are alike. Notes are ordered by them, then from most to least.
+        most: of doubles, the one that has most of this field is kept.
+    """
+    from_last_to_first = (-notes[most].astype(np.int64), *(notes[name] for name in reversed(same)))
+    notes = notes[np.lexsort(from_last_to_first)]
+    is_double = np.ones(len(notes), bool)
+    is_double[:1] = False
+    for name in same:
+        is_double[1:] &= notes[name][1:] == notes[name][:-1]
+    return notes[~is_double]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from melodyforge.music.instruments import instrument_name
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.roll_layout import (
     DRUM_ROW_HEIGHT,
@@ -26,7 +27,6 @@ from melodyforge.music.roll_layout import (
     lay_out,
     legend_columns,
 )
-from melodyforge.music.tones import FAMILIES, PROGRAMS_PER_FAMILY
 from melodyforge.words import counted
 
 Color = tuple[int, int, int]
@@ -155,12 +155,8 @@ def _draw_legend(pen: ImageDraw.ImageDraw, piece: Piece, colors: dict[int, Color
 
 
 def _track_names(tracks: list[Track]) -> list[str]:
-    """What the file calls each track, or the kind of instrument; numbered where one name stands for several."""
-    kinds = list(FAMILIES)
-    names: list[str] = []
-    for track in tracks:
-        kind = "drums" if track.is_drum else kinds[track.program // PROGRAMS_PER_FAMILY]
-        names.append(_plain(track.name, MAX_NAME_LENGTH) or kind)
+    """What the file calls each track, or its instrument; numbered where one name stands for several."""
+    names = [_plain(track.name, MAX_NAME_LENGTH) or instrument_name(track.program, track.is_drum) for track in tracks]
     counts = [names[: index + 1].count(name) for index, name in enumerate(names)]
     return [f"{name} {count}" if count > 1 else name for name, count in zip(names, counts, strict=True)]
 

@@ -113,7 +113,7 @@ def lay_out(piece: Piece, width: int, max_height: int) -> Layout:
     Time is wrapped into as many systems as it takes; only when these would be higher than `max_height` is it
     squeezed.
     """
-    is_drum = np.array([track.is_drum for track in piece.tracks], bool)[piece.notes["track"]]
+    is_drum = piece.is_drum_track[piece.notes["track"]]
     pitches = _pitch_range(piece.notes["pitch"][~is_drum], bool(is_drum.any()))
     drums = tuple(np.unique(piece.notes["pitch"][is_drum]).tolist())
     semitone_height = int(np.clip(PITCH_AREA_HEIGHT // max(1, len(pitches)), *SEMITONE_HEIGHTS))

@@ -45,8 +45,7 @@ def with_track_names(piece: Piece) -> Piece:
     """The piece with its tracks called by their instruments where they have no names, as music programs show them."""
     names = track_names(piece)
     tracks = [
-        replace(track, name=track.name or name[:1].upper() + name[1:])
-        for track, name in zip(piece.tracks, names, strict=True)
+        replace(track, name=track.name or name.capitalize()) for track, name in zip(piece.tracks, names, strict=True)
     ]
     return replace(piece, tracks=tuple(tracks))
 

@@ -1,7 +1,7 @@
 """A small tone generator: sound for a piece when no synthesiser is installed.
 
-Adds up overtones for pitched instruments, and noise and falling tones for drums, in NumPy. Knows General MIDI's
-instrument families, not single instruments; knows neither WAV files nor other synthesisers.
+Adds up overtones for pitched instruments, and noise and falling tones for drums, in NumPy. The instruments of a family
+sound alike. Knows neither WAV files nor other synthesisers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from melodyforge.music.instruments import INSTRUMENTS
 from melodyforge.music.piece import Piece
 
 SAMPLE_RATE_HZ = 44_100
@@ -63,27 +64,24 @@ class Drum:
     is_metal: bool = False
 
 
-# One for each family of eight programs, in the order of General MIDI level 1.
-PROGRAMS_PER_FAMILY = 8
-FAMILIES = {
+TIMBRES = {  # one for each family
     "piano": Timbre((1, 0.5, 0.25, 0.12, 0.06), (0.3, 0.4, 0.4, 0.3, 0.25, 0.15), half_life_s=0.55, release_s=0.15),
-    "mallets": Timbre((1, 0, 0.1), (0.2, 0.2, 0.2, 0.5, 0, 0.2), half_life_s=0.45, release_s=0.5),
+    "chromatic percussion": Timbre((1, 0, 0.1), (0.2, 0.2, 0.2, 0.5, 0, 0.2), half_life_s=0.45, release_s=0.5),
     "organ": Timbre((1, 0.6, 0.35, 0.3, 0, 0.15, 0, 0.12), attack_s=0.012, release_s=0.06),
     "guitar": Timbre((1, 0.45, 0.3, 0.1, 0.08), (0.2, 0.5, 0.4, 0.4, 0.3, 0.2, 0.1), half_life_s=0.4, release_s=0.12),
     "bass": Timbre((1, 0.6, 0.3, 0.1), (0.2, 0.3, 0.3, 0.2, 0.1), half_life_s=0.5, release_s=0.08),
     "strings": Timbre((1, 0.6, 0.4, 0.3, 0.2, 0.12, 0.08), attack_s=0.06, release_s=0.18),
     "ensemble": Timbre((1, 0.5, 0.3, 0.15, 0.08), attack_s=0.09, release_s=0.25),
     "brass": Timbre((1, 0.6, 0.45, 0.3, 0.2, 0.12), (0, 0.1, 0.2, 0.3, 0.2, 0.1), attack_s=0.03, release_s=0.09),
-    "reeds": Timbre((1, 0.1, 0.6, 0.08, 0.3, 0.05, 0.1), attack_s=0.03, release_s=0.09),
-    "flutes": Timbre((1, 0.15, 0.08, 0.02), (0, 0.2, 0.15), attack_s=0.04, release_s=0.1),
+    "reed": Timbre((1, 0.1, 0.6, 0.08, 0.3, 0.05, 0.1), attack_s=0.03, release_s=0.09),
+    "pipe": Timbre((1, 0.15, 0.08, 0.02), (0, 0.2, 0.15), attack_s=0.04, release_s=0.1),
     "synth lead": Timbre((1, 0.4, 0.3, 0.2, 0.15, 0.1, 0.08), (0, 0.2, 0.2, 0.2), attack_s=0.008, release_s=0.1),
     "synth pad": Timbre((1, 0.5, 0.2, 0.15, 0.05), attack_s=0.15, release_s=0.4),
     "synth effects": Timbre((1, 0.3, 0, 0.2, 0, 0.1), attack_s=0.05, half_life_s=1.5, release_s=0.4),
-    "folk plucked": Timbre((1, 0.6, 0.4, 0.25, 0.2, 0.1), (0.2, 0.3, 0.4, 0.4, 0.3, 0.2), half_life_s=0.35),
-    "percussion": Timbre((1, 0, 0.25, 0, 0.1), (0.3, 0, 0.4, 0, 0.3), half_life_s=0.2, release_s=0.2),
+    "ethnic": Timbre((1, 0.6, 0.4, 0.25, 0.2, 0.1), (0.2, 0.3, 0.4, 0.4, 0.3, 0.2), half_life_s=0.35),
+    "percussive": Timbre((1, 0, 0.25, 0, 0.1), (0.3, 0, 0.4, 0, 0.3), half_life_s=0.2, release_s=0.2),
     "sound effects": Timbre((1, 0.2, 0.1), attack_s=0.05, half_life_s=0.8, release_s=0.2),
 }
-TIMBRES = tuple(FAMILIES.values())
 BRIGHT_SHARE = 0.25  # half-life of the bright part as a share of the steady one's,
 MAX_BRIGHT_HALF_LIFE_S = 0.12  # and at most this
 
@@ -125,9 +123,8 @@ def render_tones(piece: Piece) -> np.ndarray:
     columns = (starts, ends - starts, notes["track"], notes["pitch"], gains)
     for start, length, track_index, pitch, gain in zip(*(column.tolist() for column in columns), strict=True):
         track = piece.tracks[track_index]
-        tone = (
-            _drum_hit(pitch) if track.is_drum else _tone(TIMBRES[track.program // PROGRAMS_PER_FAMILY], pitch, length)
-        )
+        timbre = TIMBRES[INSTRUMENTS[track.program].family]
+        tone = _drum_hit(pitch) if track.is_drum else _tone(timbre, pitch, length)
         heard = samples[start : start + len(tone)]
         heard += np.float32(gain) * tone[: len(heard)]
     for delay, gain in ROOM_ECHOES:

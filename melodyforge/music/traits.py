@@ -82,7 +82,7 @@ class Traits:
 
 def read_traits(piece: Piece) -> Traits:
     """Listens to a piece; everything neutral for one without notes."""
-    pitched = _pitched(piece)
+    pitched = piece.pitched_notes
     best = int(key_fits(piece).argmax())
     meter = piece.main_meter
     return Traits(
@@ -99,7 +99,7 @@ def read_traits(piece: Piece) -> Traits:
 
 def read_affect(piece: Piece) -> Affect:
     """The feeling of a piece; 0 and 0 without notes."""
-    notes, pitched, fits = piece.notes, _pitched(piece), key_fits(piece)
+    notes, pitched, fits = piece.notes, piece.pitched_notes, key_fits(piece)
     if not len(notes):
         return Affect(0.0, 0.0)
     onsets_per_second = _density(piece) * piece.tempo_qpm / 60
@@ -111,12 +111,6 @@ def read_affect(piece: Piece) -> Affect:
     arousal = 0.7 * speed + 0.3 * loudness
     valence = np.clip(mode, -0.8, 0.8) + 0.15 * speed + 0.1 * register
     return Affect(float(np.clip(valence, -1, 1)), float(np.clip(arousal, -1, 1)))
-
-
-def _pitched(piece: Piece) -> np.ndarray:
-    """The notes of all but drums."""
-    is_drum = np.array([track.is_drum for track in piece.tracks], dtype=bool)
-    return piece.notes[~is_drum[piece.notes["track"]]]
 
 
 def _density(piece: Piece) -> float:

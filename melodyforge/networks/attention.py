@@ -33,13 +33,13 @@ def build_attention(representation: Representation, settings: NetworkSettings, u
     """
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     heard = representation.inputs
-    hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))
+    hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))  # (batch, window, units)
     lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
         forward = lstm(settings.units, name=f"forward_{index}")(hidden)
         backward = Flip()(lstm(settings.units, name=f"backward_{index}")(Flip()(hidden)))
-        hidden = layers.Dropout(settings.dropout)(layers.Concatenate()([forward, backward]))
-    newest = Newest()(hidden)
+        hidden = layers.Dropout(settings.dropout)(layers.Concatenate()([forward, backward]))  # (batch, window, 2 units)
+    newest = Newest()(hidden)  # (batch, 1, 2 units)
     parts = {"query": newest, "key": hidden, "value": hidden}
     asked = [layers.Dense(2 * settings.units, name=f"attention_{name}")(part) for name, part in parts.items()]
     attended = layers.Dense(2 * settings.units, name="attention_output")(Attend(settings.num_attention_heads)(*asked))

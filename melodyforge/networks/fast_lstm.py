@@ -7,7 +7,7 @@ gradients of both kernels, are taken over all steps at once, as cuDNN does on a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
@@ -32,6 +32,36 @@ class FastLSTM(layers.LSTM):
         return keras.KerasTensor((*sequences.shape[:-1], self.units), dtype=self.compute_dtype)
 
 
+class _Step(NamedTuple):
+    """What one step leaves behind, each of shape (batch, units); or all steps, each (steps, batch, units).
+
+    Attributes:
+        output, cell: the state after the step.
+        into, forget, out: the gates, from 0 to 1: how much of what is new goes into the cell, how much of the cell
+            stays, how much of it is put out.
+        new: what is new, from -1 to 1.
+    """
+
+    output: Any
+    cell: Any
+    into: Any
+    forget: Any
+    new: Any
+    out: Any
+
+
+class _Gradients(NamedTuple):
+    """What goes back from a step to the one before it; or from all steps, each with `steps` in front.
+
+    Attributes:
+        gates: of the four gates before their activation, shape (batch, 4 * units).
+        cell: of the cell before the step, shape (batch, units).
+    """
+
+    gates: Any
+    cell: Any
+
+
 @ops.custom_gradient
 def _run(from_inputs: Any, recurrent: Any) -> tuple[Any, Any]:
     """All steps of one layer.
@@ -43,48 +73,66 @@ def _run(from_inputs: Any, recurrent: Any) -> tuple[Any, Any]:
     Returns:
         The outputs, shape (steps, batch, units), and the function that gives both gradients.
     """
-    units = recurrent.shape[0]
-
-    def forward(last: Any, gates: Any) -> tuple[Any, Any]:
-        output, cell = last[:, :units], last[:, units : 2 * units]
-        into, forget, new, out = ops.split(gates + ops.matmul(output, recurrent), 4, axis=-1)
-        into, forget, new, out = ops.sigmoid(into), ops.sigmoid(forget), ops.tanh(new), ops.sigmoid(out)
-        cell = forget * cell + into * new
-        now = ops.concatenate([out * ops.tanh(cell), cell, into, forget, new, out], axis=-1)
-        return now, now
-
-    zeros = ops.zeros_like(from_inputs[0, :, :units])
-    _, trace = ops.scan(forward, ops.concatenate([zeros] * 6, axis=-1), from_inputs)
-    outputs = trace[..., :units]
+    steps = _forward(from_inputs, recurrent)
 
     def gradients(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
-        before = ops.concatenate([ops.zeros_like(trace[:1]), trace[:-1]], axis=0)
-        known = [args[0] if upstream is None else upstream, before[..., units : 2 * units], trace[..., units:]]
-        start = ops.concatenate([zeros] * 5, axis=-1)
-        _, slopes = ops.scan(_backward(recurrent), start, ops.concatenate(known, axis=-1), reverse=True)
-        of_gates = slopes[..., : 4 * units]
-        before_flat = ops.reshape(before[..., :units], (-1, units))
-        of_recurrent = ops.matmul(ops.transpose(before_flat), ops.reshape(of_gates, (-1, 4 * units)))
-        return of_gates, of_recurrent
+        return _backward(steps, recurrent, args[0] if upstream is None else upstream)
 
-    return outputs, gradients
+    return steps.output, gradients
 
 
-def _backward(recurrent: Any) -> Any:
-    """One step back in time; carries the gradients of the gates and of the cell."""
-    units = recurrent.shape[0]
+def _forward(from_inputs: Any, recurrent: Any) -> _Step:
+    """All steps, from the first to the last; arguments as those of `_run`."""
+
+    def step(before: _Step, from_input: Any) -> tuple[_Step, _Step]:
+        gates = from_input + ops.matmul(before.output, recurrent)  # (batch, 4 * units)
+        into, forget, new, out = ops.split(gates, 4, axis=-1)  # each (batch, units), as all that follow
+        into, forget, new, out = ops.sigmoid(into), ops.sigmoid(forget), ops.tanh(new), ops.sigmoid(out)
+        cell = forget * before.cell + into * new
+        now = _Step(out * ops.tanh(cell), cell, into, forget, new, out)
+        return now, now  # carried on, and kept: with TensorFlow, Keras wants both to be of one form
+
+    nothing = ops.zeros_like(from_inputs[0, :, : recurrent.shape[0]])
+    _, steps = ops.scan(step, _Step(*[nothing] * len(_Step._fields)), from_inputs)
+    return steps
+
+
+def _backward(steps: _Step, recurrent: Any, of_outputs: Any) -> tuple[Any, Any]:
+    """All steps, from the last to the first.
+
+    Args:
+        steps: as `_forward` left them.
+        recurrent: the recurrent kernel, shape (units, 4 * units).
+        of_outputs: the gradients of the outputs, shape (steps, batch, units).
+
+    Returns:
+        The gradients of what the inputs add to the gates, shape (steps, batch, 4 * units), and of the kernel.
+    """
     turned = ops.transpose(recurrent)
+    output_before, cell_before = _one_step_later(steps.output), _one_step_later(steps.cell)
 
-    def step(after: Any, known: Any) -> tuple[Any, Any]:
-        d_output, cell_before, cell, into, forget, new, out = ops.split(known, 7, axis=-1)
+    def step(after: _Gradients, known: tuple[Any, Any, _Step]) -> tuple[_Gradients, _Gradients]:
+        d_output, cell_before, (_, cell, into, forget, new, out) = known  # each (batch, units), as all that follow
         squashed = ops.tanh(cell)
-        d_output = d_output + ops.matmul(after[:, : 4 * units], turned)
-        d_cell = after[:, 4 * units :] + d_output * out * (1 - squashed * squashed)
+        d_output = d_output + ops.matmul(after.gates, turned)
+        d_cell = after.cell + d_output * out * (1 - squashed * squashed)
         d_into = d_cell * new * into * (1 - into)
         d_forget = d_cell * cell_before * forget * (1 - forget)
         d_new = d_cell * into * (1 - new * new)
         d_out = d_output * squashed * out * (1 - out)
-        now = ops.concatenate([d_into, d_forget, d_new, d_out, d_cell * forget], axis=-1)
+        now = _Gradients(ops.concatenate([d_into, d_forget, d_new, d_out], axis=-1), d_cell * forget)
         return now, now
 
-    return step
+    nothing = ops.zeros_like(steps.cell[0])
+    behind_the_last = _Gradients(ops.concatenate([nothing] * 4, axis=-1), nothing)
+    _, gradients = ops.scan(step, behind_the_last, (of_outputs, cell_before, steps), reverse=True)
+    units, num_gates = recurrent.shape
+    # The kernel's gradients, summed over all steps and all of the batch in one product.
+    outputs_before = ops.reshape(output_before, (-1, units))  # (steps * batch, units)
+    of_gates = ops.reshape(gradients.gates, (-1, num_gates))  # (steps * batch, 4 * units)
+    return gradients.gates, ops.matmul(ops.transpose(outputs_before), of_gates)
+
+
+def _one_step_later(values: Any) -> Any:
+    """What stood one step before each step, zeros before the first; shape (steps, batch, units), the same out."""
+    return ops.concatenate([ops.zeros_like(values[:1]), values[:-1]], axis=0)

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.tokens.features import LONGEST_LEVEL_STEPS, Feature
-from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD
+from melodyforge.tokens.numbers import LEAST_CHANCE, LEAST_WIDTH, NUM_COMPONENTS, SPREAD, parts_of
 
 
 def feature_input(feature: Feature) -> keras.KerasTensor:
@@ -94,8 +94,9 @@ class Distances(layers.Layer):
         """Shapes (..., 2 * classes - 1) and (...) -> (..., classes)."""
         size = (by_distance.shape[-1] + 1) // 2
         is_known = ops.cast(base < size, by_distance.dtype)[..., None]
-        nearest = ops.arange(size, dtype="int32") - ops.minimum(base, size - 1)[..., None] + size - 1
-        return is_known * ops.take_along_axis(by_distance, nearest, axis=-1)
+        distances = ops.arange(size, dtype="int32") - ops.minimum(base, size - 1)[..., None]  # (..., classes)
+        places = distances + (size - 1)  # of distance 0 the one in the middle
+        return is_known * ops.take_along_axis(by_distance, places, axis=-1)
 
     def compute_output_shape(self, by_distance_shape, base_shape):
         """One logit a class."""
@@ -112,7 +113,8 @@ class Degrees(layers.Layer):
     def call(self, by_degree, tonic):
         """Shapes (..., 12) and (...), 0 for none and 1 to 12 for C to B -> (..., num_pitches)."""
         is_known = ops.cast(tonic > 0, by_degree.dtype)[..., None]
-        degrees = (ops.arange(self.num_pitches, dtype="int32") - tonic[..., None] + 1) % NUM_PITCH_CLASSES
+        pitches = ops.arange(self.num_pitches, dtype="int32")
+        degrees = (pitches - tonic[..., None] + 1) % NUM_PITCH_CLASSES  # (..., num_pitches)
         return is_known * ops.take_along_axis(by_degree, degrees, axis=-1)
 
     def compute_output_shape(self, by_degree_shape, tonic_shape):
@@ -135,27 +137,38 @@ class NumberLogits(layers.Layer):
         self.borders, self.atoms, self.size = borders, atoms, size
 
     def call(self, values):
-        """Shape (..., len(atoms) + 3 * NUM_COMPONENTS) -> (..., size)."""
-        num_weights = len(self.atoms) + NUM_COMPONENTS
-        shares = ops.softmax(values[..., :num_weights])
-        widths = ops.exp(ops.minimum(values[..., -NUM_COMPONENTS:], 0.0)) + LEAST_WIDTH
-        raw = values[..., num_weights:-NUM_COMPONENTS]
-        # The same locations, but each learns by the slope of L1, which is 1, not by that of the likelihood, 1 / width:
-        # narrow components would outshout all other heads.
-        raw = ops.stop_gradient(raw) + ops.stop_gradient(widths) * (raw - ops.stop_gradient(raw))
-        locations = raw + ops.linspace(-SPREAD, SPREAD, NUM_COMPONENTS)
-        far = (ops.array(self.borders, "float32") - locations[..., None]) / widths[..., None]
-        below = 0.5 + 0.5 * ops.sign(far) * (1 - ops.exp(-ops.abs(far)))
-        below = ops.einsum("...k,...kn->...n", shares[..., len(self.atoms) :], below)
-        total = ops.sum(shares[..., len(self.atoms) :], axis=-1, keepdims=True)
-        chances = ops.concatenate([below, total], -1) - ops.concatenate([ops.zeros_like(total), below], -1)
+        """Shape (..., `num_values`) -> (..., size)."""
+        num_atoms = len(self.atoms)
+        weights, locations, widths = parts_of(values, num_atoms)
+        shares = ops.softmax(weights)  # (..., num_atoms + NUM_COMPONENTS), 1 in all
+        widths = ops.exp(ops.minimum(widths, 0.0)) + LEAST_WIDTH  # (..., NUM_COMPONENTS)
+        # Each location learns by the slope of L1, which is 1, not by that of the likelihood, 1 / width: narrow
+        # components would outshout all other heads.
+        locations = _with_scaled_gradient(locations, widths) + ops.linspace(-SPREAD, SPREAD, NUM_COMPONENTS)
+        chances = self._chances_of_components(shares[..., num_atoms:], locations, widths)  # (..., size)
         for place, atom in enumerate(self.atoms):
             chances = chances + shares[..., place, None] * ops.one_hot(atom, self.size)
         return ops.log((1 - LEAST_CHANCE) * chances + LEAST_CHANCE / self.size)
 
+    def _chances_of_components(self, shares, locations, widths):
+        """What the Laplace distributions give to each class in all; three of (..., NUM_COMPONENTS) -> (..., size)."""
+        far = (ops.array(self.borders, "float32") - locations[..., None]) / widths[..., None]
+        below_border = 0.5 + 0.5 * ops.sign(far) * (1 - ops.exp(-ops.abs(far)))  # (..., NUM_COMPONENTS, size - 1)
+        below_border = ops.einsum("...k,...kn->...n", shares, below_border)  # (..., size - 1), of all components
+        below_all = ops.sum(shares, axis=-1, keepdims=True)  # (..., 1): no border above the last class
+        up_to_class = ops.concatenate([below_border, below_all], axis=-1)  # (..., size)
+        before_class = ops.concatenate([ops.zeros_like(below_all), below_border], axis=-1)  # (..., size)
+        return up_to_class - before_class
+
     def compute_output_shape(self, values_shape):
         """One logit a class."""
         return (*values_shape[:-1], self.size)
+
+
+def _with_scaled_gradient(values, factors):
+    """The values as they are, the gradients that come back through them times the factors; shapes alike."""
+    fixed = ops.stop_gradient(values)
+    return fixed + ops.stop_gradient(factors) * (values - fixed)
 
 
 class Flip(layers.Layer):

@@ -31,7 +31,7 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     """
     inputs = {feature.name: feature_input(feature) for feature in representation.features}
     heard = representation.inputs
-    hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))
+    hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))  # (batch, window, units), as below
     if settings.note_dropout:  # whole rows, so that pieces are hard to learn by heart
         hidden = layers.Dropout(settings.note_dropout, noise_shape=(None, None, 1))(hidden)
     hidden = layers.Dropout(settings.dropout)(hidden)

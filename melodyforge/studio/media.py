@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -18,9 +20,14 @@ def base_address() -> str:
     return f"/{prefix}/" if prefix else "/"
 
 
-def sound_address(sound: KeptSound) -> str:
-    """Where the browser finds a sound; nobody can guess it who does not have the music."""
-    return f"{base_address()}{FOLDER}/{sound.file.name}"
+def sound_address(sound: KeptSound, download_name: str = "") -> str:
+    """Where the browser finds a sound; nobody can guess it who does not have the music.
+
+    Args:
+        sound: that is kept.
+        download_name: under which the browser is to save it, instead of playing it.
+    """
+    return f"{base_address()}{FOLDER}/{sound.file.name}" + (f"?name={quote(download_name)}" if download_name else "")
 
 
 def sound_route() -> Route:
@@ -32,6 +39,6 @@ def sound_route() -> Route:
         file = shared.sounds().file(request.path_params["name"])
         if file is None:
             return PlainTextResponse("This sound is not kept any more. Load the page again.", 404)
-        return FileResponse(file, media_type="audio/wav")
+        return FileResponse(file, media_type="audio/wav", filename=request.query_params.get("name"))
 
     return Route(f"{base_address()}{FOLDER}/{{name}}", serve)

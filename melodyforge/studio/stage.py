@@ -17,9 +17,11 @@ from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.studio import shared
+from melodyforge.studio.media import sound_address
 from melodyforge.studio.player import player
 from melodyforge.studio.words import day, plain, told
 from melodyforge.words import counted
+from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import Take
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
@@ -74,7 +76,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
-            _downloads(take)
+            _downloads(take, sound)
     if go_on.open:
         with go_on:
             _branches(owner, take, and_then)
@@ -124,13 +126,12 @@ def compare(takes: list[Take]) -> None:
     player(pieces, sounds, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
 
 
-def _downloads(take: Take) -> None:
+def _downloads(take: Take, sound: KeptSound) -> None:
     composition, name = Composition(take.piece), take.file_name
     settings = json.dumps(take.origin, indent=1)
     musicxml = "application/vnd.recordare.musicxml+xml"
     files: list[tuple[str, str | bytes | Callable[[], bytes], str, str, str]] = [
         ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
-        ("WAV", lambda: shared.sounds().wav(take.piece), f"{name}.wav", "audio/wav", "Sound, as you hear it here"),
         ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),
         ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
         ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),
@@ -139,6 +140,10 @@ def _downloads(take: Take) -> None:
     with st.container(horizontal=True):
         for label, data, file_name, mime, about in files:
             st.download_button(label, data, file_name, mime, key=f"get_{label.lower()}", on_click="ignore", help=about)
+            if label == "MIDI":  # sound is a file already; Streamlit would hold it in memory, and for a moment only
+                st.link_button(
+                    "WAV", sound_address(sound, f"{name}.wav"), key="get_wav", help="Sound, as you hear it here"
+                )
     st.caption(f"Composed on {day(take.created_at)} at {time.strftime('%H:%M', time.localtime(take.created_at))}")
 
 

@@ -269,8 +269,7 @@ def piece_events(piece: Piece, is_fixed: bool) -> list[tuple[tuple[int, ...], in
 
     Durations are as notation writes them; what rounding adds to one event it takes from the next.
     """
-    is_pitched = np.array([not track.is_drum for track in piece.tracks])
-    notes = piece.notes[is_pitched[piece.notes["track"]]]
+    notes = piece.pitched_notes
     if not len(notes):
         return []
     onsets, starts = np.unique(notes["onset"], return_index=True)

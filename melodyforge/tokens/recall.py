@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from typing_extensions import override
 
+from melodyforge.hashing import MODULUS, MULTIPLIER
 from melodyforge.music.keys import SCALE_PROFILES
 
 MATCH_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # stretches of so many notes are looked for in the past
@@ -22,10 +24,8 @@ SCALE_ROWS = 64  # notes that tell the present scale
 LONGEST_WEIGHT_STEPS = 48  # a longer note says no more about the scale
 NOTHING = -1
 
-_MULTIPLIER = 0x9E3779B97F4A7C15  # odd, so that products modulo 2**64 lose nothing
-_MASK = 2**64 - 1
-_LONGEST = MATCH_LENGTHS[-1]
-_POWERS = [pow(_MULTIPLIER, length, 2**64) for length in MATCH_LENGTHS]
+_MASK = MODULUS - 1  # a hash, however large or negative, modulo 2**64
+_POWERS = [pow(MULTIPLIER, length, MODULUS) for length in MATCH_LENGTHS]
 
 
 class Continuation(NamedTuple):
@@ -296,15 +296,19 @@ class _GrowingPiece:
 class _Stretches:
     """A growing sequence of tokens that finds its newest stretches again in its past.
 
+    A stretch is known by its hash, h = t[1] m^(n-1) + ... + t[n-1] m + t[n] modulo 2**64 for n tokens t, which follows
+    from those of the sequence up to its end and up to its beginning (Karp and Rabin, "Efficient randomized
+    pattern-matching algorithms", 1987).
+
     Attributes:
         rows: the row of each place.
     """
 
     def __init__(self) -> None:
         self.rows: list[int] = []
-        self._codes = [0]  # of all tokens up to each
-        self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]
-        self._found: list[int] = []
+        self._hashes = [0]  # of the first 0, 1, 2, ... tokens
+        self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]  # by hash: where a stretch ended last
+        self._found: list[int] = []  # where the newest stretch ended before, for each length that there are tokens for
 
     def append(self, token: int, row: int, has_token: bool = True) -> None:
         """Adds a place; without a token of its own it only gives the next one something to start from."""
@@ -312,16 +316,17 @@ class _Stretches:
         self.rows.append(row)
         if not has_token:
             return
-        codes, found = self._codes, []
-        whole = (token + _MULTIPLIER * codes[-1]) & _MASK
-        codes.append(whole)
+        of_all = (token + MULTIPLIER * self._hashes[-1]) & _MASK
+        self._hashes.append(of_all)
+        num_tokens = len(self._hashes) - 1
+        self._found = []
         for latest, length, power in zip(self._latest, MATCH_LENGTHS, _POWERS, strict=True):
-            if length >= len(codes):
+            if length > num_tokens:
                 break
-            code = (whole - power * codes[-1 - length]) & _MASK  # of the newest `length` tokens
-            found.append(latest.get(code, NOTHING))
-            latest[code] = place
-        self._found = found
+            of_those_before = self._hashes[num_tokens - length]
+            stretch = (of_all - power * of_those_before) & _MASK
+            self._found.append(latest.get(stretch, NOTHING))
+            latest[stretch] = place
 
     def longest(self, oldest_row: int) -> tuple[int, int]:
         """The latest place where the longest stretch equal to the newest one ended, and the class of its length.
@@ -355,22 +360,39 @@ def _matches(tokens: np.ndarray, rows: np.ndarray, first_token: np.ndarray) -> t
     Returns:
         As `WindowRecall._longest` takes them; shapes (num_lengths, n).
     """
-    places = np.arange(len(tokens))
-    found = np.full((len(MATCH_LENGTHS), len(tokens)), NOTHING)
-    before = np.full((len(MATCH_LENGTHS), len(tokens)), NOTHING)
-    codes = tokens.copy()
-    for length in range(1, _LONGEST + 1):
-        if length > 1:
-            codes[1:] = tokens[1:] + np.uint64(_MULTIPLIER) * codes[:-1]
-        if length not in MATCH_LENGTHS:
-            continue
-        index = MATCH_LENGTHS.index(length)
-        whole = np.flatnonzero(places - length + 1 >= first_token)
-        order = whole[np.argsort(codes[whole], kind="stable")]
-        is_same = codes[order[1:]] == codes[order[:-1]]
-        found[index, order[1:][is_same]] = order[:-1][is_same]
-        before[index, length:] = rows[: max(0, len(rows) - length)]
-    return found, before
+    num_tokens_of_line = np.arange(len(tokens)) - first_token + 1  # up to each place
+    rows_after_nothing = np.concatenate([np.full(MATCH_LENGTHS[-1], NOTHING), rows])
+    found, before = [], []
+    for length, hashes in zip(MATCH_LENGTHS, _hashes_of_stretches(tokens), strict=True):
+        found.append(_latest_equal(hashes, num_tokens_of_line >= length))
+        first = MATCH_LENGTHS[-1] - length
+        before.append(rows_after_nothing[first : first + len(rows)])
+    return np.stack(found), np.stack(before)
+
+
+def _hashes_of_stretches(tokens: np.ndarray) -> Iterator[np.ndarray]:
+    """For each of `MATCH_LENGTHS` the hash of the stretch that ends at each place, as in `_Stretches`; uint64, (n,).
+
+    Where a stretch would begin before the first token, it means nothing.
+    """
+    hashes = tokens
+    for length in range(1, MATCH_LENGTHS[-1] + 1):
+        if length in MATCH_LENGTHS:
+            yield hashes
+        one_token_more = tokens.copy()
+        one_token_more[1:] += MULTIPLIER * hashes[:-1]
+        hashes = one_token_more
+
+
+def _latest_equal(hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """For each place the latest earlier one with an equal hash, or `NOTHING`, among those that count; shapes (n,)."""
+    places = np.flatnonzero(counts)
+    order = places[np.argsort(hashes[places], kind="stable")]  # equal ones side by side, from early to late
+    earlier, later = order[:-1], order[1:]
+    is_equal = hashes[earlier] == hashes[later]
+    latest = np.full(len(hashes), NOTHING)
+    latest[later[is_equal]] = earlier[is_equal]
+    return latest
 
 
 def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:

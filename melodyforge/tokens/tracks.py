@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from melodyforge.music.instruments import INSTRUMENTS
 from melodyforge.music.piece import Track
 
 TrackKey = tuple[int, bool, int]  # program, is_drum, n-th of its kind
@@ -34,7 +35,7 @@ class TrackClasses:
         return np.array([self.nearest(key) for key in track_keys(tracks)], dtype=np.int16)
 
     def nearest(self, key: TrackKey) -> int:
-        """The same instrument, else one of its General MIDI family of eight, else any pitched one; -1 if none will do.
+        """The same instrument, else one of its General MIDI family, else any pitched one; -1 if none will do.
 
         Drums stand for drums alone.
         """
@@ -46,7 +47,8 @@ class TrackClasses:
             return -1
 
         def unlikeness(other: TrackKey) -> tuple[bool, bool, int]:
-            return other[0] != program, other[0] // 8 != program // 8, abs(other[2] - ordinal)
+            is_of_another_family = INSTRUMENTS[other[0]].family != INSTRUMENTS[program].family
+            return other[0] != program, is_of_another_family, abs(other[2] - ordinal)
 
         return self._class_of[min(alike, key=unlikeness)]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from melodyforge.music.melody import find_melody, only_track
-from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, Track, sort_notes
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, Track, without_doubles
 from melodyforge.settings import RepresentationSettings
 
 MIN_REST_STEPS = 4 * STEPS_PER_QUARTER
@@ -21,8 +21,7 @@ def tracks_heard(piece: Piece, settings: RepresentationSettings) -> Piece:
     if settings.voices == "melody":
         melody = find_melody(piece, settings.track)
         piece = without_long_rests(only_track(piece, melody.number)) if melody else piece.with_notes(piece.notes[:0])
-    is_pitched = np.array([not track.is_drum for track in piece.tracks], bool)
-    return piece.with_notes(piece.notes[is_pitched[piece.notes["track"]]])
+    return piece.with_notes(piece.pitched_notes)
 
 
 def without_long_rests(piece: Piece) -> Piece:
@@ -53,10 +52,9 @@ def as_one_track(piece: Piece, program: int, is_alone: bool) -> Piece:
     """
     programs = np.array([track.program for track in piece.tracks])
     notes = piece.notes[programs[piece.notes["track"]] == program] if is_alone else piece.notes
-    notes = notes[np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))].copy()
+    notes = notes.copy()
     notes["track"] = 0
-    is_double = (np.diff(notes["onset"], prepend=-1) == 0) & (np.diff(notes["pitch"].astype(int), prepend=-1) == 0)
-    return replace(piece, notes=sort_notes(notes[~is_double]), tracks=(Track(program),))
+    return replace(piece, notes=without_doubles(notes), tracks=(Track(program),))
 
 
 def explain_silence(settings: RepresentationSettings) -> str:

@@ -102,23 +102,15 @@ class TrainingData:
         window = self.read_window or self._held_out_window()
         num_classes = sum(head.size for head in self.representation.heads)
         batch_size = min(batch_size, max(1, MAX_LOGITS // (num_classes * window)))
-        stride = 1 if self.read_window else window
-        starts = [
-            (piece, start - (window - stride), stop)
-            for piece, first, stop in self.held_out.tolist()
-            for start in range(first, stop, stride)
-        ]
-        if max_rows is not None:
-            np.random.default_rng(0).shuffle(starts)
-            starts = starts[: max(1, max_rows // stride)]
-        starts.sort(key=lambda item: item[2] - item[1])
-        for index in range(0, len(starts), batch_size):
-            group = starts[index : index + batch_size]
-            controls = self.controls if is_told else np.zeros_like(self.controls)
+        controls = self.controls if is_told else np.zeros_like(self.controls)
+        places = self._held_out_places(window, max_rows)
+        for index in range(0, len(places), batch_size):
+            group = places[index : index + batch_size]
             windows = [
                 self._window(piece, start, stop, window, controls=controls[piece]) for piece, start, stop in group
             ]
-            silent = [self._window(group[0][0], group[0][1], group[0][1], window)] * (batch_size - len(group))
+            piece, start, _ = group[0]
+            silent = [self._window(piece, start, start, window)] * (batch_size - len(group))
             yield _stacked(windows + silent)  # always one shape: a network is compiled for each
 
     def targets(self, spans: np.ndarray) -> Iterator[np.ndarray]:
@@ -136,14 +128,40 @@ class TrainingData:
         return self.controls[piece] * known.kept(rng) if known else self.controls[piece]
 
     def _random_start(self, rng: np.random.Generator, first: int, stop: int, window: int) -> int:
-        """Where a window into a span begins; often where the span does."""
+        """The row at which a window into a span begins; often where the span does.
+
+        A window that is read ends with the row that is predicted. Near the beginning of a piece it begins before it,
+        at a negative row.
+        """
         if self.read_window:
-            return int(rng.integers(first, stop)) - window + 1
+            predicted = int(rng.integers(first, stop))
+            return predicted - (window - 1)
         if rng.random() < OPENING_SHARE:
             return first
-        return first + max(0, int(rng.integers(-(window // 3), max(1, stop - first - window + 1))))
+        earliest, latest = first - window // 3, max(first, stop - window)
+        return max(first, int(rng.integers(earliest, latest + 1)))  # what is drawn before the span begins with it
+
+    def _held_out_places(self, window: int, max_rows: int | None) -> list[tuple[int, int, int]]:
+        """Where the windows over held-out music lie, those with the fewest rows asked first.
+
+        Returns:
+            Piece, first row, and the row from which on nothing is asked. A window that is read asks for its last row
+            alone, and there is one for each row: near the beginning of a piece it begins before it, at a negative row.
+        """
+        num_asked = 1 if self.read_window else window
+        num_only_read = window - num_asked
+        places = [
+            (piece, asked - num_only_read, stop)
+            for piece, first, stop in self.held_out.tolist()
+            for asked in range(first, stop, num_asked)
+        ]
+        if max_rows is not None:
+            np.random.default_rng(0).shuffle(places)
+            places = places[: max(1, max_rows // num_asked)]
+        return sorted(places, key=lambda place: place[2] - place[1])
 
     def _held_out_window(self) -> int:
+        """A length that most held-out spans fit into, in rows."""
         lengths = self.held_out["stop"] - self.held_out["start"]
         quanta = -(-int(np.quantile(lengths, 0.9)) // WINDOW_QUANTUM)
         return WINDOW_QUANTUM * int(np.clip(quanta, 1, 16))
@@ -157,7 +175,10 @@ class TrainingData:
         change: Change = Change(),
         controls: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
-        """A window in which nothing at or behind `stop` is asked; nothing but its last row, if windows are read."""
+        """Rows `start` to `start + length` - 1 of a piece, of which nothing at or behind `stop` is asked.
+
+        If windows are read, nothing but the last row is asked, and `start` may be negative.
+        """
         window = self.representation.window(self.rows[piece], start, length, change, controls)
         if self.read_window:
             for head in self.representation.heads:
@@ -225,41 +246,51 @@ def assemble_data(
     Raises:
         CorpusError: there is too little to learn from.
     """
-    is_split, settings = len(held_out) > 0, recipe.training
     if representation is None:
         pieces = (_beginning(store[index], share) for index in train.tolist())
         representation = representation_class(recipe.representation).fit(recipe.representation, pieces)
     rows, controls = _encoded(store, representation, recipe.representation)
-    if is_split:
-        spans = _whole(rows, train), _whole(rows, held_out)
-    else:
-        whole = _whole(rows, train)
-        cuts = np.array([_cut(stop, share) for stop in whole["stop"].tolist()], np.int64)
-        spans = _spans(train, whole["start"], cuts), _spans(train, cuts, whole["stop"])
-    for part, use in zip(spans, ("to learn from", "to measure on"), strict=True):
-        if num_rows(part) < MIN_ROWS:
-            raise CorpusError(
-                f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(part)}. Add more music to the folder."
-            )
-    chances = _chances(spans[0], store.styles, settings.style_balance)
-    heard = (
-        replace(representation.decode(rows[piece]), style=store.style_names[store.styles[piece]])
-        for piece in spans[0]["piece"][:MAX_PIECES].tolist()
-    )
-    habits = learn_habits_by_style(heard, MAX_PIECES_HEARD)
-    passages = draw_passages(store, representation, spans[0]["piece"], recipe)
+    train_spans, held_out_spans = _parted(rows, train, held_out, share)
+    _require_enough(train_spans, "to learn from")
+    _require_enough(held_out_spans, "to measure on")
     return TrainingData(
         representation,
         rows,
         controls,
-        *spans,
-        chances,
-        is_split,
-        store.fingerprint,
-        habits,
-        settings.window if recipe.network.reads_windows else None,
-        passages,
+        train_spans,
+        held_out_spans,
+        chances=_chances(train_spans, store.styles, recipe.training.style_balance),
+        is_split_by_piece=len(held_out) > 0,
+        fingerprint=store.fingerprint,
+        habits=_habits(store, representation, rows, train_spans["piece"]),
+        read_window=recipe.training.window if recipe.network.reads_windows else None,
+        passages=draw_passages(store, representation, train_spans["piece"], recipe),
     )
+
+
+def _parted(rows: Ragged, train: np.ndarray, held_out: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """The spans to learn from and to measure on; without held-out pieces the beginnings and ends of the others."""
+    whole = _whole(rows, train)
+    if len(held_out):
+        return whole, _whole(rows, held_out)
+    cuts = np.array([_cut(stop, share) for stop in whole["stop"].tolist()], np.int64)
+    return _spans(whole["piece"], whole["start"], cuts), _spans(whole["piece"], cuts, whole["stop"])
+
+
+def _require_enough(spans: np.ndarray, use: str) -> None:
+    if num_rows(spans) < MIN_ROWS:
+        raise CorpusError(
+            f"Expected at least {MIN_ROWS} notes {use}. Received {num_rows(spans)}. Add more music to the folder."
+        )
+
+
+def _habits(store: PieceStore, representation: Representation, rows: Ragged, pieces: np.ndarray) -> dict[str, Habits]:
+    """How far the first of the pieces go, as their rows tell them, by style."""
+    heard = (
+        replace(representation.decode(rows[piece]), style=store.style_names[store.styles[piece]])
+        for piece in pieces[:MAX_PIECES].tolist()
+    )
+    return learn_habits_by_style(heard, MAX_PIECES_HEARD)
 
 
 def _chances(spans: np.ndarray, styles: np.ndarray, balance: float) -> np.ndarray:

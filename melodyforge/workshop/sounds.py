@@ -66,10 +66,6 @@ class Sounds:
         with rendering:
             return self._found(name) or self._render(name, piece)
 
-    def wav(self, piece: Piece) -> bytes:
-        """The WAV of a piece."""
-        return self.of(piece).file.read_bytes()
-
     def file(self, name: str) -> Path | None:
         """The file of this name, if there is one."""
         with self._lock:
