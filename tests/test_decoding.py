@@ -9,7 +9,8 @@ from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
 from melodyforge.decoding.watch import Habits, find_fault, learn_habits, measure_habits
 from melodyforge.music.piece import Piece, make_notes
-from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import NetworkSettings, RepresentationSettings, SamplingSettings
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
 from melodyforge.tokens.representation import NOT_ASKED, Heading, heading_of
 from tests.music_samples import gridded_piece, performed_piece, tune

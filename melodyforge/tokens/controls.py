@@ -15,10 +15,11 @@ from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instrument_name, instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, TONIC_NAMES, key_named
 from melodyforge.music.traits import MOODS, Traits
-from melodyforge.settings import Section, Wishes, in_any_case
+from melodyforge.settings import Section, Wishes
 from melodyforge.tokens.representation import Feature, Heading
 from melodyforge.tokens.states import Measure, Name
 from melodyforge.tokens.tracks import TrackClasses
+from melodyforge.words import in_any_case
 
 PREFIX = "control_"  # of the features' names
 ANY = 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from melodyforge.corpus.store import PieceStore
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.representation import Passage, Representation, heading_of
 
 NUM_PASSAGES = 64
