@@ -24,7 +24,7 @@ from melodyforge.cli import Parser, run
 from melodyforge.errors import CorpusError
 from melodyforge.files import write_bytes
 from melodyforge.places import MODELS_DIR, PROJECT_DIR
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore

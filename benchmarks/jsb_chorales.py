@@ -24,7 +24,8 @@ from benchmarks.measure import write_results
 from benchmarks.split_training import Trained, grid_vocabulary, spread, train_on_split
 from melodyforge.cli import Parser, run
 from melodyforge.errors import CorpusError
-from melodyforge.settings import Recipe, add_recipe_flags, load_recipe
+from melodyforge.flags import add_recipe_flags, with_flags
+from melodyforge.recipe import Recipe, load_recipe
 
 TABLE_FILE = Path("../shared/data/jsb_chorales/Jsb16thSeparated.json")
 PARTS = {"train": "train", "validation": "valid", "test": "test"}  # here, and in the file
@@ -77,7 +78,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe `forge` with what the command line changes in it; windows hold whole phrases."""
     given = vars(arguments)
-    return load_recipe("forge").with_flags(given | {"window": given["window"] or 160})
+    return with_flags(load_recipe("forge"), given | {"window": given["window"] or 160})
 
 
 def read_tables(path: Path) -> dict[str, list[np.ndarray]]:

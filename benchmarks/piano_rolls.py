@@ -23,7 +23,8 @@ from benchmarks.measure import write_results
 from benchmarks.split_training import Trained, grid_vocabulary, spread, train_on_split
 from melodyforge.cli import Parser, run
 from melodyforge.errors import CorpusError
-from melodyforge.settings import Recipe, add_recipe_flags, load_recipe
+from melodyforge.flags import add_recipe_flags, with_flags
+from melodyforge.recipe import Recipe, load_recipe
 
 FOLDER = Path("../shared/data/poly_music_mat")
 PARTS = {"train": "traindata", "validation": "validdata", "test": "testdata"}  # here, and in the files
@@ -38,7 +39,7 @@ PUBLISHED = {  # nats a step on the test part, and how the keys are counted
 def main(argv: list[str] | None = None) -> None:
     """Runs the benchmark."""
     arguments = parse_arguments(argv)
-    recipe = load_recipe("forge").with_flags(vars(arguments))
+    recipe = with_flags(load_recipe("forge"), vars(arguments))
     results = {}
     for name in arguments.tables:
         rolls = read_rolls(arguments.folder / f"{name}.mat")

@@ -86,7 +86,7 @@ def judge(recipe_name: str, folder: Path, keep: Path, minutes: float) -> tuple[d
     from melodyforge.composing.wishes import default_settings
     from melodyforge.corpus.store import PieceStore
     from melodyforge.evaluation.evaluate import evaluate_model
-    from melodyforge.settings import load_recipe
+    from melodyforge.recipe import load_recipe
     from melodyforge.training.train import train_model
 
     store, recipe, model_dir = PieceStore(folder / "dataset"), load_recipe(recipe_name), keep / recipe_name

@@ -22,7 +22,8 @@ from benchmarks.measure import Figure, median_seconds, report, run_alone, run_co
 from benchmarks.samples import midi_files
 from melodyforge.cli import Parser, run
 from melodyforge.places import PROJECT_DIR
-from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings
+from melodyforge.recipe import Recipe
+from melodyforge.settings import NetworkSettings, RepresentationSettings, SamplingSettings
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ from benchmarks.cells import store_pieces
 from melodyforge.bundle import WEIGHTS_FILE
 from melodyforge.evaluation.watch_training import ConsoleWatcher
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.notes import NotesRepresentation
 from melodyforge.training.backend import find_machine

@@ -24,7 +24,8 @@ from benchmarks import tutorial_pipeline
 from benchmarks.measure import Figure, report, run_alone
 from benchmarks.samples import midi_files
 from melodyforge.cli import Parser, run
-from melodyforge.settings import ComposeSettings, Recipe, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import ComposeSettings
 
 NUM_FILES = 140
 MINUTES = 10.0  # of training, for each side

@@ -25,7 +25,7 @@ _HOME_OF = {  # loaded when first asked for, so that scripts answer at once
     "ComposeSettings": "melodyforge.settings",
     "PieceStore": "melodyforge.corpus.store",
     "load_piece": "melodyforge.music.load",
-    "load_recipe": "melodyforge.settings",
+    "load_recipe": "melodyforge.recipe",
     "list_models": "melodyforge.bundle",
     "prepare_corpus": "melodyforge.corpus.prepare",
     "train_model": "melodyforge.training.train",

@@ -37,7 +37,7 @@ from melodyforge.model_state import (
 )
 from melodyforge.places import MODELS_DIR, STARTER_DIR
 from melodyforge.plain_pickle import read_plain_pickle
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.headings import Passage, pack_passages, unpack_passages
 from melodyforge.tokens.representation import Representation

@@ -25,7 +25,18 @@ _flag_of: dict[str, str] = {}  # by the setting that it sets, such as "--top-p" 
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a flag in one line and exits with status 2."""
+    """Shows flags by topic; says what is wrong with one in one line and exits with status 2."""
+
+    def __init__(self, usage: str = "%(prog)s [FLAG ...]", **options: Any) -> None:
+        super().__init__(usage=usage, add_help=False, **options)
+        self.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)  # whoever reads it knows the flag
+        self._topics: dict[str, argparse._ArgumentGroup] = {}
+
+    def topic(self, title: str) -> argparse._ArgumentGroup:
+        """The flags under a heading, to add more; headings are shown in the order in which they are first asked for."""
+        if title not in self._topics:
+            self._topics[title] = self.add_argument_group(title)
+        return self._topics[title]
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Also refuses empty values, such as those of a shell's variable that is not set; they would mean a default."""

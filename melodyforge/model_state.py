@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from melodyforge import folders
-from melodyforge.errors import ModelFolderError
+from melodyforge.errors import ModelFolderError, SettingsError
 from melodyforge.files import output_errors
 
 WEIGHTS_FILE = "music_model.weights.h5"
@@ -24,7 +25,9 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 MODEL_FILES = (WEIGHTS_FILE, VOCABULARY_FILE, CONFIG_FILE, METRICS_FILE, HISTORY_FILE)
 UNFINISHED = "training goes on"  # what metrics.json says instead of why the training ended
+MAX_NAME_LENGTH = 100  # of a model; files beside it have longer names
 REPLACED_BY = "replaced_by"  # in metrics.json of a model that was kept: the name that it had
+_NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,19 @@ def hold_model(folder: Path) -> Iterator[None]:
         for path in (progress_path(folder), checkpoint_path(folder)):
             folders.sweep(path.with_name(f".{path.name}."))
         yield
+
+
+def check_model_name(name: str) -> str:
+    """The name, if a folder can have it.
+
+    Raises:
+        SettingsError: it is empty, hidden or too long, or would lie elsewhere.
+    """
+    if not name or name.startswith(".") or not set(name) <= _NAME_CHARACTERS:
+        raise SettingsError(f"--name must be made of letters, digits, '-', '_' and '.'. Received {name!r}.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise SettingsError(f"--name must have at most {MAX_NAME_LENGTH} characters. Received {len(name)}.")
+    return name
 
 
 def require_free(folder: Path, is_replacing: bool = False) -> None:

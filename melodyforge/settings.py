@@ -1,47 +1,99 @@
-"""Every setting once: name, default, bounds, unit and help.
+"""Every setting once: name, default, bounds, unit, help, and how people meet it.
 
-TOML recipes, command-line flags and the sliders of the web app are all made from
-these classes. Knows nothing of music, networks or files other than recipes.
+Recipes, flags and the sliders of the studio are made from these classes. Knows no files, no flags, no widgets and no
+music.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import reprlib
 import secrets
-import string
-import tomllib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from melodyforge.errors import SettingsError
-from melodyforge.places import RECIPES_DIR
 
 MAX_NOTES = 100_000  # in one composition
-MAX_EPOCHS = 1_000_000
 MAX_MINUTES = 525_600.0  # a year
-MAX_NAME_LENGTH = 100  # of a model; files beside it have longer names
 MAX_SEED = 2**32 - 1
 MAX_EPOCHS = 1_000_000
 MAX_PASSAGE_NOTES = 1_000
 MAX_TRACKS = 32
-REPRESENTATION_FLAGS = ("track", "instrument")
-DEFAULT_RECIPE = "forge"
-MAX_RECIPE_BYTES = 16_000  # those that ship have 1,000; reading takes the square of it
 MAX_COMPLAINTS = 3  # in one line
-NETWORK_FLAGS = ("units", "num_layers", "dropout", "note_dropout")
-_NAME_CHARACTERS = set(string.ascii_letters + string.digits + "-_.")
 _ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
 
-class Section(BaseModel):
-    """A group of settings that are declared, checked and stored together."""
+class Topic(StrEnum):
+    """What settings are about: the headings of `--help`, in their order."""
 
+    BASIS = "what to compose with"
+    LENGTH = "how long, and how many"
+    WISHES = "what it is to be like"
+    SAMPLING = "how notes are drawn"
+    MUSIC = "music to learn from"
+    DURATION = "how long to learn"
+    LEARNING = "how to learn"
+    NETWORK = "the network"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How people meet a setting, beside its default, bounds and description; stands in its `Annotated`.
+
+    Attributes:
+        topic: what it is about, where that is not what its section is about.
+        unit: of its number, in the plural.
+        left_out: what holds when it is None or empty, in words.
+        usual: lowest and highest number that the studio offers, where that is not all that the setting may be.
+        step: from number to number in the studio, where it is not 1 for whole numbers and 0.01 for others.
+        start: the number that the studio begins with, where there is no default.
+    """
+
+    topic: Topic | None = None
+    unit: str = ""
+    left_out: str = ""
+    usual: tuple[float, float] | None = None
+    step: float | None = None
+    start: float | None = None
+
+
+_OR_ANY = Shown(left_out="any")
+_FROM_MUSIC = "chosen from the music"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a number may be.
+
+    Attributes:
+        low, high: lowest and highest, None where it has no such bound.
+        is_above_low: whether it must be more than `low`.
+        is_below_high: whether it must be less than `high`.
+    """
+
+    low: float | None
+    high: float | None
+    is_above_low: bool
+    is_below_high: bool
+
+    def __str__(self) -> str:
+        """Such as "0 to 2", "above 0 to 1" and "1 or more"; "" where there is no lowest: of what is no number."""
+        if self.low is None:
+            return ""
+        low = "above " * self.is_above_low + in_words(self.low)
+        if self.high is None:
+            return low if self.is_above_low else f"{low} or more"
+        return f"{low} to {'below ' * self.is_below_high}{in_words(self.high)}"
+
+
+class Section(BaseModel):
+    """A group of settings that are declared, checked and stored together; `topic` says what those are about."""
+
+    topic: ClassVar[Topic]
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
@@ -65,6 +117,7 @@ class Section(BaseModel):
 class RepresentationSettings(Section):
     """How music becomes tokens."""
 
+    topic = Topic.MUSIC
     kind: Literal["events", "fields", "notes"] = Field(
         "notes",
         description="events: one token an onset; fields: the fields of a note, each predicted by itself; notes: each "
@@ -86,11 +139,13 @@ class RepresentationSettings(Section):
         description="all tracks together; or the one track that carries the melody; or, for fields only, the one "
         "instrument with the most notes",
     )
-    track: str = Field(
+    track: Annotated[str, Shown(left_out="the one that carries the melody")] = Field(
         "",
-        description="the track to take for the melody instead: its number, or a part of its or its instrument's name",
+        description="recipe melody only: the track to take, by its number, or a part of its or its instrument's name",
     )
-    instrument: str = Field("", description="the instrument to take instead: a General MIDI name, such as violin")
+    instrument: Annotated[str, Shown(left_out="the one with the most notes")] = Field(
+        "", description="recipe composer only: the instrument to take, by its General MIDI name, such as violin"
+    )
     max_tracks: int = Field(16, ge=1, le=MAX_TRACKS, description="notes only: how many instruments are told apart")
 
     @model_validator(mode="after")
@@ -111,6 +166,7 @@ class RepresentationSettings(Section):
 class NetworkSettings(Section):
     """The network's shape."""
 
+    topic = Topic.NETWORK
     kind: Literal["lstm", "attention"] = Field(
         "lstm",
         description="lstm: reads the past once, from left to right; attention: reads a window of the past anew for "
@@ -143,77 +199,96 @@ class NetworkSettings(Section):
 class TrainingSettings(Section):
     """How the network learns; `training/plan.py` chooses what is None from the notes found."""
 
-    epochs: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_EPOCHS,
-        description="passes over the training notes at most; chosen from the music when left out",
+    topic = Topic.LEARNING
+    epochs: Annotated[int | None, Shown(Topic.DURATION, left_out=_FROM_MUSIC)] = Field(
+        None, ge=1, le=MAX_EPOCHS, description="passes over the music at most"
     )
-    batch_size: int | None = Field(
-        None, ge=1, le=65536, description="windows learnt from at once; chosen from the music when left out"
+    batch_size: Annotated[int | None, Shown(left_out=_FROM_MUSIC)] = Field(
+        None, ge=1, le=65536, description="windows learnt from at once"
     )
-    window: int | None = Field(
-        None, ge=4, le=8192, description="notes or events in one window; chosen from the music when left out"
+    window: Annotated[int | None, Shown(unit="notes or events", left_out=_FROM_MUSIC)] = Field(
+        None, ge=4, le=8192, description="length of one window, which is learnt from as a whole"
     )
-    minutes: float | None = Field(
-        None,
-        gt=0,
-        le=MAX_MINUTES,
-        description="wall time to train for at most, in minutes; no limit when left out",
+    minutes: Annotated[
+        float | None,
+        Shown(Topic.DURATION, unit="minutes", left_out="no limit", usual=(0.1, 10_000.0), step=1.0, start=10.0),
+    ] = Field(None, gt=0, le=MAX_MINUTES, description="time to learn for at most; it ends sooner when done")
+    learning_rate: Annotated[float, Shown(usual=(0.0001, 1.0), step=0.0005)] = Field(
+        2e-3, gt=0, le=1, description="highest learning rate"
     )
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="highest learning rate")
     weight_decay: float = Field(1e-2, ge=0, le=1, description="AdamW's weight decay")
     warmup: float = Field(0.03, ge=0, le=0.5, description="share of the training in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, le=1e6, description="gradients longer than this are shortened")
-    transpose: int | None = Field(
-        None, ge=0, le=11, description="semitones up and down that music is moved at random; 5 when left out"
+    transpose: Annotated[int | None, Shown(unit="semitones", left_out="5")] = Field(
+        None, ge=0, le=11, description="how far music is moved up and down at random"
     )
     stretch: float = Field(0.05, ge=0, le=0.5, description="share by which played music is sped up or slowed at random")
     style_balance: float = Field(
         0.5, ge=0, le=1, description="1: styles are heard as often as they have notes; 0: all styles equally often"
     )
-    style: str = Field("", description="learn from one subfolder only, such as that of one composer; all when left out")
-    held_out: float = Field(0.1, gt=0, lt=0.9, description="share of the notes held out for validation")
-    patience: int = Field(
-        8, ge=1, le=MAX_EPOCHS, description="epochs without a lower validation loss before training stops"
+    style: Annotated[str, Shown(Topic.MUSIC, left_out="all")] = Field(
+        "", description="learn from one subfolder only, such as that of one composer"
+    )
+    held_out: Annotated[float, Shown(Topic.MUSIC)] = Field(
+        0.1, gt=0, lt=0.9, description="share of the notes to measure on, not to learn from"
+    )
+    patience: Annotated[int, Shown(Topic.DURATION, unit="epochs")] = Field(
+        8, ge=1, le=MAX_EPOCHS, description="how long to go on without a lower validation loss"
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16", "float16"], _ANY_CASE] = Field(
         "auto", description="auto: float32 on the CPU, mixed precision on a GPU"
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="random seed")
-    keep_every: int | None = Field(
-        None,
-        ge=1,
-        le=MAX_EPOCHS,
-        description="keep the model as it is after every so many epochs, too, as NAME-epoch-N",
+    keep_every: Annotated[int | None, Shown(Topic.DURATION, unit="epochs", left_out="never")] = Field(
+        None, ge=1, le=MAX_EPOCHS, description="keep the model after every so many, too, as NAME-epoch-N"
     )
 
 
 class SamplingSettings(Section):
     """How the next note is drawn from what the network expects."""
 
-    temperature: float = Field(1.0, ge=0, le=5, description="0: always the likeliest; 1: as learnt; more: more daring")
-    top_k: int = Field(0, ge=0, description="draw only from the K likeliest; 0: from all")
-    top_p: float = Field(1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability")
+    topic = Topic.SAMPLING
+    temperature: Annotated[float, Shown(usual=(0.0, 2.0), step=0.05)] = Field(  # beyond, hardly anything learnt is left
+        1.0, ge=0, le=5, description="how daring; 0: always the likeliest; 1: as learnt; more: more daring"
+    )
+    top_k: Annotated[int, Shown(usual=(0, 500))] = Field(
+        0, ge=0, description="draw only from the K likeliest; 0: from all"
+    )
+    top_p: Annotated[float, Shown(usual=(0.05, 1.0))] = Field(
+        1.0, gt=0, le=1, description="draw only from the likeliest that make up this probability"
+    )
     min_p: float = Field(0.0, ge=0, lt=1, description="leave out what is less likely than this share of the likeliest")
-    guidance: float = Field(1.0, ge=0, le=10, description="1: wishes are followed as learnt; more: more strictly")
-    start: Annotated[Literal["nothing", "passage"], _ANY_CASE] = Field(
+    guidance: Annotated[float, Shown(Topic.WISHES, usual=(0.0, 6.0), step=0.25)] = Field(
+        1.0, ge=0, le=10, description="how strictly wishes are followed; 1: as learnt; more: more strictly"
+    )
+    start: Annotated[Literal["nothing", "passage"], _ANY_CASE, Shown(Topic.BASIS)] = Field(
         "nothing", description="what comes before the first note, without a primer: nothing, or a passage learnt from"
     )
-    passage_notes: int = Field(50, ge=1, le=MAX_PASSAGE_NOTES, description="notes or events in such a passage")
+    passage_notes: Annotated[int, Shown(Topic.BASIS, unit="notes or events")] = Field(
+        50, ge=1, le=MAX_PASSAGE_NOTES, description="length of such a passage"
+    )
 
 
 class Wishes(Section):
     """What a composition is to be like; None: any. Models learn these from the music; tempo holds for every model."""
 
-    style: str | None = Field(None, description="a style that the model has learnt: the name of a subfolder")
-    key: str | None = Field(None, description='such as "D minor", "Bb" or "minor"')
-    tempo: float | None = Field(None, ge=10, le=400, description="quarter notes per minute")
-    meter: str | None = Field(None, description="beats in a bar, such as 3/4 for a waltz")
-    mood: str | None = Field(None, description="happy, tense, sad or calm")
-    density: str | None = Field(None, description="how many notes follow one another: sparse, medium or dense")
-    polyphony: str | None = Field(None, description="how many notes sound together: thin, medium or full")
-    instruments: list[str] | None = Field(
+    topic = Topic.WISHES
+    style: Annotated[str | None, _OR_ANY] = Field(
+        None, description="a style that the model has learnt: the name of a subfolder"
+    )
+    key: Annotated[str | None, _OR_ANY] = Field(None, description='such as "D minor", "Bb" or "minor"')
+    tempo: Annotated[float | None, Shown(unit="quarter notes per minute", left_out="any", step=1.0)] = Field(
+        None, ge=10, le=400, description="how fast"
+    )
+    meter: Annotated[str | None, _OR_ANY] = Field(None, description="beats in a bar, such as 3/4 for a waltz")
+    mood: Annotated[str | None, _OR_ANY] = Field(None, description="happy, tense, sad or calm")
+    density: Annotated[str | None, _OR_ANY] = Field(
+        None, description="how many notes follow one another: sparse, medium or dense"
+    )
+    polyphony: Annotated[str | None, _OR_ANY] = Field(
+        None, description="how many notes sound together: thin, medium or full"
+    )
+    instruments: Annotated[list[str] | None, _OR_ANY] = Field(
         None, description="General MIDI names such as violin, families such as strings, or drums; no others will play"
     )
 
@@ -221,177 +296,69 @@ class Wishes(Section):
 class ComposeSettings(SamplingSettings, Wishes):
     """All that decides a composition, next to the model and the primer."""
 
-    num_notes: int = Field(500, ge=1, le=MAX_NOTES, description="number of notes to compose at most")
-    num_bars: int | None = Field(None, ge=1, le=10_000, description="number of bars, instead of notes")
-    num_seconds: float | None = Field(None, ge=1, le=7200, description="number of seconds, instead of notes")
-    num_pieces: int = Field(1, ge=1, le=4096, description="number of pieces to compose at once")
-    seed: int = Field(
+    topic = Topic.LENGTH
+    num_notes: Annotated[int, Shown(unit="notes", usual=(1, 2000))] = Field(
+        500, ge=1, le=MAX_NOTES, description="length at most"
+    )
+    num_bars: Annotated[int | None, Shown(unit="bars", usual=(1, 128), start=32)] = Field(
+        None, ge=1, le=10_000, description="length, in place of a number of notes"
+    )
+    num_seconds: Annotated[float | None, Shown(unit="seconds", usual=(5.0, 600.0), step=1.0, start=90.0)] = Field(
+        None, ge=1, le=7200, description="length, in place of a number of notes"
+    )
+    num_pieces: Annotated[int, Shown(usual=(1, 8))] = Field(
+        1, ge=1, le=4096, description="how many pieces to compose at once"
+    )
+    seed: Annotated[int, Shown(Topic.SAMPLING, left_out="a new one each time")] = Field(
         default_factory=lambda: secrets.randbelow(MAX_SEED + 1),
         ge=0,
         le=MAX_SEED,
-        description="random seed; the same seed gives the same music. A new one each time when left out",
+        description="random seed; the same seed gives the same music",
     )
     ending: Annotated[Literal["full", "natural"], _ANY_CASE] = Field(
         "full", description="full: up to the number of notes; natural: may end earlier, where the network does"
     )
-    primer_notes: int | None = Field(None, ge=1, description="notes of the primer to start from; all when left out")
+    primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
+        None, ge=1, description="how much of the primer to start from"
+    )
 
 
-class Recipe(Section):
-    """One way of doing it: representation, network, training and sampling defaults."""
-
-    name: str = ""
-    title: str = ""
-    representation: RepresentationSettings = RepresentationSettings()
-    network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()
-    sampling: SamplingSettings = SamplingSettings()
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        if not self.network.reads_windows:
-            return self
-        if self.representation.kind != "fields":
-            raise ValueError('the network `kind = "attention"` needs the representation `kind = "fields"`')
-        if self.training.window is None:
-            raise ValueError('the network `kind = "attention"` needs `window` under [training]')
-        return self
-
-    @property
-    def shape(self) -> dict[str, Any]:
-        """All that decides which weights there are and what they mean; models of one shape can go on from another."""
-        network = self.network.model_dump(exclude={"dropout", "note_dropout"})
-        return {"representation": self.representation.model_dump(), "network": network}
-
-    def with_flags(self, given: dict[str, Any]) -> Self:
-        """The recipe with what `add_recipe_flags` read from the command line put in place."""
-        representation = {name: given[name] for name in REPRESENTATION_FLAGS}
-        network = {name: given[name] for name in NETWORK_FLAGS}
-        training = {name: given[name] for name in TrainingSettings.model_fields}
-        changed = {
-            "representation": self.representation.changed(**representation),
-            "network": self.network.changed(**network),
-            "training": self.training.changed(**training),
-        }
-        return self.model_copy(update=changed)
-
-
-def list_recipes() -> list[str]:
-    """Names of the recipes that come with the project."""
-    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
-
-
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Reads a recipe by its name, or from a TOML file.
-
-    Raises:
-        SettingsError: no such recipe, not TOML, or a value that cannot be used.
-    """
-    name = in_any_case(str(name_or_path), list_recipes())
-    path = RECIPES_DIR / f"{name}.toml" if name in list_recipes() else Path(name_or_path)
-    if path.suffix != ".toml" or not os.path.isfile(path):  # noqa: PTH113 - no error for a name that is too long
-        known = ", ".join(list_recipes())
-        raise SettingsError(f"--recipe must be one of {known}, or a .toml file. Received {str(name_or_path)!r}.")
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_RECIPE_BYTES + 1)
-        if len(text) > MAX_RECIPE_BYTES:
-            raise ValueError(f"more than {MAX_RECIPE_BYTES:,} bytes")
-        values = tomllib.loads(text.decode())
-    except (ValueError, RecursionError, OSError) as error:  # damaged TOML or text, or numbers without end
-        raise SettingsError(f"The recipe {path} must be a readable TOML file. Received: {error}.") from None
-    try:
-        return Recipe.check({"name": path.stem} | values)
-    except SettingsError as error:
-        raise SettingsError(f"In the recipe {path}: {error}") from None
-
-
-def in_any_case(word: str, known: Iterable[str]) -> str:
-    """The known word that this one is, whatever the case of its letters; the word itself when it is none of them."""
-    known = list(known)
-    return word if word in known else next((one for one in known if one.casefold() == word.casefold()), word)
-
-
-def add_flags(
-    parser: argparse.ArgumentParser, section: type[Section], *names: str, defaults: Mapping[str, Any] | None = None
-) -> None:
-    """Adds a flag for each named setting; left out on the command line it is None.
-
-    Args:
-        parser: that gets the flags.
-        section: that declares the settings.
-        names: of the settings; all of them when none is named.
-        defaults: that are in force, where they are not those of the section.
-    """
-    for name in names or section.model_fields:
-        setting = section.model_fields[name]
-        value = (defaults or {}).get(name, None if setting.default_factory else setting.default)
-        default = "" if value in (None, "") else f" (default: {value})"
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=_plain_type(setting.annotation),
-            nargs="+" if _is_list(setting.annotation) else None,
-            metavar=_metavar(setting.annotation),
-            help=f"{setting.description}{default}".replace("%", "%%"),
-        )
-
-
-def add_recipe_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags for what of a recipe can be changed on the command line."""
-    usual = load_recipe(DEFAULT_RECIPE)
-    parser.epilog = f"The defaults are those of the recipe {DEFAULT_RECIPE}; others, and --from, have their own."
-    add_flags(parser, RepresentationSettings, *REPRESENTATION_FLAGS, defaults=usual.representation.model_dump())
-    add_flags(parser, NetworkSettings, *NETWORK_FLAGS, defaults=usual.network.model_dump())
-    add_flags(parser, TrainingSettings, defaults=usual.training.model_dump())
-
-
-def add_compose_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags for all that decides a composition."""
-    add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
-
-
-def check_model_name(name: str) -> str:
-    """The name, if a folder can have it.
-
-    Raises:
-        SettingsError: it is empty, hidden or too long, or would lie elsewhere.
-    """
-    if not name or name.startswith(".") or not set(name) <= _NAME_CHARACTERS:
-        raise SettingsError(f"--name must be made of letters, digits, '-', '_' and '.'. Received {name!r}.")
-    if len(name) > MAX_NAME_LENGTH:
-        raise SettingsError(f"--name must have at most {MAX_NAME_LENGTH} characters. Received {len(name)}.")
-    return name
-
-
-def bounds(section: type[Section], name: str) -> tuple[float | None, float | None]:
-    """Lowest and highest value of a setting, None where it has no such bound."""
-    low = high = None
+def bounds(section: type[Section], name: str) -> Bounds:
+    """What a number may be; unbounded where the setting is none."""
+    found: dict[str, float] = {}
     for rule in section.model_fields[name].metadata:
-        low = getattr(rule, "ge", getattr(rule, "gt", low))
-        high = getattr(rule, "le", getattr(rule, "lt", high))
-    return low, high
+        found |= {kind: getattr(rule, kind) for kind in ("ge", "gt", "le", "lt") if hasattr(rule, kind)}
+    return Bounds(found.get("ge", found.get("gt")), found.get("le", found.get("lt")), "gt" in found, "lt" in found)
 
 
-def _plain_type(annotation: Any) -> type:
-    """`int` for `int | None`, `str` for a choice of words or a list of them."""
-    annotation = _without_none(annotation)
-    return str if get_origin(annotation) in (Literal, list) else annotation
+def shown(section: type[Section], name: str) -> Shown:
+    """How people meet a setting."""
+    return next((mark for mark in section.model_fields[name].metadata if isinstance(mark, Shown)), Shown())
 
 
-def _is_list(annotation: Any) -> bool:
-    return get_origin(_without_none(annotation)) is list
+def topic_of(section: type[Section], name: str) -> Topic:
+    """What a setting is about: what is said with it, or else with the section that declares it."""
+    declaring = [one for one in section.__mro__ if issubclass(one, Section) and name in one.model_fields][-1]
+    return shown(section, name).topic or declaring.topic
 
 
-def _without_none(annotation: Any) -> Any:
+def default_of(section: type[Section], name: str) -> Any:
+    """What a setting is when it is left out; None where that is chosen later, or anew each time."""
+    setting = section.model_fields[name]
+    return None if setting.default_factory else setting.default
+
+
+def kind_of(section: type[Section], name: str) -> Any:
+    """The type of a setting that is not left out: `int` of `int | None`."""
+    annotation = section.model_fields[name].annotation
     if get_origin(annotation) not in (UnionType, Union):
         return annotation
     return next(kind for kind in get_args(annotation) if kind is not type(None))
 
 
-def _metavar(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return "{" + ",".join(get_args(annotation)) + "}"
-    return {int: "N", float: "X", str: "TEXT"}.get(_plain_type(annotation), "VALUE")
+def in_words(value: Any) -> str:
+    """A value as people read it: 0.5, 1 and 100,000."""
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
 
 
 def _in_one_line(error: ValidationError) -> str:

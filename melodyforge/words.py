@@ -1,9 +1,11 @@
-"""Words that people read: numbers with what they count, and what to type.
+"""Words that people read and write: numbers with what they count, what to type, and what was typed in any case.
 
 In a checkout the scripts at its top are named, as in the README; where the package is installed, its command.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from melodyforge.places import IS_CHECKOUT
 
@@ -44,3 +46,9 @@ def counted(number: int, noun: str) -> str:
         noun: in the singular, with a plural in -s.
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_any_case(word: str, known: Iterable[str]) -> str:
+    """The known word that this one is, whatever the case of its letters; the word itself when it is none of them."""
+    known = list(known)
+    return word if word in known else next((one for one in known if one.casefold() == word.casefold()), word)

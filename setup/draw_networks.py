@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from melodyforge.cli import Parser, run
 from melodyforge.files import write_bytes
 from melodyforge.places import PROJECT_DIR
-from melodyforge.settings import list_recipes, load_recipe
+from melodyforge.recipe import list_recipes, load_recipe
 
 if TYPE_CHECKING:
     import keras

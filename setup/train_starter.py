@@ -26,8 +26,11 @@ sys.path.insert(0, str(SETUP_DIR.parent))  # Python puts the folder of the scrip
 from melodyforge.cli import Parser, run  # noqa: E402
 from melodyforge.errors import CorpusError  # noqa: E402
 from melodyforge.files import write_bytes  # noqa: E402
+from melodyforge.flags import add_recipe_flags, with_flags  # noqa: E402
+from melodyforge.model_state import check_model_name  # noqa: E402
 from melodyforge.places import PROJECT_DIR, STARTER_DIR  # noqa: E402
-from melodyforge.settings import Recipe, Section, add_recipe_flags, check_model_name, load_recipe  # noqa: E402
+from melodyforge.recipe import Recipe, load_recipe  # noqa: E402
+from melodyforge.settings import Section  # noqa: E402
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
@@ -84,7 +87,7 @@ def chosen_recipe(plan: Plan, arguments: argparse.Namespace) -> Recipe:
     """The recipe `forge`, as the plan and the command line change it."""
     recipe = load_recipe("forge")
     changed = {"network": recipe.network.changed(**plan.network), "training": recipe.training.changed(**plan.training)}
-    return recipe.model_copy(update=changed).with_flags(vars(arguments))
+    return with_flags(recipe.model_copy(update=changed), vars(arguments))
 
 
 def gather(plan: Plan, midi_dirs: list[Path]) -> PieceStore:

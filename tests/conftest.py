@@ -11,7 +11,8 @@ import pytest
 
 from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece
-from melodyforge.settings import NetworkSettings, load_recipe
+from melodyforge.recipe import load_recipe
+from melodyforge.settings import NetworkSettings
 from tests.music_samples import tune
 
 COMPILED_DIR = Path(tempfile.gettempdir(), f"melody-forge-compiled-{os.getpid()}")

@@ -23,7 +23,7 @@ from melodyforge.bundle import (
 )
 from melodyforge.errors import ModelFolderError, OutputError
 from melodyforge.music.piece import Piece
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 from melodyforge.tokens import NotesRepresentation
 from tests.music_samples import gridded_piece, tune
 

@@ -19,7 +19,7 @@ from melodyforge.music.audio import render_small
 from melodyforge.music.habits import Habits
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 from melodyforge.tokens import EventsRepresentation
 from tests.music_samples import gridded_piece, tune
 from tests.test_decoding import UniformNetwork

@@ -7,7 +7,8 @@ from melodyforge.bundle import load_model, read_network
 from melodyforge.decoding.generate import Length, generate
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
-from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, SamplingSettings, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import NetworkSettings, RepresentationSettings, SamplingSettings
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
 from melodyforge.tokens.features import NOT_ASKED
 from melodyforge.tokens.headings import Heading, heading_of

@@ -1,15 +1,32 @@
 """What the scripts refuse before they begin: flags without effect, places that cannot be written, wrong numbers."""
 
+import re
+
 import pytest
 
+from melodyforge.cli import Parser
 from melodyforge.commands import compose as generate_music
 from melodyforge.commands import evaluate as evaluate_model
 from melodyforge.commands import prepare as preprocess
+from melodyforge.commands import studio
 from melodyforge.commands import train as train_model
 from melodyforge.compose import compose
 from melodyforge.composing.wishes import default_settings
 from melodyforge.errors import CorpusError, MelodyForgeError, SettingsError
+from melodyforge.flags import RECIPE_FLAGS, add_flags
 from melodyforge.music.midi import write_midi
+from melodyforge.settings import (
+    ComposeSettings,
+    NetworkSettings,
+    RepresentationSettings,
+    SamplingSettings,
+    TrainingSettings,
+    Wishes,
+    bounds,
+    kind_of,
+    shown,
+    topic_of,
+)
 from tests.music_samples import tune
 
 
@@ -188,19 +205,109 @@ def test_an_unwritable_place_for_models_or_reports_is_said_before_the_work(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "tune.mid"]
 
 
-@pytest.mark.parametrize("script", [generate_music, train_model, preprocess, evaluate_model])
-def test_help_shows_the_defaults_that_are_in_force(script, capsys):
-    with pytest.raises(SystemExit):
-        script.parse_arguments(["--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "(default: )" not in shown
-    assert "Undefined" not in shown
-    if script is generate_music:
-        assert "more: more daring (default: the model's own)" in shown
-        assert "A new one each time when left out --ending" in shown
-    if script is train_model:
-        assert "number of LSTM layers (default: 3)" in shown
-        assert "The defaults are those of the recipe forge" in shown
+COMMANDS = [generate_music, train_model, preprocess, evaluate_model, studio]
+SECTIONS = [RepresentationSettings, NetworkSettings, TrainingSettings, SamplingSettings, Wishes, ComposeSettings]
+
+
+@pytest.fixture
+def help_of(capsys, monkeypatch):
+    """What `--help` of a command prints."""
+    monkeypatch.setenv("COLUMNS", "200")  # no word is broken
+
+    def printed(command):
+        with pytest.raises(SystemExit) as ended:
+            command.main(["--help"])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    return printed
+
+
+def by_flag(text):
+    """What is said of each flag, on one line."""
+    _, *parts = re.split(r"\n  (--[a-z0-9-]+)", text)
+    return {
+        flag: " ".join(about.partition("\n\n")[0].split()) for flag, about in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def numbers_of(section):
+    return [name for name in section.model_fields if kind_of(section, name) in (int, float)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_flag_once_under_a_heading(command, help_of):
+    text = help_of(command)
+    headings = re.findall(r"^(\w.*):$", text, re.MULTILINE)
+    assert len(headings) == len(set(headings)) >= 1
+    assert "options" not in headings  # where argparse puts what stands in no group
+    assert len(by_flag(text)) == len(re.findall(r"^  --", text, re.MULTILINE))
+    if command is not studio:
+        names = vars(command.parse_arguments([])) | {"from": None}
+        names.pop("start_from", None)
+        assert set(by_flag(text)) - {"--from"} == {f"--{name.replace('_', '-')}" for name in names} - {"--from"}
+
+
+@pytest.mark.parametrize(
+    ("command", "section", "names"),
+    [
+        (generate_music, ComposeSettings, ComposeSettings.model_fields),
+        (train_model, TrainingSettings, RECIPE_FLAGS["training"]),
+        (train_model, NetworkSettings, RECIPE_FLAGS["network"]),
+    ],
+)
+def test_help_shows_what_each_number_may_be_its_unit_and_its_default(command, section, names, help_of):
+    said = by_flag(help_of(command))
+    for name in set(numbers_of(section)) & set(names):
+        about = said[f"--{name.replace('_', '-')}"]
+        assert f"({bounds(section, name)}" in about
+        assert shown(section, name).unit in about
+        assert "default: " in about or name in ("num_bars", "num_seconds")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_flags_of_any_section_show_bounds_and_stand_under_the_topic_of_each_setting(section):
+    parser = Parser(prog="x")
+    add_flags(parser, section)
+    said = by_flag(parser.format_help())
+    for name in section.model_fields:
+        assert f"\n{topic_of(section, name)}:\n" in parser.format_help()
+        assert str(bounds(section, name)) in said[f"--{name.replace('_', '-')}"]
+    assert all(str(bounds(section, name)) for name in numbers_of(section))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "words"),
+    [
+        (ComposeSettings, "num_notes", "1 to 100,000"),
+        (SamplingSettings, "temperature", "0 to 5"),
+        (SamplingSettings, "top_p", "above 0 to 1"),
+        (SamplingSettings, "min_p", "0 to below 1"),
+        (SamplingSettings, "top_k", "0 or more"),
+        (TrainingSettings, "held_out", "above 0 to below 0.9"),
+        (Wishes, "mood", ""),
+    ],
+)
+def test_bounds_are_said_in_words(section, name, words):
+    assert str(bounds(section, name)) == words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_the_defaults_that_are_in_force(command, help_of):
+    text = help_of(command)
+    assert "(default: )" not in text
+    assert "None" not in text
+    assert "Undefined" not in text
+    said = by_flag(text)
+    if command is generate_music:
+        assert said["--temperature"].endswith("(0 to 5; default: the model's own)")
+        assert said["--seed"].endswith("default: a new one each time)")
+        assert said["--tempo"].endswith("(10 to 400 quarter notes per minute; default: any)")
+        assert said["--num-notes"].endswith("(1 to 100,000 notes; default: 500)")
+    if command is train_model:
+        assert said["--num-layers"].endswith("(1 to 12; default: 3)")
+        assert said["--epochs"].endswith("default: chosen from the music)")
+        assert "The defaults are those of the recipe forge" in text
 
 
 def test_each_composition_without_a_seed_is_another_and_tells_its_seed(tiny_model_dir):

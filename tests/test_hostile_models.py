@@ -25,7 +25,8 @@ from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import ModelFolderError, SettingsError, UnpackError, VocabularyError
 from melodyforge.facts import HISTORY_FILE, read_history
 from melodyforge.plain_pickle import read_plain_pickle
-from melodyforge.settings import NetworkSettings, Recipe, RepresentationSettings, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import NetworkSettings, RepresentationSettings
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
 from melodyforge.tokens.headings import Passage, heading_of, pack_passages
 from melodyforge.weights_file import read_weights

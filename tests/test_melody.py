@@ -7,7 +7,7 @@ from melodyforge.corpus.melodies import choose_melodies, write_choices
 from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.music.melody import describe_tracks, find_melody, only_track
 from melodyforge.music.piece import Meter, Piece, Track, make_notes
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 from melodyforge.tokens import EventsRepresentation
 from melodyforge.tokens.voices import without_long_rests
 from tests.conftest import write_store

@@ -14,7 +14,7 @@ from melodyforge.corpus.split import split_pieces
 from melodyforge.errors import CorpusError, SettingsError
 from melodyforge.evaluation.likelihood import held_out_nats
 from melodyforge.music.midi import read_midi
-from melodyforge.settings import Recipe, list_recipes, load_recipe
+from melodyforge.recipe import Recipe, list_recipes, load_recipe
 from melodyforge.training.data import prepare_data
 from melodyforge.training.train import train_model
 from tests.conftest import write_store

@@ -176,6 +176,14 @@ def test_help_names_the_flags(tmp_path, script):
         "evaluate_model.py": "--model --midi-dir --against --output",
     }
     assert [flag for flag in promised[script].split() if flag not in printed] == []
+    headings = {
+        "preprocess.py": ["music to learn from", "how it is read"],
+        "train_model.py": ["music to learn from", "the model", "how long to learn", "how to learn", "the network"],
+        "generate_music.py": ["what to compose with", "how long, and how many", "what it is to be like",
+                              "how notes are drawn", "files"],
+        "evaluate_model.py": ["what is judged", "how much is composed for it", "files"],
+    }  # fmt: skip
+    assert re.findall(r"^(\w.*):$", printed, re.MULTILINE) == headings[script]
 
 
 def test_composing_loads_no_tensorflow(home):

@@ -23,7 +23,8 @@ from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
-from melodyforge.settings import RepresentationSettings, load_recipe
+from melodyforge.recipe import load_recipe
+from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.adapt import adapt_vocabulary, relabel_tracks, share_changed
 from melodyforge.tokens.bins import LONGEST_STEPS, fit_time_bins
 from melodyforge.tokens.notes import NotesRepresentation

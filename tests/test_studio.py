@@ -28,9 +28,11 @@ from melodyforge.decoding.generate import ENDING_SHARE
 from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
+from melodyforge.settings import ComposeSettings, TrainingSettings, bounds, kind_of, shown
 from melodyforge.studio.compose_page import progress
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.uploads import what_became_of
+from melodyforge.studio.widgets import explained, offered
 from melodyforge.studio.words import told
 from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.music_folder import Added
@@ -187,6 +189,70 @@ def test_what_a_model_has_not_learnt_is_not_offered(models_dir):
     app = open_app()
     assert {box.key for box in app.selectbox} >= {"model", "tonic", "mode"}
     assert "style" not in {box.key for box in app.selectbox}  # its music has none
+
+
+def test_sliders_and_inputs_offer_what_their_settings_take(models_dir):
+    app = open_app()
+    seen = {}
+    for unit in ("notes", "bars", "seconds"):
+        app.segmented_control(key="unit").set_value(unit).run()
+        seen |= {widget.key: widget for widget in [*app.slider, *app.number_input]}
+    names = {"notes": "num_notes", "bars": "num_bars", "seconds": "num_seconds", "takes": "num_pieces"}
+    assert len(seen) == 10
+    for key, widget in seen.items():
+        allowed, usual = bounds(ComposeSettings, names.get(key, key)), shown(ComposeSettings, names.get(key, key)).usual
+        assert (widget.min, widget.max) == (usual or (allowed.low, allowed.high))
+        assert allowed.low <= widget.min < widget.max <= (allowed.high or widget.max)
+        assert widget.help == explained(ComposeSettings, names.get(key, key))
+
+
+def test_the_page_train_offers_what_its_settings_take(models_dir):
+    app = open_page("train_page")
+    app.session_state.train_tab = "2 · Training"
+    checked(app.run())
+    assert app.number_input(key="minutes").value == 10.0
+    for widget in app.number_input:
+        name = widget.key.removeprefix("flag_")
+        allowed = bounds(TrainingSettings, name)
+        assert allowed.low <= widget.min < widget.max <= allowed.high
+        assert name == "minutes" or widget.value is None  # the recipe decides
+
+
+@pytest.mark.parametrize("page", ["panel", "train_page"])
+def test_no_page_types_limits_of_settings_by_itself(page):
+    source = (STUDIO_DIR / f"{page}.py").read_text(encoding="utf-8")
+    assert re.findall(r"(?:slider|number_input)\((?!\*\*)", source) == []
+
+
+@pytest.mark.parametrize("section", [ComposeSettings, TrainingSettings])
+def test_every_number_can_be_offered_within_its_bounds(section):
+    for name in section.model_fields:
+        kind = kind_of(section, name)
+        if kind not in (int, float):
+            continue
+        allowed, given = bounds(section, name), offered(section, name)
+        assert allowed.low <= given["min_value"]
+        assert given["max_value"] is None or allowed.high is None or given["max_value"] <= allowed.high
+        if given["value"] is not None:
+            section.check({name: given["value"]})
+        numbers = [given[one] for one in ("min_value", "max_value", "value", "step") if given[one] is not None]
+        assert {type(number) for number in numbers} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "of_recipe", "value"),
+    [("temperature", 3.0, 2.0), ("top_p", 0.01, 0.05), ("top_k", 900, 500), ("guidance", 2.5, 2.5)],
+)
+def test_what_a_recipe_has_beyond_the_usual_range_is_brought_into_it(name, of_recipe, value):
+    assert offered(ComposeSettings, name, of_recipe)["value"] == value
+
+
+@pytest.mark.parametrize("seconds", ["90", "42", "42.0"])
+def test_a_length_in_seconds_comes_back_from_the_address(models_dir, seconds):
+    app = AppTest.from_string("from melodyforge.studio.panel import panel\npanel()", default_timeout=TIMEOUT_S)
+    app.query_params |= {"unit": "seconds", "seconds": seconds}
+    checked(app.run())
+    assert app.slider(key="seconds").value == float(seconds)
 
 
 def test_a_damaged_model_is_explained(models_dir):

@@ -12,7 +12,8 @@ from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, list_mod
 from melodyforge.errors import CorpusError, ModelFolderError
 from melodyforge.model_state import checkpoint_path
 from melodyforge.music.piece import Piece, Track, make_notes
-from melodyforge.settings import TrainingSettings, load_recipe
+from melodyforge.recipe import load_recipe
+from melodyforge.settings import TrainingSettings
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
 from melodyforge.training.plan import Plan, describe_plan, make_plan
 from melodyforge.training.train import Progress, Watcher, learning_rate, resume_training, train_model

@@ -28,7 +28,7 @@ from melodyforge.corpus.reading import read_music_file
 from melodyforge.corpus.store import unpack_piece
 from melodyforge.errors import MusicReadError
 from melodyforge.music.load import _read_first
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 from melodyforge.workshop.models import import_model
 from melodyforge.workshop.music_folder import add_files
 from torture.flaws import FlawError, LastNetError

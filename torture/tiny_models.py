@@ -11,7 +11,8 @@ import numpy as np
 
 from melodyforge.bundle import ModelParts, save_model
 from melodyforge.music.keys import NUM_PITCH_CLASSES
-from melodyforge.settings import NetworkSettings, Recipe, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import NetworkSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.numbers import num_values

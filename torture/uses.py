@@ -16,7 +16,7 @@ from melodyforge.music.scores import write_musicxml
 from melodyforge.music.sheet import engrave
 from melodyforge.music.tones import render_tones
 from melodyforge.music.traits import read_traits
-from melodyforge.settings import load_recipe
+from melodyforge.recipe import load_recipe
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.headings import heading_of
 from melodyforge.tokens.representation import Representation

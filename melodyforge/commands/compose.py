@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
+from melodyforge.flags import add_flags, flag
 from melodyforge.places import MODELS_DIR, OUTPUT_DIR
-from melodyforge.settings import ComposeSettings, add_compose_flags
+from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
@@ -30,19 +31,21 @@ def main(argv: list[str] | None = None) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("compose"), description=__doc__)
-    parser.add_argument("--model", help="a model's name, or its folder (default: the newest)")
-    parser.add_argument(
+    basis = parser.topic(Topic.BASIS)
+    basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
+    basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
+    add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
+    files = parser.topic("files")
+    files.add_argument(
         "--output",
         type=Path,
         default=OUTPUT_DIR / "generated_music.mid",
         metavar="FILE",
         help="where the MIDI file goes; several get numbers (default: %(default)s)",
     )
-    parser.add_argument("--wav", action="store_true", help="write sound beside it")
-    parser.add_argument("--musicxml", action="store_true", help="write a score beside it")
-    parser.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
-    parser.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
-    add_compose_flags(parser)
+    files.add_argument("--wav", action="store_true", help="write sound beside it")
+    files.add_argument("--musicxml", action="store_true", help="write a score beside it")
     return parser.parse_args(argv)
 
 
@@ -82,8 +85,7 @@ def require_no_wishes(wishes: dict[str, object]) -> None:
     for name, value in wishes.items():
         if value is not None:
             raise SettingsError(
-                f"--{name.replace('_', '-')} does not go with --reproduce, which composes a file as it was. "
-                "Leave one of them out."
+                f"{flag(name)} does not go with --reproduce, which composes a file as it was. Leave one of them out."
             )
 
 

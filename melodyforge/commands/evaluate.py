@@ -42,30 +42,32 @@ def main(argv: list[str] | None = None) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("evaluate"), description=__doc__)
-    parser.add_argument("--model", help="a model's name, or its folder (default: the newest)")
-    music = parser.add_mutually_exclusive_group()
+    judged = parser.topic("what is judged")
+    judged.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    music = judged.add_mutually_exclusive_group()
     music.add_argument(
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="what it was trained on (default: %(default)s)"
     )
     music.add_argument("--against", type=Path, metavar="DIR", help="hold it against this music instead, all of it new")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the report (default: output/evaluation/<model>)"
-    )
-    parser.add_argument(
+    judged.add_argument("--style", metavar="STYLE", help="compare pieces and compositions of this style only")
+    number = parser.topic("how much is composed for it")
+    number.add_argument(
         "--compositions",
         type=whole_number(1, MAX_COMPOSITIONS),
         default=60,
         metavar="N",
-        help="compositions to compare with real pieces (default: %(default)s)",
+        help=f"compositions to compare with real pieces (1 to {MAX_COMPOSITIONS:,}; default: %(default)s)",
     )
-    parser.add_argument(
+    number.add_argument(
         "--wishes",
         type=whole_number(0, MAX_COMPOSITIONS),
         default=200,
         metavar="N",
-        help="compositions for each wish; 0: none (default: %(default)s)",
+        help=f"compositions for each wish; 0: none (0 to {MAX_COMPOSITIONS:,}; default: %(default)s)",
     )
-    parser.add_argument("--style", metavar="STYLE", help="compare pieces and compositions of this style only")
+    parser.topic("files").add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the report (default: output/evaluation/<model>)"
+    )
     return parser.parse_args(argv)
 
 

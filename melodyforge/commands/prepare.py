@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, whole_number
 from melodyforge.errors import SettingsError
+from melodyforge.flags import add_flags
 from melodyforge.places import DATASET_DIR, MIDI_DIR
-from melodyforge.settings import Recipe, RepresentationSettings, add_flags, load_recipe
+from melodyforge.recipe import Recipe, load_recipe
+from melodyforge.settings import RepresentationSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
@@ -36,15 +38,21 @@ def main(argv: list[str] | None = None) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("prepare"), description=__doc__)
-    parser.add_argument(
+    music = parser.topic(Topic.MUSIC)
+    music.add_argument(
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
     )
-    parser.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
-    parser.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
-    parser.add_argument("--recipe", help="encode the dataset for this recipe too, and say what it will learn from")
+    music.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
+    music.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
+    music.add_argument(
+        "--recipe", metavar="NAME", help="encode the dataset for this recipe too, and say what it will learn from"
+    )
     add_flags(parser, RepresentationSettings, "track")
-    parser.add_argument(
-        "--workers", type=whole_number(1, MAX_WORKERS), metavar="N", help="reading processes (default: one a processor)"
+    parser.topic("how it is read").add_argument(
+        "--workers",
+        type=whole_number(1, MAX_WORKERS),
+        metavar="N",
+        help=f"processes that read side by side (1 to {MAX_WORKERS}; default: one a processor)",
     )
     return parser.parse_args(argv)
 

@@ -14,8 +14,14 @@ MAX_PORT = 65_535
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     parser = Parser(prog="melody-forge studio", description=__doc__)
-    parser.add_argument("--port", type=whole_number(1, MAX_PORT), metavar="N", help="default: 8501, or a free one")
-    parser.add_argument("--address", metavar="NAME", help="0.0.0.0 lets others in (default: this machine only)")
+    place = parser.topic("where it is opened")
+    place.add_argument(
+        "--port",
+        type=whole_number(1, MAX_PORT),
+        metavar="N",
+        help=f"part of its address (1 to {MAX_PORT:,}; default: 8501, or a free one)",
+    )
+    place.add_argument("--address", metavar="NAME", help="0.0.0.0 lets others in (default: this machine only)")
     chosen = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     from streamlit.web.cli import main as streamlit
 

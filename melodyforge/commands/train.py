@@ -11,18 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
+from melodyforge.flags import RECIPE_FLAGS, add_recipe_flags, flag, with_flags
 from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR
-from melodyforge.settings import (
-    DEFAULT_RECIPE,
-    NETWORK_FLAGS,
-    REPRESENTATION_FLAGS,
-    Recipe,
-    TrainingSettings,
-    add_recipe_flags,
-    check_model_name,
-    list_recipes,
-    load_recipe,
-)
+from melodyforge.recipe import DEFAULT_RECIPE, Recipe, list_recipes, load_recipe
+from melodyforge.settings import Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
@@ -67,21 +59,26 @@ def _set_signal(number: signal.Signals, handler: Any) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("train"), description=__doc__)
-    parser.add_argument(
+    parser.topic(Topic.MUSIC).add_argument(
         "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
     )
-    parser.add_argument(
-        "--recipe", help=f"a recipe's name, or a .toml file (default: {DEFAULT_RECIPE}, with --from the model's)"
+    model = parser.topic("the model")
+    model.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help=f"a recipe's name, or a .toml file (default: {DEFAULT_RECIPE}, with --from the model's)",
     )
-    parser.add_argument("--name", help="the model's name (default: the recipe's, or FOLDER-from-MODEL)")
-    parser.add_argument(
+    model.add_argument(
+        "--name", metavar="NAME", help="what it is called (default: as the recipe; with --from, FOLDER-from-MODEL)"
+    )
+    model.add_argument(
         "--from",
         dest="start_from",
         metavar="MODEL",
         help="start from what this model knows, such as `starter`; best for up to a few hundred files",
     )
-    parser.add_argument("--resume", action="store_true", help="continue a training that was interrupted")
-    parser.add_argument(
+    model.add_argument("--resume", action="store_true", help="continue a training that was interrupted")
+    model.add_argument(
         "--replace", action="store_true", help="replace a model of this name; it is kept until the new one is better"
     )
     add_recipe_flags(parser)
@@ -91,7 +88,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes in it."""
     if not arguments.start_from:
-        return load_recipe(arguments.recipe or DEFAULT_RECIPE).with_flags(vars(arguments))
+        return with_flags(load_recipe(arguments.recipe or DEFAULT_RECIPE), vars(arguments))
     from melodyforge.bundle import find_model, read_model
     from melodyforge.training.plan import for_tuning
 
@@ -101,7 +98,7 @@ def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     if arguments.recipe:
         require_same_recipe(recipe, source, arguments)
     require_same_network(arguments)
-    return for_tuning(recipe).with_flags(vars(arguments))
+    return with_flags(for_tuning(recipe), vars(arguments))
 
 
 def require_same_recipe(recipe: Recipe, source: Recipe, arguments: argparse.Namespace) -> None:
@@ -123,10 +120,10 @@ def require_same_network(arguments: argparse.Namespace) -> None:
     Raises:
         SettingsError: a flag would change it.
     """
-    for name in (*REPRESENTATION_FLAGS, *NETWORK_FLAGS):
+    for name in (*RECIPE_FLAGS["representation"], *RECIPE_FLAGS["network"]):
         if getattr(arguments, name) is not None:
             raise SettingsError(
-                f"--{name.replace('_', '-')} needs a training from the beginning: --from keeps the model's network. "
+                f"{flag(name)} needs a training from the beginning: --from keeps the model's network. "
                 "Leave one of them out."
             )
 
@@ -138,6 +135,7 @@ def chosen_name(arguments: argparse.Namespace, recipe: Recipe) -> str:
         SettingsError: a folder cannot have this name, or it is the starter's.
     """
     from melodyforge.bundle import STARTER_NAME
+    from melodyforge.model_state import check_model_name
 
     name = arguments.name or recipe.name
     if arguments.start_from and not arguments.name:
@@ -176,11 +174,11 @@ def require_same_training(arguments: argparse.Namespace, facts: dict[str, Any]) 
     chosen |= {name: facts["plan"][name] for name in ("window", "batch_size", "transpose")}
     chosen |= {"recipe": begun.name, "from": None, "replace": False}
     given = vars(arguments) | {"recipe": arguments.recipe and Path(arguments.recipe).stem, "from": arguments.start_from}
-    fixed = {*REPRESENTATION_FLAGS, *NETWORK_FLAGS, *TrainingSettings.model_fields, "recipe", "from", "replace"}
+    fixed = {name for names in RECIPE_FLAGS.values() for name in names} | {"recipe", "from", "replace"}
     for name in sorted(fixed - {*RESUMABLE}):
         if given[name] is not None and given[name] != chosen[name]:
             raise SettingsError(
-                f"--{name.replace('_', '-')} cannot change when a training continues: --resume keeps what it "
+                f"{flag(name)} cannot change when a training continues: --resume keeps what it "
                 f"began with, {chosen[name]!r}. Received {given[name]!r}. Leave one of them out."
             )
 

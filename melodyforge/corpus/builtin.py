@@ -24,8 +24,7 @@ from melodyforge.music.midi import write_midi
 from melodyforge.music.musicxml_read import unpack_mxl
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.scores import read_score, read_tune, split_tunes
-from melodyforge.settings import in_any_case
-from melodyforge.words import how_to_install
+from melodyforge.words import how_to_install, in_any_case
 
 MAX_SECONDS = 120.0  # for one score; the longest, Beethoven's opus 132 as a whole, takes 10
 CHORALE_VOICES = ("Soprano", "Alto", "Tenor", "Bass")

@@ -13,7 +13,7 @@ from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.lstm import gates_of, lstm_step
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.weights import Hearing, Weights, normalised
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.representation import Representation
 

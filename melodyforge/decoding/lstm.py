@@ -13,7 +13,7 @@ from typing_extensions import override
 from melodyforge.decoding.heads import make_output
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.weights import Hearing, Weights, normalised, product
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.representation import Representation
 

@@ -26,8 +26,8 @@ from melodyforge.evaluation.originality import Known, Originality, measure_origi
 from melodyforge.evaluation.statistics import describe_pieces, overlap_areas
 from melodyforge.evaluation.style_classifier import StyleClassifier
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
-from melodyforge.settings import in_any_case
 from melodyforge.training.data import TrainingData, prepare_data
+from melodyforge.words import in_any_case
 
 MAX_ROWS = 60_000  # held-out notes measured
 MAX_REFERENCES = 200  # real pieces of each kind that statistics are taken of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import streamlit as st
@@ -11,18 +10,14 @@ from melodyforge.bundle import Model
 from melodyforge.composing.wishes import default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
-from melodyforge.settings import MAX_SEED, ComposeSettings
+from melodyforge.settings import ComposeSettings, shown
 from melodyforge.studio import shared
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
-from melodyforge.studio.shared import HELP
+from melodyforge.studio.widgets import HELP, offered
 from melodyforge.studio.words import plain, told
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.wishes import MODES, Wish
 
-MAX_NOTES, MAX_BARS, MAX_MINUTES = 2000, 128, 10  # longer pieces: on the command line
-MAX_TEMPERATURE = 2.0  # hardly anything learnt is left
-MIN_TOP_P, MAX_TOP_K, MAX_GUIDANCE = 0.05, 500, 6.0  # a recipe may go farther
-MAX_TAKES = 8
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
 IN_FRONT = ("style", "key")  # wishes that are seen at once; the others are in a box of their own
@@ -59,27 +54,15 @@ def _asked(model: Model) -> Wanted | None:
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(default_settings(model), bool(controls))
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
-    if not pressed:
-        return None
-    if values["seed"] is None:
-        values["seed"] = secrets.randbelow(MAX_SEED)
-    return default_settings(model, **values), start
+    return (default_settings(model, **values), start) if pressed else None
 
 
 def _length(usual: ComposeSettings) -> dict[str, Any]:
     unit = st.segmented_control(
         "Length in", ["notes", "bars", "seconds"], default="notes", required=True, key="unit", bind=BOUND
     )
-    if unit == "bars":
-        return {"num_bars": st.slider("Bars", 1, MAX_BARS, 32, key="bars", help=HELP["num_bars"], bind=BOUND)}
-    if unit == "seconds":
-        longest = MAX_MINUTES * 60
-        return {
-            "num_seconds": st.slider("Seconds", 5, longest, 90, key="seconds", help=HELP["num_seconds"], bind=BOUND)
-        }
-    return {
-        "num_notes": st.slider("Notes", 1, MAX_NOTES, usual.num_notes, key="notes", help=HELP["num_notes"], bind=BOUND)
-    }
+    name = f"num_{unit}"
+    return {name: st.slider(**offered(ComposeSettings, name, getattr(usual, name)), key=unit, bind=BOUND)}
 
 
 def _wishes(controls: Controls, is_in_front: bool) -> dict[str, Any]:
@@ -112,44 +95,19 @@ def _key() -> str | None:
 
 
 def _tempo() -> float | None:
-    return st.number_input(
-        "Tempo", 10.0, 400.0, None, 1.0, "%g", placeholder=ANY, key="tempo", help=HELP["tempo"], bind=BOUND
-    )
+    return st.number_input(**offered(ComposeSettings, "tempo"), placeholder=ANY, key="tempo", bind=BOUND)
 
 
 def _sampling(usual: ComposeSettings, has_wishes: bool) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    values["temperature"] = st.slider(
-        "Temperature",
-        0.0,
-        MAX_TEMPERATURE,
-        min(usual.temperature, MAX_TEMPERATURE),
-        0.05,
-        key="temperature",
-        bind=BOUND,
-        help=f"How daring: {HELP['temperature']}",
-    )
-    values["top_p"] = st.slider(
-        "Top p", MIN_TOP_P, 1.0, max(usual.top_p, MIN_TOP_P), 0.01, key="top_p", help=HELP["top_p"], bind=BOUND
-    )
-    values["top_k"] = st.number_input(
-        "Top k", 0, MAX_TOP_K, min(usual.top_k, MAX_TOP_K), key="top_k", help=HELP["top_k"], bind=BOUND
-    )
+    for name, widget in (("temperature", st.slider), ("top_p", st.slider), ("top_k", st.number_input)):
+        values[name] = widget(**offered(ComposeSettings, name, getattr(usual, name)), key=name, bind=BOUND)
     if has_wishes:
-        values["guidance"] = st.slider(
-            "Guidance",
-            0.0,
-            MAX_GUIDANCE,
-            min(usual.guidance, MAX_GUIDANCE),
-            0.25,
-            key="guidance",
-            help=HELP["guidance"],
-            bind=BOUND,
-        )
-    values["num_pieces"] = st.number_input("Takes", 1, MAX_TAKES, 1, key="takes", help=HELP["num_pieces"], bind=BOUND)
-    values["seed"] = st.number_input(
-        "Random seed", 0, MAX_SEED, None, placeholder="a new one each time", key="seed", help=HELP["seed"], bind=BOUND
-    )
+        guidance = offered(ComposeSettings, "guidance", usual.guidance)
+        values["guidance"] = st.slider(**guidance, key="guidance", bind=BOUND)
+    values["num_pieces"] = st.number_input(**offered(ComposeSettings, "num_pieces"), key="takes", bind=BOUND)
+    seed, left_out = offered(ComposeSettings, "seed"), shown(ComposeSettings, "seed").left_out
+    values["seed"] = st.number_input(**seed, placeholder=left_out, key="seed", bind=BOUND)
     return values
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.places import MODELS_DIR
-from melodyforge.settings import MAX_SEED, ComposeSettings
+from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
 
 MAX_JOBS_KEPT = 100  # so that those who load the page again find what they asked for
-HELP = {name: setting.description for name, setting in ComposeSettings.model_fields.items()}
 
 
 def models_dir() -> Path:
@@ -134,11 +132,11 @@ def branch(owner: str, take: Take, bar: int | None = None) -> None:
         MelodyForgeError: the model is not there any more, or too many wait.
     """
     settings = ComposeSettings.check(take.origin["settings"])
-    settings = settings.changed(seed=secrets.randbelow(MAX_SEED), num_pieces=1)
+    values = settings.model_dump(exclude={"seed"}) | {"num_pieces": 1}  # without a seed it gets a new one
     if bar is None:
         start, parent = take.primer, take.origin.get("continues")
     else:
         piece = take.piece
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
-        settings = ComposeSettings.check(settings.model_dump() | {"primer_notes": None})
-    submit(owner, model(take.origin["model"]), settings, start, parent)
+        values["primer_notes"] = None
+    submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent)

@@ -15,14 +15,16 @@ from melodyforge.corpus.builtin import list_corpora
 from melodyforge.corpus.files import find_music_files
 from melodyforge.errors import MelodyForgeError
 from melodyforge.folders import is_held
-from melodyforge.model_state import is_taken
+from melodyforge.model_state import check_model_name, is_taken
 from melodyforge.music.load import load_piece
 from melodyforge.places import MIDI_DIR
-from melodyforge.settings import DEFAULT_RECIPE, TrainingSettings, check_model_name, list_recipes, load_recipe
+from melodyforge.recipe import DEFAULT_RECIPE, list_recipes, load_recipe
+from melodyforge.settings import TrainingSettings, shown
 from melodyforge.studio import shared, work
 from melodyforge.studio.player import player
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.uploads import upload
+from melodyforge.studio.widgets import explained, offered
 from melodyforge.studio.words import about_minutes, about_time, plain, told
 from melodyforge.studio.work import SECONDS_BETWEEN_LOOKS, last_line
 from melodyforge.words import counted
@@ -37,7 +39,7 @@ from melodyforge.workshop.trainings import (
     start_training,
 )
 
-USUAL_NAME, USUAL_MINUTES = "my-music", 10
+USUAL_NAME = "my-music"
 SCRATCH = "from the beginning"
 ABOUT_START = (
     "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
@@ -116,16 +118,7 @@ def _new_training() -> None:
             name for name in shared.model_names() if name != STARTER_NAME
         ]
         start = second.selectbox("Start from", [*starts, SCRATCH], key="start_from", help=ABOUT_START)
-        minutes = third.number_input(
-            "Minutes",
-            min_value=0.1,
-            max_value=10_000.0,
-            value=float(USUAL_MINUTES),
-            step=1.0,
-            format="%g",
-            key="minutes",
-            help="At most; it ends sooner when done.",
-        )
+        minutes = third.number_input(**offered(TrainingSettings, "minutes"), key="minutes")
         recipe, flags = None, dict[str, Any](minutes=minutes)
         with st.expander("Recipe and settings", icon=":material/tune:"):
             if start == SCRATCH:
@@ -191,18 +184,9 @@ def _settings() -> dict[str, float | None]:
     chosen: dict[str, float | None] = {}
     columns = st.columns(3)
     for number, name in enumerate(("epochs", "batch_size", "window", "learning_rate", "transpose", "seed")):
-        setting = TrainingSettings.model_fields[name]
-        label, about = name.replace("_", " ").capitalize(), setting.description
-        is_whole = name != "learning_rate"
-        chosen[name] = columns[number % 3].number_input(
-            label,
-            value=None,
-            placeholder="chosen for you",
-            key=f"flag_{name}",
-            help=about,
-            step=1 if is_whole else 0.0005,
-            format=None if is_whole else "%g",
-        )
+        setting = offered(TrainingSettings, name) | {"value": None}
+        place = columns[number % 3]
+        chosen[name] = place.number_input(**setting, placeholder="chosen for you", key=f"flag_{name}")
     return chosen
 
 
@@ -212,8 +196,8 @@ def _style() -> str | None:
     names = [name for name in found[0].style_names if name] if found else []
     if len(names) < 2:
         return None
-    about = TrainingSettings.model_fields["style"].description
-    return st.selectbox("Style", names, index=None, placeholder="all", key="flag_style", help=about)
+    about, left_out = explained(TrainingSettings, "style"), shown(TrainingSettings, "style").left_out
+    return st.selectbox("Style", names, index=None, placeholder=left_out, key="flag_style", help=about)
 
 
 def _trainings() -> None:

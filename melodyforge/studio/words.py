@@ -25,6 +25,11 @@ def plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>$:~" else letter for letter in text)
 
 
+def label(name: str) -> str:
+    """What the field of a setting is called."""
+    return FIELDS.get(name, name.replace("_", " ").capitalize())
+
+
 def told(complaint: object, **fields: str) -> str:
     """An error as a page says it: flags and settings by the names of the fields in which they stand there, in Markdown.
 
@@ -32,12 +37,10 @@ def told(complaint: object, **fields: str) -> str:
         complaint: an error, or what a script printed.
         fields: labels that are other ones in this place, by the name of the setting.
     """
-    labels = FIELDS | fields
     parts, end, text = [], 0, str(complaint)
     for found in _NAMED.finditer(text):
         name = (found["flag"] or found["setting"] or "").replace("-", "_")
-        label = labels.get(name, name.replace("_", " ").capitalize())
-        parts += [plain(text[end : found.start()]), f"**{label}**" if name else found[0]]
+        parts += [plain(text[end : found.start()]), f"**{fields.get(name) or label(name)}**" if name else found[0]]
         end = found.end()
     return "".join([*parts, plain(text[end:])])
 

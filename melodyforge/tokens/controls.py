@@ -12,9 +12,10 @@ import numpy as np
 from pydantic import create_model
 
 from melodyforge.music.traits import Traits
-from melodyforge.settings import Section, Wishes, in_any_case
+from melodyforge.settings import Section, Wishes
 from melodyforge.tokens.tracks import TrackClasses
 from melodyforge.tokens.wishes import ABSENT, WISHES, KeyWish, StyleWish, Wish
+from melodyforge.words import in_any_case
 
 _SAVED: dict[str, Any] = {name: kind for wish in WISHES for name, kind in wish.saved.items()}
 ControlsState = create_model("ControlsState", __base__=Section, **_SAVED)  # see `Controls.state`

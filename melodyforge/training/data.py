@@ -21,7 +21,8 @@ from melodyforge.errors import CorpusError
 from melodyforge.folders import hold, replacing
 from melodyforge.music.habits import Habits, learn_habits_by_style
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe, RepresentationSettings
+from melodyforge.recipe import Recipe
+from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.features import NOT_ASKED
 from melodyforge.tokens.headings import Passage

@@ -6,7 +6,7 @@ import numpy as np
 
 from melodyforge.corpus.store import PieceStore
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.headings import Passage, heading_of
 from melodyforge.tokens.representation import Representation
 

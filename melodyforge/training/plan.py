@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from melodyforge.music.piece import Piece
-from melodyforge.settings import Recipe
+from melodyforge.recipe import Recipe
 from melodyforge.tokens.adapt import share_changed
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import TrainingData

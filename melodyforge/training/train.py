@@ -31,7 +31,8 @@ from melodyforge.model_state import (
     require_free,
 )
 from melodyforge.networks import build_learner, build_network
-from melodyforge.settings import Recipe, TrainingSettings
+from melodyforge.recipe import Recipe
+from melodyforge.settings import TrainingSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.representation import Representation

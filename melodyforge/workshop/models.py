@@ -14,9 +14,8 @@ from melodyforge import folders, guard
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, find_model, load_model
 from melodyforge.errors import ModelFolderError, UnpackError
 from melodyforge.files import output_errors
-from melodyforge.model_state import forget_training, hold_model, is_taken, rename_training
+from melodyforge.model_state import check_model_name, forget_training, hold_model, is_taken, rename_training
 from melodyforge.places import MODELS_DIR
-from melodyforge.settings import check_model_name
 from melodyforge.workshop.unpack import Room, open_zip, unpack
 
 MAX_BYTES = 1_000_000_000  # of an unpacked model

@@ -22,8 +22,8 @@ from pathlib import Path
 from melodyforge.errors import BusyError, TaskError
 from melodyforge.files import output_errors, write_bytes
 from melodyforge.folders import is_held, lock_path, take_lock
+from melodyforge.model_state import check_model_name
 from melodyforge.places import OUTPUT_DIR, PACKAGE_DIR, PROJECT_DIR
-from melodyforge.settings import check_model_name
 
 TASKS_DIR = OUTPUT_DIR / "tasks"
 MAIN = str(PACKAGE_DIR / "__main__.py")  # the script that is `melody-forge`

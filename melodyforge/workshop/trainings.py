@@ -11,9 +11,8 @@ from typing import Any
 from melodyforge import folders
 from melodyforge.bundle import STARTER_NAME
 from melodyforge.errors import ModelFolderError, TaskError
-from melodyforge.model_state import checkpoint_path, is_taken, next_free, progress_path
+from melodyforge.model_state import check_model_name, checkpoint_path, is_taken, next_free, progress_path
 from melodyforge.places import MIDI_DIR, MODELS_DIR
-from melodyforge.settings import check_model_name
 from melodyforge.training.plan import MIN_EPOCHS, ROWS_TO_LEARN, ROWS_TO_TUNE
 from melodyforge.workshop.tasks import MAIN, TASKS_DIR, Task, find_task, list_tasks, start_task, tasks_before
 

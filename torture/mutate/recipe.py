@@ -7,7 +7,8 @@ import math
 from random import Random
 from typing import Any
 
-from melodyforge.settings import Recipe, Section, bounds
+from melodyforge.recipe import Recipe
+from melodyforge.settings import Section, bounds
 from torture.mutate.raw import spoiled
 from torture.mutate.values import anything, word
 
@@ -53,8 +54,8 @@ def _with_value(lines: list[str], rng: Random) -> list[str]:
     """With another value for some setting, at the edge of what it takes or beyond."""
     section = rng.choice(list(SECTIONS))
     name = rng.choice(list(SECTIONS[section].model_fields))
-    low, high = bounds(SECTIONS[section], name)
-    edges = [edge + step for edge in (low, high) if edge is not None for step in (-1, 0, 1)]
+    known = bounds(SECTIONS[section], name)
+    edges = [edge + step for edge in (known.low, known.high) if edge is not None for step in (-1, 0, 1)]
     value = rng.choice(edges) if edges and rng.random() < 0.6 else anything(rng)
     kept = [line for line in lines if not line.startswith(f"{name} =")]
     heading = f"[{section}]"
