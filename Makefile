@@ -23,7 +23,7 @@ app: setup ## start the studio; it prints the address to open
 	@$(IN)/streamlit run app.py
 
 test: check ## run all checks and tests
-	@setup/install_packages.sh fluidsynth chromium
+	@setup/install_packages.sh fluidsynth chromium nodejs
 	$(IN)/python -m pytest $(IN_PARALLEL)
 	$(IN)/python -m torture --only $(INPUTS) kills
 

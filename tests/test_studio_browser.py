@@ -329,9 +329,10 @@ def test_the_strip_below_shows_the_whole_piece_and_leads_to_any_place(visit):
     composed(page)
     strip = page.locator(".player .strip").bounding_box()
     page.mouse.click(strip["x"] + strip["width"] * 0.9, strip["y"] + strip["height"] / 2)
-    seconds = page.locator(".player").evaluate("root => root.player.seconds")
+    seconds = page.locator(".player").evaluate("root => root.player.viewport.seconds")
     assert 0.8 * seconds < position(page.locator(".player")) < seconds
-    left, visible = page.locator(".player").evaluate("root => [root.player.left, root.player.visibleSeconds]")
+    viewport = "root => [root.player.viewport.left, root.player.viewport.visibleSeconds]"
+    left, visible = page.locator(".player").evaluate(viewport)
     assert left <= position(page.locator(".player")) <= left + visible < seconds + 0.01
 
 
