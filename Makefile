@@ -8,7 +8,7 @@ IN := $(VENV)/bin
 MINUTES := 5
 PYTHON :=
 INPUTS := midi musicxml mxl abc kern upload model recipe address
-IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help music app test quick check torture bench audit setup clean
