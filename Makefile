@@ -8,7 +8,7 @@ IN := $(VENV)/bin
 MINUTES := 5
 PYTHON :=
 INPUTS := midi musicxml mxl abc kern upload model recipe address
-IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help music app test quick check torture bench audit setup clean
@@ -23,7 +23,7 @@ app: setup ## start the studio; it prints the address to open
 	@$(IN)/streamlit run app.py
 
 test: check ## run all checks and tests
-	@setup/install_packages.sh fluidsynth chromium
+	@setup/install_packages.sh fluidsynth chromium nodejs
 	$(IN)/python -m pytest $(IN_PARALLEL)
 	$(IN)/python -m torture --only $(INPUTS) kills
 

@@ -57,10 +57,13 @@ def read_config(folder: Path) -> dict[str, Any]:
         ModelFolderError: it cannot.
     """
     config = _read_json(folder / CONFIG_FILE)
-    if config.get("format") != FORMAT:
+    written = config.get("format")
+    if written != FORMAT:
+        is_newer = isinstance(written, int) and written > FORMAT
         raise ModelFolderError(
-            f"The model {folder} must have format {FORMAT}. Received {in_short(config.get('format'))}, written by "
-            f"Melody Forge {in_short(config.get('version', '?'))}. Train it again, or use that version."
+            f"The model {folder} must have format {FORMAT}. Received {in_short(written)}, written by "
+            f"Melody Forge {in_short(config.get('version', '?'))}. "
+            + ("Use that version or a newer one." if is_newer else "Train it again, or use that version.")
         )
     _require(_Config, config, folder / CONFIG_FILE)
     return config

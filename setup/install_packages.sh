@@ -23,6 +23,7 @@ install() {
 brew_name() {
     case "$1" in
         fluidsynth) echo fluid-synth ;;
+        nodejs) echo node ;;
         *) echo "$1" ;;
     esac
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece
@@ -36,6 +38,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def is_worker(config: pytest.Config) -> bool:
     """Whether this is one of several processes that pytest-xdist runs."""
     return hasattr(config, "workerinput")
+
+
+def made_once(factory: pytest.TempPathFactory, config: pytest.Config, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker that wants it has `make` fill, for all of them; tests change copies only."""
+    base = factory.getbasetemp().parent if is_worker(config) else factory.getbasetemp()
+    folder = base / name
+    with FileLock(base / f"{name}.lock"):
+        if not folder.exists():
+            unfinished = factory.mktemp(name)
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 def write_store(folder: Path, pieces: list[Piece]) -> PieceStore:
@@ -68,11 +82,13 @@ def tune_store(tmp_path_factory: pytest.TempPathFactory, tunes: list[Piece]) -> 
 
 
 @pytest.fixture(scope="session")
-def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory, tune_store: PieceStore) -> Path:
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory, tune_store: PieceStore, request) -> Path:
     """A models folder that holds one model, `tiny`, trained with the recipe `forge` on a few tunes."""
-    from melodyforge.training.train import train_model
 
-    models_dir = tmp_path_factory.mktemp("models")
-    result = train_model(tune_store, small("forge", epochs=6), models_dir / "tiny")
-    assert not result.is_interrupted
-    return models_dir
+    def train(models_dir: Path) -> None:
+        from melodyforge.training.train import train_model
+
+        result = train_model(tune_store, small("forge", epochs=6), models_dir / "tiny")
+        assert not result.is_interrupted
+
+    return made_once(tmp_path_factory, request.config, "tiny_models", train)

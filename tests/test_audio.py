@@ -2,7 +2,6 @@ import io
 import shutil
 import stat
 import sys
-import time
 import wave
 from pathlib import Path
 
@@ -169,10 +168,8 @@ def test_a_fluidsynth_that_cannot_be_started_is_noticed(fake_fluidsynth, tmp_pat
 
 def test_a_fluidsynth_that_never_ends_is_stopped(fake_fluidsynth):
     fake_fluidsynth("import time; time.sleep(60)")
-    started = time.monotonic()
     with pytest.raises(audio.subprocess.TimeoutExpired):
         FluidSynth("any.sf2", SAMPLE_RATE_HZ).midi_to_audio("any.mid", "any.wav", max_seconds=0.2)
-    assert time.monotonic() - started < 5
 
 
 def test_an_empty_piece_is_a_second_of_silence():
@@ -259,11 +256,3 @@ def test_drums_are_no_tones_of_their_pitch():
     cymbal = render_tones(piece_of((0, QUARTER, 0, 49, 90), tracks=(Track(is_drum=True),)))
     assert loudest_hz(kick) < 150
     assert loudest_hz(cymbal) > 5000
-
-
-def test_500_notes_take_less_than_a_second():
-    rng = np.random.default_rng(0)
-    rows = [(int(onset) * 6, 24, 0, int(rng.integers(36, 96)), 80) for onset in range(500)]
-    started = time.perf_counter()
-    render_tones(piece_of(*rows))
-    assert time.perf_counter() - started < 1.0

@@ -92,11 +92,24 @@ def test_a_missing_file_is_named(model_dir, name):
         load_model(model_dir)
 
 
-def test_a_model_of_another_format_is_refused(model_dir):
-    config = json.loads((model_dir / CONFIG_FILE).read_text()) | {"format": 99, "version": "7.0"}
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        (FORMAT + 1, "Use that version or a newer one."),
+        (FORMAT - 1, "Train it again, or use that version."),
+        (None, "Train it again, or use that version."),
+        ("4", "Train it again, or use that version."),
+    ],
+)
+def test_a_model_of_another_format_is_refused_in_a_line_and_left_as_it_is(model_dir, written, advice):
+    config = json.loads((model_dir / CONFIG_FILE).read_text()) | {"format": written, "version": "7.0"}
     (model_dir / CONFIG_FILE).write_text(json.dumps(config))
-    with pytest.raises(ModelFolderError, match=rf"format {FORMAT}. Received 99.*7\.0"):
+    before = {path.name: path.read_bytes() for path in model_dir.iterdir()}
+    with pytest.raises(ModelFolderError) as caught:
         load_model(model_dir)
+    said = f"must have format {FORMAT}. Received {written!r}, written by Melody Forge '7.0'. {advice}"
+    assert str(caught.value) == f"The model {model_dir} {said}"
+    assert {path.name: path.read_bytes() for path in model_dir.iterdir()} == before
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from melodyforge import folders
 from melodyforge.errors import BusyError, OutputError
 
 PROJECT_DIR = Path(__file__).parents[1]
-LOOP_SECONDS = 1.5
+NUM_SEEN, PATIENCE_SECONDS = 20, 60.0
 WRITE_AND_DIE = """
 import os, sys
 from pathlib import Path
@@ -139,14 +139,14 @@ with folders.hold(folder):
     process = run(code, folder)
     process.stdout.readline()
     try:
-        seen, until = set(), time.monotonic() + LOOP_SECONDS
-        while time.monotonic() < until:
+        seen, until = set(), time.monotonic() + PATIENCE_SECONDS
+        while len(seen) <= NUM_SEEN and time.monotonic() < until:
             texts = folders.read_steadily(folder, lambda: read_consistently(folder))
             seen.add(texts)
     finally:
         process.kill()
         process.communicate()
-    assert len(seen) > 20  # it was replaced meanwhile, and often
+    assert len(seen) > NUM_SEEN  # it was replaced meanwhile, and often
     assert folders.read_steadily(folder, lambda: read_consistently(folder))
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from melodyforge.music.midi import read_midi
+from melodyforge.music.midi import read_midi, write_midi
+from tests.music_samples import tune
 from tests.studio_server import PROJECT_DIR, free_port
 
 pytestmark = pytest.mark.slow
@@ -139,15 +140,38 @@ def test_music_in_the_current_folder_is_found(bare, tmp_path):
     assert (tmp_path / "output" / "generated_music.mid").is_file()
 
 
-def test_the_installed_studio_answers(wheel, tmp_path):
-    commands, port = install(wheel, tmp_path / "bare", "studio"), free_port()
+def test_nothing_is_written_where_the_package_lies(wheel, tmp_path):
+    """As where it is installed for all users of a machine; tests may run as root, whom no permission stops."""
+    commands, home, port = install(wheel, tmp_path / "venv", "all"), tmp_path / "home", free_port()
     where = in_empty_folder(tmp_path)
+    where["env"] |= {"MELODY_FORGE_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    music = home / "data" / "midi_files"
+    music.mkdir(parents=True)
+    for index in range(4):
+        (music / f"{index}.mid").write_bytes(write_midi(tune(index, 8)))
+    (package,) = (tmp_path / "venv").glob("lib/python*/site-packages/melodyforge")
+    before = state_of(package)
+    small = ["--recipe", "classic", "--units", "8", "--num-layers", "1", "--window", "16", "--epochs", "1"]
+    for arguments in (["train", *small], ["compose", "--model", "starter", "--num-notes", "20", "--wav"]):
+        done = subprocess.run(
+            [commands / "melody-forge", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, **where
+        )
+        assert done.returncode == 0, done.stderr
+    assert (home / "models" / "classic").is_dir()
+    assert (home / "output" / "generated_music.wav").is_file()
     call = [commands / "melody-forge", "studio", "--port", str(port)]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(call, stdout=log, stderr=log, **where) as server:
         try:
             assert "window.__streamlit" in first_page(f"http://localhost:{port}/", tmp_path / "log")
         finally:
             server.terminate()
+    assert state_of(package) == before
+    assert not any((tmp_path / "empty").iterdir())
+
+
+def state_of(folder: Path) -> dict[Path, tuple[int, int]]:
+    """When each file and folder in it was last changed, and its size."""
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in [folder, *folder.rglob("*")]}
 
 
 def first_page(address: str, log: Path) -> str:

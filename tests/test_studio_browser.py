@@ -178,7 +178,7 @@ def wait_for_more(figure, least: float) -> float:
 
 
 def test_the_player_obeys_the_keyboard(visit):
-    page = visit()
+    page = visit("?notes=60")
     compose(page)
     player = composed(page)
     player.focus()
@@ -217,7 +217,7 @@ def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
 
 
 def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
-    page = visit()
+    page = visit("?notes=20")
     page.get_by_text("Start from", exact=True).first.click()
     page.get_by_text("a file", exact=True).click()
     chooser = page.locator("input[type=file]").first
@@ -225,7 +225,6 @@ def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
     page.get_by_text("Expected").first.wait_for()
     chooser.set_input_files({"name": "tune.mid", "mimeType": "audio/midi", "buffer": write_midi(tune(0, 4))})
     page.get_by_text("The music continues from").wait_for()
-    set_slider(page, "Notes", 20)
     compose(page)
     composed(page)
     expected = {(int(note["onset"]), int(note["pitch"])) for note in tune(0, 4).notes}
@@ -234,7 +233,7 @@ def test_a_primer_is_uploaded_and_a_broken_file_explained(visit):
 
 
 def test_a_primer_is_played_on_the_keyboard(visit):
-    page = visit()
+    page = visit("?notes=20")
     page.get_by_text("Start from", exact=True).first.click()
     page.get_by_text("play it here", exact=True).click()
     keyboard = page.locator(".keyboard")
@@ -248,7 +247,6 @@ def test_a_primer_is_played_on_the_keyboard(visit):
     page.mouse.up()
     keyboard.get_by_role("button", name="Done").click()
     page.get_by_text("The music continues from 4 notes").wait_for()
-    set_slider(page, "Notes", 20)
     compose(page)
     composed(page)
     piece = read_midi(download(page, "MIDI"))[0]
@@ -256,9 +254,8 @@ def test_a_primer_is_played_on_the_keyboard(visit):
 
 
 def test_takes_survive_a_reload_and_nobody_sees_anothers(visit):
-    mine, other = visit(), visit()
+    mine, other = visit("?notes=30"), visit("?notes=30")
     for page in (mine, other):
-        set_slider(page, "Notes", 30)
         compose(page)
     for page in (mine, other):
         composed(page)
@@ -318,25 +315,25 @@ def test_back_leads_to_the_page_before_with_its_wishes(visit, app_url):
     page.wait_for_url("**/?unit=bars")
     for address in ("/takes", "/?unit=bars"):
         page.go_back()
-        page.wait_for_url(f"{app_url}{address}", timeout=5_000)
+        page.wait_for_url(f"{app_url}{address}")
     page.get_by_role("radio", name="bars", checked=True).wait_for()
 
 
 def test_the_strip_below_shows_the_whole_piece_and_leads_to_any_place(visit):
-    page = visit()
-    set_slider(page, "Notes", 300)
+    page = visit("?notes=300")
     compose(page)
     composed(page)
     strip = page.locator(".player .strip").bounding_box()
     page.mouse.click(strip["x"] + strip["width"] * 0.9, strip["y"] + strip["height"] / 2)
-    seconds = page.locator(".player").evaluate("root => root.player.seconds")
+    seconds = page.locator(".player").evaluate("root => root.player.viewport.seconds")
     assert 0.8 * seconds < position(page.locator(".player")) < seconds
-    left, visible = page.locator(".player").evaluate("root => [root.player.left, root.player.visibleSeconds]")
+    viewport = "root => [root.player.viewport.left, root.player.viewport.visibleSeconds]"
+    left, visible = page.locator(".player").evaluate(viewport)
     assert left <= position(page.locator(".player")) <= left + visible < seconds + 0.01
 
 
 def test_sheet_music_is_black_on_white_on_dark_pages_too(visit):
-    page = visit(color_scheme="dark")
+    page = visit("?notes=40", color_scheme="dark")
     compose(page)
     composed(page)
     open_tab(page, "Sheet music")
@@ -410,17 +407,21 @@ def test_the_data_page_says_what_became_of_every_file(visit):
     page.locator(".player[data-state=ready]").wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_phone(visit, scheme):
-    page = visit(viewport=PHONE, color_scheme=scheme, is_mobile=True)
+def test_nothing_is_wider_than_a_phone(visit, app_url):
+    page = visit("?notes=60", viewport=PHONE, is_mobile=True)
     compose(page)
     composed(page)
+    require_narrow(page)
     for path in ("takes", "train", "data"):
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= PHONE["width"], f"{page.url} is {width} wide"
-        page.goto(page.url.split("?")[0].rsplit("/", 1)[0] + f"/{path}")
-        page.get_by_role("link", name="Compose").or_(page.get_by_test_id("stMainBlockContainer")).first.wait_for()
-        page.wait_for_timeout(500)
+        page.goto(f"{app_url}/{path}")
+        page.get_by_test_id("stMainBlockContainer").first.wait_for()
+        page.locator(".stApp[data-test-script-state=notRunning]").wait_for()
+        require_narrow(page)
+
+
+def require_narrow(page) -> None:
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"], f"{page.url} is {width} wide"
 
 
 def picture(page, name: str, full: bool = False) -> None:
@@ -444,7 +445,7 @@ def test_nothing_that_a_page_asks_for_is_missing(visit, path):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_letters_stand_out_from_their_ground_in_both_themes(visit, scheme):
-    page = visit(color_scheme=scheme)
+    page = visit("?notes=60", color_scheme=scheme)
     compose(page)
     composed(page)
     pale = page.evaluate(CONTRAST)

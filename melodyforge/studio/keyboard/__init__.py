@@ -6,12 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from melodyforge.studio.scripts import joined
+
 HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "melody_forge_keyboard",
     html=(HERE / "keyboard.html").read_text(encoding="utf-8"),
     css=(HERE / "keyboard.css").read_text(encoding="utf-8"),
-    js=(HERE / "keyboard.js").read_text(encoding="utf-8"),
+    js=joined(HERE / "keyboard.js"),
 )
 
 

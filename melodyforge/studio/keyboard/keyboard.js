@@ -1,8 +1,6 @@
 // A piano keyboard to play a few notes on: by mouse, finger or computer keys. Sounds by the browser's own oscillators.
 
-const LETTERS = "awsedftgyhujkolp"; // from C upwards, white keys in the middle row
-const BLACK = new Set([1, 3, 6, 8, 10]);
-const NUM_KEYS = 25, LOWEST = 24, HIGHEST = 84;
+import { USUAL_FIRST, frequency, keysFrom, moved, pitchOf, rangeName, words } from "./keys.mjs";
 
 export default function (component) {
   const root = component.parentElement.querySelector(".keyboard");
@@ -14,7 +12,7 @@ export default function (component) {
 class Keyboard {
   constructor(root) {
     this.root = root;
-    this.first = 60 - 12;
+    this.first = USUAL_FIRST;
     this.sounding = new Map(); // pitch -> oscillator and start
     this.notes = [];
     this.isRecording = false;
@@ -60,9 +58,8 @@ class Keyboard {
 
   press(event, isDown) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const letter = event.key.toLowerCase(), index = LETTERS.indexOf(letter);
-    if (index >= 0) {
-      const pitch = this.first + 12 + index;
+    const letter = event.key.toLowerCase(), pitch = pitchOf(letter, this.first);
+    if (pitch !== null) {
       if (isDown && !event.repeat) this.start(pitch);
       if (!isDown) this.stop(pitch);
     } else if (isDown && letter === "z") this.move(-12);
@@ -78,7 +75,7 @@ class Keyboard {
     this.context.resume();
     const now = this.context.currentTime, tone = this.context.createOscillator(), loudness = this.context.createGain();
     tone.type = "triangle";
-    tone.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
+    tone.frequency.value = frequency(pitch);
     loudness.gain.setValueAtTime(0, now);
     loudness.gain.linearRampToValueAtTime(0.25, now + 0.01);
     loudness.gain.exponentialRampToValueAtTime(0.05, now + 1.5);
@@ -122,33 +119,28 @@ class Keyboard {
 
   move(semitones) {
     this.silence();
-    this.first = Math.min(HIGHEST, Math.max(LOWEST, this.first + semitones));
+    this.first = moved(this.first, semitones);
     this.paint();
   }
 
   say() {
-    const count = `${this.notes.length} note${this.notes.length === 1 ? "" : "s"}`;
-    this.find("words").textContent = this.isRecording ? `recording: ${count}` : this.notes.length ? count : "press Record, then play";
+    this.find("words").textContent = words(this.notes.length, this.isRecording);
   }
 
   light(pitch, isOn) { this.root.querySelector(`[data-pitch="${pitch}"]`)?.classList.toggle("down", isOn); }
 
   paint() {
-    const pitches = Array.from({ length: NUM_KEYS }, (_, index) => this.first + index);
-    const numWhite = pitches.filter((pitch) => !BLACK.has(pitch % 12)).length, width = 100 / numWhite;
-    let white = 0;
-    this.find("keys").replaceChildren(...pitches.map((pitch) => {
-      const key = document.createElement("div"), isBlack = BLACK.has(pitch % 12), label = document.createElement("span");
+    this.find("keys").replaceChildren(...keysFrom(this.first).map(({ pitch, isBlack, left, width, letter }) => {
+      const key = document.createElement("div"), label = document.createElement("span");
       key.className = `key ${isBlack ? "black" : "white"}`;
       key.dataset.pitch = pitch;
-      key.style.left = `${(isBlack ? white - 0.3 : white) * width}%`;
-      key.style.width = `${(isBlack ? 0.6 : 1) * width}%`;
-      label.textContent = LETTERS[pitch - this.first - 12]?.toUpperCase() ?? "";
+      key.style.left = `${left}%`;
+      key.style.width = `${width}%`;
+      label.textContent = letter;
       key.append(label);
-      if (!isBlack) white++;
       return key;
     }));
-    this.find("octave").textContent = `C${this.first / 12 - 1} to C${(this.first + NUM_KEYS - 1) / 12 - 1}`;
+    this.find("octave").textContent = rangeName(this.first);
     this.say();
   }
 }

@@ -11,6 +11,7 @@ import streamlit as st
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
 from melodyforge.studio.media import sound_address
+from melodyforge.studio.scripts import joined
 from melodyforge.workshop.sounds import KeptSound
 
 HERE = Path(__file__).parent
@@ -18,7 +19,7 @@ _component = st.components.v2.component(
     "melody_forge_player",
     html=(HERE / "player.html").read_text(encoding="utf-8"),
     css=(HERE / "player.css").read_text(encoding="utf-8"),
-    js=(HERE / "player.js").read_text(encoding="utf-8"),
+    js=joined(HERE / "player.js"),
 )
 
 

@@ -1,15 +1,14 @@
-// A player: piano rolls drawn on canvas, one playhead in step with the sound. Plain JavaScript, nothing loaded.
+// A player: piano rolls drawn on canvas, one playhead in step with the sound. Plain JavaScript, nothing loaded: the
+// browser gets it with geometry.mjs above it in the place of the import (`joined` in scripts.py).
 //
 // Streamlit calls the default export whenever its data change; what must live on (position, zoom, loop) is kept with
 // the element. Several takes are drawn below one another and share the playhead; one of them sounds.
 
+import { CLOSE_SECONDS, KEYS, RULER, STRIP_HEIGHT, Space, Viewport, barAfter, barBefore, barLines, barsAround, clock, hasNotes, longest, noteBoxes, region, rollHeight, stripLines, usualZoom } from "./geometry.mjs";
+
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
 const COLOURS_ON_DARK = ["#4db2f0", "#ff8a3d", "#2ec99a", "#e6a0c8", "#ffc247", "#8fd0ff", "#a99bf5", "#b9c94a"];
-const RULER = 20, KEYS = 34, DRUM_ROW = 9, MIN_SEMITONE = 3, MAX_SEMITONE = 14, DRAG_PIXELS = 5, MAX_ZOOM = 64, MIN_LABEL_GAP = 36;
-const STRIP_HEIGHT = 40, PIXELS_A_SECOND = 24, MIN_BARS = 6; // at first; the strip below shows the whole piece
-const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
-const CLOSE_SECONDS = 0.03;
-const BLACK = new Set([1, 3, 6, 8, 10]);
+const DRAG_PIXELS = 5, USUAL_WIDTH = 700; // pixels; the width where the page has none yet
 
 export default function (component) {
   const { parentElement, data } = component;
@@ -26,8 +25,7 @@ class Player {
     this.find = (name) => root.querySelector(`[data-part="${name}"]`);
     this.strip = this.find("strip"); // all of the take that is heard, in small
     this.stripLayer = document.createElement("canvas");
-    this.zoom = 1;
-    this.left = 0; // seconds at the left edge
+    this.viewport = new Viewport();
     this.position = 0;
     this.loop = null; // [from, to] in seconds
     this.sounding = 0; // number of the take that is heard
@@ -39,16 +37,9 @@ class Player {
 
   get take() { return this.takes[this.sounding]; }
   get audio() { return this.views[this.sounding]?.audio; }
-  get seconds() { return Math.max(1, ...this.takes.map((take) => take.seconds)); }
-  get visibleSeconds() { return this.seconds / this.zoom; }
   get isDark() {
     const [red, green, blue] = (getComputedStyle(this.root).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
     return red + green + blue > 384; // light ink stands on dark ground
-  }
-  get usualZoom() {
-    const pixels = (this.root.clientWidth || 700) - KEYS;
-    const shown = Math.max(pixels / PIXELS_A_SECOND, this.take.bars[MIN_BARS] ?? 0); // seconds
-    return Math.min(MAX_ZOOM, Math.max(1, this.seconds / shown));
   }
   get isEmpty() { return !this.takes.some(hasNotes); }
   get isPlaying() { return !!this.audio && !this.audio.paused; }
@@ -57,14 +48,16 @@ class Player {
     const isOther = data.identity !== this.identity;
     if (isOther) {
       this.pause();
-      Object.assign(this, { identity: data.identity, left: 0, position: 0, loop: null, sounding: 0 });
+      Object.assign(this, { identity: data.identity, position: 0, loop: null, sounding: 0 });
     }
     const isNew = data.takes.some(hasNotes) && (isOther || this.isEmpty);
     const begins = data.is_growing && (isOther || !this.isGrowing);
     const isSame = !isOther && this.isGrowing === data.is_growing && String(data.takes.map(size)) === String(this.takes.map(size));
     this.takes = data.takes;
     this.isGrowing = data.is_growing;
-    if (isOther) this.zoom = this.isGrowing ? 1 : this.usualZoom;
+    const seconds = longest(this.takes), width = this.root.clientWidth || USUAL_WIDTH;
+    if (isOther) this.viewport = new Viewport(seconds, this.isGrowing ? 1 : usualZoom(this.take, seconds, width));
+    this.viewport.seconds = seconds;
     if (this.views.length !== this.takes.length) this.makeViews();
     this.takes.forEach((take, number) => {
       const { audio } = this.views[number];
@@ -119,8 +112,8 @@ class Player {
     if (event.target.tagName === "BUTTON" && event.key === " ") return; // presses the button itself
     const acts = {
       " ": () => this.toggle(),
-      ArrowLeft: () => this.seek(this.barBefore(this.position)),
-      ArrowRight: () => this.seek(this.barAfter(this.position)),
+      ArrowLeft: () => this.seek(barBefore(this.take, this.position)),
+      ArrowRight: () => this.seek(barAfter(this.take, this.position)),
       Home: () => this.seek(0),
       End: () => this.seek(this.take.seconds),
       "+": () => this.zoomBy(2),
@@ -137,7 +130,7 @@ class Player {
 
   listenTo(canvas) {
     let from = null, last = null;
-    const secondsAt = (event) => this.secondsAt(canvas, event.offsetX);
+    const secondsAt = (event) => this.viewport.secondsAt(canvas.clientWidth, event.offsetX);
     canvas.addEventListener("pointerdown", (event) => {
       from = { x: event.offsetX, seconds: secondsAt(event) };
       canvas.setPointerCapture(event.pointerId);
@@ -145,24 +138,24 @@ class Player {
     canvas.addEventListener("pointermove", (event) => {
       if (!from || Math.abs(event.offsetX - from.x) < DRAG_PIXELS) return;
       last = secondsAt(event);
-      this.setLoop([Math.min(from.seconds, last), Math.max(from.seconds, last)]);
+      this.setLoop(region(Math.min(from.seconds, last), Math.max(from.seconds, last)));
     });
     canvas.addEventListener("pointerup", () => {
       if (!from) return;
-      this.seek(last === null ? from.seconds : this.loop[0]);
+      this.seek(this.loop && last !== null ? this.loop[0] : from.seconds); // a short drag is a click
       from = last = null;
     });
     canvas.addEventListener("pointercancel", () => { from = last = null; });
     canvas.addEventListener("wheel", (event) => {
       if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.25 : 0.8, secondsAt(event));
-      else if (event.deltaX && this.zoom > 1) this.scrollTo(this.left + (event.deltaX / canvas.clientWidth) * this.visibleSeconds);
+      else if (event.deltaX && this.viewport.zoom > 1) this.scrollBy(event.deltaX / canvas.clientWidth);
       else return;
       event.preventDefault();
     }, { passive: false });
   }
 
   listenToStrip() {
-    const seek = (event) => this.seek(((event.offsetX - KEYS) / (this.strip.clientWidth - KEYS)) * this.seconds);
+    const seek = (event) => this.seek(((event.offsetX - KEYS) / (this.strip.clientWidth - KEYS)) * this.viewport.seconds);
     this.strip.addEventListener("pointerdown", (event) => {
       this.strip.setPointerCapture(event.pointerId);
       seek(event);
@@ -194,7 +187,7 @@ class Player {
   }
 
   seek(seconds) {
-    this.position = Math.min(Math.max(0, seconds), this.seconds);
+    this.position = Math.min(Math.max(0, seconds), this.viewport.seconds);
     if (this.audio && this.take.audio) this.audio.currentTime = this.position;
     this.keepInSight();
     this.draw();
@@ -210,37 +203,32 @@ class Player {
   }
 
   toggleLoop() {
-    if (this.loop) return this.setLoop(null);
-    const from = this.barBefore(this.position + CLOSE_SECONDS);
-    let to = from;
-    for (let bar = 0; bar < 4; bar++) to = this.barAfter(to);
-    this.setLoop([from, Math.max(to, from + 0.5)]);
+    this.setLoop(this.loop ? null : barsAround(this.take, this.position));
   }
 
   setLoop(loop) {
-    this.loop = loop && loop[1] - loop[0] > 0.05 ? loop : null;
+    this.loop = loop;
     this.find("loop").setAttribute("aria-pressed", String(!!this.loop));
     this.draw();
   }
 
   zoomBy(factor, around = this.position) {
-    const share = (around - this.left) / this.visibleSeconds;
-    this.zoom = Math.min(MAX_ZOOM, Math.max(1, this.zoom * factor));
-    this.scrollTo(around - Math.min(1, Math.max(0, share)) * this.visibleSeconds);
+    this.viewport.zoomBy(factor, around);
+    this.change();
   }
 
+  // By a share of what is in view.
+  scrollBy(share) { this.scrollTo(this.viewport.left + share * this.viewport.visibleSeconds); }
+
   scrollTo(seconds) {
-    this.left = Math.min(Math.max(0, seconds), this.seconds - this.visibleSeconds);
+    this.viewport.scrollTo(seconds);
     this.change();
   }
 
   keepInSight() {
-    const share = (this.position - this.left) / this.visibleSeconds;
-    if (this.zoom > 1 && (share < 0 || share > 0.92)) this.scrollTo(this.position - 0.1 * this.visibleSeconds);
+    const left = this.viewport.leftToSee(this.position);
+    if (left !== null) this.scrollTo(left);
   }
-
-  barBefore(seconds) { return this.take.bars.filter((bar) => bar < seconds - CLOSE_SECONDS).at(-1) ?? 0; }
-  barAfter(seconds) { return this.take.bars.find((bar) => bar > seconds + CLOSE_SECONDS) ?? this.take.seconds; }
 
   // ---- words and buttons -----------------------------------------------------------------------------------------
 
@@ -248,7 +236,7 @@ class Player {
     const play = this.find("play"), canPlay = !!this.take?.audio;
     play.disabled = !canPlay;
     play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
-    this.find("time").textContent = `${clock(this.position)} / ${clock(this.isEmpty ? 0 : this.seconds)}`;
+    this.find("time").textContent = `${clock(this.position)} / ${clock(this.isEmpty ? 0 : this.viewport.seconds)}`;
     this.root.dataset.position = this.position.toFixed(3);
     this.root.dataset.state = this.isPlaying ? "playing" : this.isGrowing ? "growing" : canPlay ? "ready" : "silent";
   }
@@ -317,41 +305,29 @@ class Player {
     this.paintStrip();
   }
 
-  secondsAt(canvas, x) {
-    const share = (x - KEYS) / (canvas.clientWidth - KEYS);
-    return Math.min(this.seconds, Math.max(0, this.left + share * this.visibleSeconds));
-  }
-
-  xAt(width, seconds) { return KEYS + ((seconds - this.left) / this.visibleSeconds) * (width - KEYS); }
-
   paintMusic(view, take, number) {
     const style = getComputedStyle(this.root);
     const ink = style.color, ground = style.getPropertyValue("--ground"), band = style.getPropertyValue("--band");
     const accent = style.getPropertyValue("--accent");
     const width = view.canvas.clientWidth;
-    const space = new Space(take, rollHeight(this.takes.length));
+    const space = new Space(take, rollHeight(this.takes.length, innerHeight));
     view.canvas.style.height = `${space.height}px`;
     fit(view.canvas, width, space.height);
     view.canvas.setAttribute("aria-label", `Piano roll of ${take.name}: ${take.notes.length} notes`);
     const pen = fit(view.layer, width, space.height);
     pen.fillStyle = ground;
     pen.fillRect(0, 0, width, space.height);
-    space.paintRows(pen, width, band, ink);
+    this.paintRows(pen, space, width, band, ink);
     this.paintBars(pen, take, width, space.height, ink);
     pen.save();
     pen.beginPath();
     pen.rect(KEYS, RULER, width - KEYS, space.height - RULER);
     pen.clip();
-    const right = this.left + this.visibleSeconds;
-    for (const [start, length, pitch, velocity, track] of take.notes) {
-      if (start > right || start + length < this.left) continue;
-      const { is_drum, name } = take.tracks[track];
-      const x = this.xAt(width, start), w = Math.max(2, this.xAt(width, start + length) - x - 1);
-      const [y, h] = space.row(pitch, is_drum);
-      pen.globalAlpha = 0.4 + 0.6 * (velocity / 127);
-      pen.fillStyle = this.colours.get(name);
+    for (const box of noteBoxes(take, this.viewport, space, width)) {
+      pen.globalAlpha = box.alpha;
+      pen.fillStyle = this.colours.get(box.name);
       pen.beginPath();
-      pen.roundRect(x, y, is_drum ? Math.min(w, 5) : w, h, Math.min(2.5, w / 2, h / 2));
+      pen.roundRect(box.x, box.y, box.width, box.height, box.radius);
       pen.fill();
     }
     pen.restore();
@@ -362,49 +338,55 @@ class Player {
     if (number === this.sounding) this.paintSmall(take, space, ground);
   }
 
-  // The strip's layer: every note as a line, whatever part of them the rolls show.
+  paintRows(pen, space, width, band, ink) {
+    pen.font = "10px system-ui, sans-serif";
+    for (const { y, isBlack, label } of space.pitchRows()) {
+      pen.globalAlpha = 0.7;
+      pen.fillStyle = band;
+      if (isBlack) pen.fillRect(KEYS, y, width - KEYS, space.semitone);
+      if (!label) continue;
+      pen.fillStyle = ink;
+      pen.globalAlpha = 0.18;
+      pen.fillRect(KEYS, y + space.semitone - 1, width - KEYS, 1);
+      pen.globalAlpha = 0.75;
+      pen.fillText(label, 8, y + space.semitone - 1);
+    }
+    pen.globalAlpha = 1;
+    pen.fillStyle = band;
+    space.drums.forEach((drum, row) => {
+      const y = space.drumTop + row * space.drumRow;
+      if (row % 2 === 0) pen.fillRect(KEYS, y, width - KEYS, space.drumRow);
+    });
+  }
+
+  // The strip's layer.
   paintSmall(take, space, ground) {
-    const width = this.strip.clientWidth, inner = width - KEYS;
+    const width = this.strip.clientWidth;
     fit(this.strip, width, STRIP_HEIGHT);
-    const pen = fit(this.stripLayer, width, STRIP_HEIGHT), shrink = (STRIP_HEIGHT - 8) / (space.height - RULER);
+    const pen = fit(this.stripLayer, width, STRIP_HEIGHT);
     pen.fillStyle = ground;
     pen.fillRect(0, 0, width, STRIP_HEIGHT);
     pen.globalAlpha = 0.75;
-    for (const [start, length, pitch, , track] of take.notes) {
-      const [y] = space.row(pitch, take.tracks[track].is_drum);
-      pen.fillStyle = this.colours.get(take.tracks[track].name);
-      const x = KEYS + (start / this.seconds) * inner, w = (length / this.seconds) * inner;
-      pen.fillRect(x, 4 + (y - RULER) * shrink, Math.max(1, w), 1.5);
+    for (const line of stripLines(take, this.viewport.seconds, space, width)) {
+      pen.fillStyle = this.colours.get(line.name);
+      pen.fillRect(line.x, line.y, line.width, 1.5);
     }
   }
 
   paintBars(pen, take, width, height, ink) {
     pen.font = "11px system-ui, sans-serif";
     pen.fillStyle = pen.strokeStyle = ink;
-    const step = this.barsBetweenLabels(take, width);
-    take.bars.forEach((seconds, bar) => {
-      const number = bar + (take.is_free ? 1 : take.first_bar), isEvery = (many) => (number - 1) % many === 0;
-      const x = Math.round(this.xAt(width, seconds)) + 0.5;
-      if (x < KEYS || x > width) return;
-      const gap = (this.xAt(width, take.bars[bar + 1] ?? take.seconds) - x);
-      if (gap < 6 && !isEvery(8)) return;
-      pen.globalAlpha = isEvery(4) ? 0.28 : 0.12;
+    for (const { x, isStrong, label } of barLines(take, this.viewport, width)) {
+      pen.globalAlpha = isStrong ? 0.28 : 0.12;
       pen.beginPath();
       pen.moveTo(x, RULER);
       pen.lineTo(x, height);
       pen.stroke();
-      if (!isEvery(step)) return;
+      if (!label) continue;
       pen.globalAlpha = 0.75;
-      pen.fillText(take.is_free ? clock(seconds) : String(number), x + 3, 14);
-    });
+      pen.fillText(label, x + 3, 14);
+    }
     pen.globalAlpha = 1;
-  }
-
-  // 1, 2, 4, 8 or more, so that numbers stand where phrases begin and do not touch; seconds by fives and tens.
-  barsBetweenLabels(take, width) {
-    const pixels = (this.xAt(width, take.seconds) - this.xAt(width, 0)) / Math.max(1, take.bars.length);
-    const steps = take.is_free ? [1, 2, 5, 10, 30, 60, 300] : [1, 2, 4, 8, 16, 32, 64, 128];
-    return steps.find((step) => step * pixels >= MIN_LABEL_GAP) ?? steps.at(-1);
   }
 
   paintPlayhead(view) {
@@ -413,13 +395,13 @@ class Player {
     pen.drawImage(view.layer, 0, 0);
     pen.scale(scale, scale);
     if (this.loop) {
-      const [from, to] = this.loop.map((seconds) => Math.min(width, Math.max(KEYS, this.xAt(width, seconds))));
+      const [from, to] = this.loop.map((seconds) => Math.min(width, Math.max(KEYS, this.viewport.xAt(width, seconds))));
       pen.globalAlpha = 0.16;
       pen.fillStyle = view.accent;
       pen.fillRect(from, 0, to - from, view.height);
       pen.globalAlpha = 1;
     }
-    const x = this.xAt(width, this.position);
+    const x = this.viewport.xAt(width, this.position);
     if (this.isGrowing || this.isEmpty || x < KEYS - 1 || x > width) return;
     pen.fillStyle = view.accent;
     pen.fillRect(x - 1, 0, 2, view.height);
@@ -432,14 +414,14 @@ class Player {
 
   paintStrip() {
     const width = this.strip.clientWidth, { accent } = this.views[0] ?? {};
-    const xAt = (seconds) => KEYS + (seconds / this.seconds) * (width - KEYS);
+    const xAt = (seconds) => KEYS + (seconds / this.viewport.seconds) * (width - KEYS);
     const pen = this.strip.getContext("2d"), scale = devicePixelRatio || 1;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.drawImage(this.stripLayer, 0, 0);
     if (this.isGrowing || this.isEmpty) return;
     pen.scale(scale, scale);
     pen.fillStyle = pen.strokeStyle = accent;
-    const left = xAt(this.left), shown = xAt(this.left + this.visibleSeconds) - left;
+    const { left: from, visibleSeconds } = this.viewport, left = xAt(from), shown = xAt(from + visibleSeconds) - left;
     pen.globalAlpha = 0.12;
     pen.fillRect(left, 0, shown, STRIP_HEIGHT);
     pen.globalAlpha = 0.6;
@@ -457,63 +439,6 @@ class Player {
   }
 }
 
-// Where pitches lie: pitched notes above, a row for each drum below.
-class Space {
-  constructor(take, aim) {
-    const isDrum = (note) => take.tracks[note[4]].is_drum;
-    const pitches = take.notes.filter((note) => !isDrum(note)).map((note) => note[2]);
-    this.drums = [...new Set(take.notes.filter(isDrum).map((note) => note[2]))].sort((a, b) => b - a);
-    const hasPitches = pitches.length > 0 || !this.drums.length;
-    let low = pitches.reduce((a, b) => Math.min(a, b), 127), high = pitches.reduce((a, b) => Math.max(a, b), 0);
-    if (!pitches.length) [low, high] = [55, 77];
-    const missing = Math.max(0, 23 - (high - low));
-    this.low = Math.max(0, low - 1 - Math.ceil(missing / 2));
-    this.high = Math.min(127, high + 1 + Math.floor(missing / 2));
-    const count = hasPitches ? this.high - this.low + 1 : 0;
-    const drumRow = hasPitches ? DRUM_ROW : 16;
-    this.drumRow = drumRow;
-    const forPitches = aim - RULER - this.drums.length * drumRow;
-    this.semitone = Math.min(MAX_SEMITONE, Math.max(MIN_SEMITONE, Math.floor(forPitches / Math.max(1, count))));
-    this.drumTop = RULER + count * this.semitone + (hasPitches && this.drums.length ? 6 : 0);
-    this.hasPitches = hasPitches;
-    this.height = this.drumTop + this.drums.length * drumRow + 4;
-  }
-
-  row(pitch, isDrum) {
-    if (isDrum) return [this.drumTop + this.drums.indexOf(pitch) * this.drumRow + 1, this.drumRow - 2];
-    return [RULER + (this.high - pitch) * this.semitone, Math.max(2, this.semitone - 1)];
-  }
-
-  paintRows(pen, width, band, ink) {
-    pen.font = "10px system-ui, sans-serif";
-    for (let pitch = this.low; this.hasPitches && pitch <= this.high; pitch++) {
-      const [y] = this.row(pitch, false);
-      pen.globalAlpha = 0.7;
-      pen.fillStyle = band;
-      if (BLACK.has(pitch % 12)) pen.fillRect(KEYS, y, width - KEYS, this.semitone);
-      if (pitch % 12) continue;
-      pen.fillStyle = ink;
-      pen.globalAlpha = 0.18;
-      pen.fillRect(KEYS, y + this.semitone - 1, width - KEYS, 1);
-      pen.globalAlpha = 0.75;
-      pen.fillText(`C${pitch / 12 - 1}`, 8, y + this.semitone - 1);
-    }
-    pen.globalAlpha = 1;
-    pen.fillStyle = band;
-    this.drums.forEach((drum, row) => {
-      const y = this.drumTop + row * this.drumRow;
-      if (row % 2 === 0) pen.fillRect(KEYS, y, width - KEYS, this.drumRow);
-    });
-  }
-}
-
-function hasNotes(take) { return take.notes.length > 0; }
-
-function rollHeight(numTakes) {
-  const { share, least, most } = ROLL_HEIGHT[Math.min(2, Math.max(1, numTakes))];
-  return Math.min(most, Math.max(least, Math.round(innerHeight * share)));
-}
-
 // Gives a canvas its size in the pixels of the screen; the pen that comes back counts in those of the page.
 function fit(canvas, width, height) {
   const scale = devicePixelRatio || 1, pen = canvas.getContext("2d");
@@ -524,8 +449,3 @@ function fit(canvas, width, height) {
 }
 
 function size(take) { return [take.notes.length, take.seconds]; }
-
-function clock(seconds) {
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
