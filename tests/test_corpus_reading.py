@@ -31,7 +31,7 @@ def make_files(folder: Path, *names: str) -> list[MusicFile]:
 
 def test_crashing_and_hanging_files_cost_only_themselves(tmp_path: Path) -> None:
     files = make_files(tmp_path, "a.mid", "b crash.mid", "c.mid", "d hang.mid", "e memory.mid", "f.mid")
-    results = list(read_files(files, 1, read_file=behave_as_named, midi_seconds=1.0))
+    results = list(read_files(files, 1, read_file=behave_as_named, midi_seconds=4.0))
     assert [file.name for file, _ in results] == [file.name for file in files]
     errors = [result.error for _, result in results]
     assert errors[0::2][:2] == ["read a.mid", "read c.mid"]
