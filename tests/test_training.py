@@ -14,6 +14,8 @@ from melodyforge.model_state import checkpoint_path
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.recipe import load_recipe
 from melodyforge.settings import TrainingSettings
+from melodyforge.training.checkpoint import FORMAT as CHECKPOINT_FORMAT
+from melodyforge.training.checkpoint import read_facts, save_checkpoint
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
 from melodyforge.training.plan import Plan, describe_plan, make_plan
 from melodyforge.training.train import Progress, Watcher, learning_rate, resume_training, train_model
@@ -164,6 +166,26 @@ def test_resuming_refuses_other_music_a_missing_and_a_damaged_checkpoint(tune_st
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelFolderError, match="damaged"):
         resume_training(tune_store, tmp_path / "model")
+
+
+@pytest.mark.parametrize("written", [CHECKPOINT_FORMAT - 1, CHECKPOINT_FORMAT + 1, None])
+def test_resuming_refuses_a_checkpoint_of_an_older_or_newer_format_in_a_line(tmp_path, written):
+    path = tmp_path / "model.npz"
+    save_checkpoint(path, [], {"format": written, "version": "7.0"})
+    before = path.read_bytes()
+    with pytest.raises(ModelFolderError, match=rf"Received {written}.*'7\.0'.*Go on with that version, or") as caught:
+        read_facts(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("facts", [b"{", b"\xff", b""])
+def test_resuming_refuses_a_checkpoint_that_says_nothing_of_itself(tmp_path, facts):
+    path = tmp_path / "model.npz"
+    with path.open("wb") as file:
+        np.savez(file, **({"facts": np.frombuffer(facts, np.uint8)} if facts else {"0": np.zeros(3)}))
+    with pytest.raises(ModelFolderError, match="damaged"):
+        read_facts(path)
 
 
 def test_a_model_is_trained_further_with_its_own_vocabulary(tiny_model_dir, tmp_path):

@@ -9,15 +9,19 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from melodyforge import __version__
 from melodyforge.errors import ModelFolderError
 from melodyforge.files import write_bytes
 
 if TYPE_CHECKING:
     import keras
+
+FORMAT = 1  # raised when older checkpoints can no longer be gone on with
 
 
 def save_checkpoint(path: Path, variables: list[keras.Variable], facts: dict[str, Any]) -> None:
@@ -25,8 +29,9 @@ def save_checkpoint(path: Path, variables: list[keras.Variable], facts: dict[str
     import keras  # here, for facts are read before TensorFlow is loaded
 
     arrays = {str(index): keras.ops.convert_to_numpy(variable) for index, variable in enumerate(variables)}
+    known = json.dumps({"format": FORMAT, "version": __version__} | facts)
     buffer = io.BytesIO()
-    np.savez(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
+    np.savez(buffer, facts=np.frombuffer(known.encode(), np.uint8), **arrays)
     write_bytes(path, buffer.getvalue())
 
 
@@ -34,13 +39,23 @@ def read_facts(path: Path) -> dict[str, Any]:
     """The facts of a checkpoint.
 
     Raises:
-        ModelFolderError: there is none, or it is damaged.
+        ModelFolderError: there is none, or it is damaged or of another version.
     """
     if not path.is_file():
         raise ModelFolderError(
             f"Expected an unfinished training of the model {path.stem!r}. Received none. Start one without --resume."
         )
-    return json.loads(_load(path)["facts"].tobytes())
+    try:
+        facts = json.loads(_load(path)["facts"].tobytes())
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, error) from None
+    if facts.get("format") != FORMAT:
+        raise ModelFolderError(
+            f"Expected a checkpoint of format {FORMAT} in {path}. Received {in_short(facts.get('format'))}, written by "
+            f"Melody Forge {in_short(facts.get('version', '?'))}. Go on with that version, or start the training anew "
+            "with --replace instead of --resume."
+        )
+    return facts
 
 
 def restore_checkpoint(path: Path, variables: list[keras.Variable]) -> None:
@@ -65,6 +80,10 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelFolderError(
-            f"Expected a checkpoint in {path}. Received a damaged file: {error}. Start the training anew."
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> ModelFolderError:
+    return ModelFolderError(
+        f"Expected a checkpoint in {path}. Received a damaged file: {error}. Start the training anew."
+    )
