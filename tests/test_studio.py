@@ -29,6 +29,7 @@ from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
 from melodyforge.settings import ComposeSettings, TrainingSettings, bounds, kind_of, shown
+from melodyforge.studio import shared
 from melodyforge.studio.compose_page import progress
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.uploads import what_became_of
@@ -70,10 +71,17 @@ def own_main_module(monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
+@pytest.fixture(scope="module")
+def queue():
+    """One for all tests, for the processes that compose take seconds to start."""
+    return shared.queue()
+
+
 @pytest.fixture(autouse=True)
-def fresh_cache(takes):
+def fresh_cache(takes, queue, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
+    monkeypatch.setattr(shared, "queue", lambda: queue)
     yield
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -479,8 +487,6 @@ def test_a_take_that_cannot_be_read_costs_its_own_row_only(models_dir, takes):
 
 
 def test_who_waits_is_told_place_and_time(models_dir):
-    from melodyforge.studio import shared
-
     model = load_model(models_dir / "tiny")
     wanted = default_settings(model, num_notes=20_000)
     before = [shared.submit(f"visitor {number}", model, wanted, None) for number in range(4)]
