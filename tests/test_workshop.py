@@ -98,10 +98,26 @@ def composition(index: int = 0) -> Composition:
 # ---- jobs -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_composes_and_keeps_every_take(model):
+@pytest.fixture(scope="module")
+def composers():
+    """One process that composes, for all tests that leave it whole: it takes seconds to start."""
+    return Composers(1)
+
+
+@pytest.fixture
+def queue(composers):
+    """A queue with one process; what a test leaves in it is stopped."""
+    queue = JobQueue()
+    queue.composers = composers
+    yield queue
+    for job in [*queue._jobs]:
+        job.stop()
+    wait_until(lambda: not queue.num_at_work)
+
+
+def test_a_job_composes_and_keeps_every_take(queue, model):
     kept = []
     job = job_for(model, lambda one: kept.append(one) or len(kept), num_notes=20, num_pieces=3)
-    queue = JobQueue()
     queue.submit(job)
     wait_until(lambda: job.is_over)
     assert (job.state, job.take_ids, job.error) == (State.DONE, [1, 2, 3], "")
@@ -109,9 +125,9 @@ def test_a_job_composes_and_keeps_every_take(model):
     assert len(job.piece()) == len(kept[0].piece)
 
 
-def test_a_job_can_be_watched_and_stopped(model):
+def test_a_job_can_be_watched_and_stopped(queue, model):
     job = job_for(model, num_notes=50_000)
-    JobQueue().submit(job)
+    queue.submit(job)
     wait_until(lambda: job.num_notes > 20)
     assert 0 < len(job.piece()) < 50_000
     job.stop()
@@ -120,26 +136,27 @@ def test_a_job_can_be_watched_and_stopped(model):
     assert 20 < len(job.compositions[0].piece) < 50_000
 
 
-def test_what_cannot_be_composed_is_said(model):
+def test_what_cannot_be_composed_is_said(composers, model):
     job = job_for(model, num_notes=10, style="jazz")
-    job.run(Composers(1))
+    job.run(composers)
     assert job.state == State.FAILED
     assert "jazz" in job.error
 
 
-def test_a_bug_does_not_leave_the_user_waiting(model, capsys):
+def test_a_bug_does_not_leave_the_user_waiting(composers, model, capsys):
     def keep(_):
         raise ZeroDivisionError
 
     job = job_for(model, keep, num_notes=10)
-    job.run(Composers(1))
+    job.run(composers)
     assert job.state == State.FAILED
     assert "ZeroDivisionError" in job.error
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_the_queue_is_bounded(model):
+def test_the_queue_is_bounded(composers, model):
     queue = JobQueue(max_jobs=2)
+    queue.composers = composers
     first, second, third = (job_for(model, num_notes=50_000) for _ in range(3))
     queue.submit(first)
     queue.submit(second)
@@ -153,8 +170,7 @@ def test_the_queue_is_bounded(model):
     third.stop()
 
 
-def test_one_visitor_cannot_fill_the_queue(model):
-    queue = JobQueue()
+def test_one_visitor_cannot_fill_the_queue(queue, model):
     jobs = [job_for(model, owner="me", num_notes=50_000) for _ in range(MAX_JOBS_OF_ONE)]
     for job in jobs:
         queue.submit(job)
@@ -163,26 +179,18 @@ def test_one_visitor_cannot_fill_the_queue(model):
     short = job_for(model, owner="you", num_notes=5)
     queue.submit(short)
     wait_until(lambda: short.is_over)
-    for job in jobs:
-        job.stop()
 
 
-def test_everybody_gets_first_notes_before_anybody_gets_the_rest(model):
-    queue = JobQueue()
-    queue.composers = Composers(1)
+def test_everybody_gets_first_notes_before_anybody_gets_the_rest(queue, model):
     jobs = [job_for(model, num_notes=50_000) for _ in range(5)]
     for job in jobs:
         queue.submit(job)
     wait_until(lambda: all(job.num_notes >= NUM_FIRST_ROWS for job in jobs))
     wait_until(lambda: jobs[0].num_notes > 500)
     assert [job.num_notes for job in jobs[1:]] == [NUM_FIRST_ROWS] * 4
-    for job in jobs:
-        job.stop()
 
 
-def test_short_pieces_come_before_long_ones_and_first_ones_before_second_ones(model):
-    queue = JobQueue()
-    queue.composers = Composers(1)
+def test_short_pieces_come_before_long_ones_and_first_ones_before_second_ones(queue, model):
     ended = []
     wanted = {"long": ("me", 20_000), "mine": ("me", 300), "yours": ("you", 300), "short": ("you", 60)}
     jobs = {
@@ -192,13 +200,10 @@ def test_short_pieces_come_before_long_ones_and_first_ones_before_second_ones(mo
     for job in jobs.values():
         queue.submit(job)
     wait_until(lambda: len(ended) == 3)
-    jobs["long"].stop()
     assert ended == ["short", "yours", "mine"]
 
 
-def test_who_waits_sees_place_and_time(model):
-    queue = JobQueue()
-    queue.composers = Composers(1)
+def test_who_waits_sees_place_and_time(queue, model):
     jobs = [job_for(model, num_notes=50_000) for _ in range(3)]
     for job in jobs:
         queue.submit(job)
@@ -210,14 +215,10 @@ def test_who_waits_sees_place_and_time(model):
     jobs[0].stop()
     wait_until(lambda: queue.num_at_work == 2)
     assert queue.outlook(jobs[1]).num_before == 0
-    for job in jobs:
-        job.stop()
 
 
-def test_what_nobody_looks_at_comes_after_what_somebody_waits_for(model, monkeypatch):
+def test_what_nobody_looks_at_comes_after_what_somebody_waits_for(queue, model, monkeypatch):
     monkeypatch.setattr("melodyforge.workshop.jobs.LOOKED_AT_S", 0.5)
-    queue = JobQueue()
-    queue.composers = Composers(1)
     left, watched = job_for(model, num_notes=50_000), job_for(model, num_notes=50_000)
     for job in (left, watched):
         queue.submit(job)
@@ -230,13 +231,9 @@ def test_what_nobody_looks_at_comes_after_what_somebody_waits_for(model, monkeyp
     seen = left.num_notes
     wait_until(lambda: watched.wait_for_notes(0) or watched.num_notes > 2000)
     assert left.num_notes == seen
-    for job in (left, watched):
-        job.stop()
 
 
-def test_a_job_that_waits_is_stopped_at_once(model):
-    queue = JobQueue()
-    queue.composers = Composers(1)
+def test_a_job_that_waits_is_stopped_at_once(queue, model):
     jobs = [job_for(model, num_notes=50_000) for _ in range(2)]
     for job in jobs:
         queue.submit(job)
@@ -244,7 +241,6 @@ def test_a_job_that_waits_is_stopped_at_once(model):
     jobs[1].stop()
     wait_until(lambda: jobs[1].is_over)
     assert (jobs[0].is_over, jobs[1].error) == (False, "")
-    jobs[0].stop()
 
 
 def test_a_process_that_dies_is_replaced_and_the_music_composed_after_all(model):
