@@ -496,6 +496,26 @@ def test_a_history_of_an_older_version_is_backed_up_before_it_is_changed(takes, 
     assert not list(takes._path.parent.glob("*.unfinished"))
 
 
+def test_a_newer_version_that_shares_the_home_takes_nothing_from_an_older_one_at_work(takes, tmp_path):
+    kept = takes.add("me", composition(1))
+    newer = f"""
+from pathlib import Path
+from melodyforge.workshop import takes
+takes.STEPS = (*takes.STEPS, ("ALTER TABLE takes ADD COLUMN color TEXT",))
+takes.VERSION += 1
+print(*[take.id for take in takes.Takes(Path({str(takes._path)!r})).of("me")])
+"""
+    done = subprocess.run([sys.executable, "-c", newer], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.stdout.split() == [str(kept)], done.stderr
+    with pytest.raises(TakeError, match="newer Melody Forge") as caught:
+        takes.of("me")
+    assert "\n" not in str(caught.value)
+    before = takes._path.read_bytes()
+    number = takes.add("me", composition(2))  # there until this process ends
+    assert "Nothing in it was changed" in takes.get("me", number).not_kept
+    assert takes._path.read_bytes() == before
+
+
 def test_a_step_that_fails_leaves_the_older_version(takes, monkeypatch):
     takes.add("me", composition())
     newer = (*takes_module.STEPS, ("ALTER TABLE takes ADD COLUMN color TEXT", "nonsense"))
