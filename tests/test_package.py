@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 import venv
+import zipfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def required(of: Distribution, extra: str, known: dict[str, Distribution] | None
             for inner in requirement.extras or {""}:
                 required(known[name], inner, known)
     return list(known.values())
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    files = (path for path in (PROJECT_DIR / "melodyforge").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {str(path.relative_to(PROJECT_DIR)) for path in files} - {*archive.namelist()} == set()
 
 
 def in_empty_folder(folder: Path) -> dict[str, object]:
