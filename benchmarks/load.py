@@ -4,7 +4,7 @@
     python -m benchmarks.load --visitors 25 --minutes 10 --training
 
 Without `--minutes` everybody presses Compose once, at the same time; with it everybody composes, listens, uploads and
-downloads until the time is over. The visitors draw nothing (`benchmarks/light_visitor.py`).
+downloads until the time limit is reached. The visitors draw nothing (`benchmarks/light_visitor.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a folder of strangers' music files to a clean dataset: read, report, part the doubles, store.
+"""From a folder of strangers' music files to a clean dataset: read, report, remove duplicates, store.
 
 Does not know tokens, models or the terminal.
 """

@@ -1,4 +1,4 @@
-"""Parts a dataset into pieces to train on and pieces to test on.
+"""Splits a dataset into pieces to train on and pieces held out for validation.
 
 Knows families, styles and lengths. Does not know tokens.
 """

@@ -15,7 +15,7 @@ import numpy as np
 from melodyforge.music.piece import NUM_PITCHES, Piece
 from melodyforge.tokens.tracks import TrackClasses, TrackKey, track_keys
 
-FREAKS = 1 / 2000  # share of an instrument's notes, at either end, that are no part of its range
+OUTLIER_SHARE = 1 / 2000  # share of an instrument's notes, at either end, that are no part of its range
 
 
 class PitchCounts:
@@ -55,8 +55,8 @@ class PitchRanges:
         """Of pitches, each as often as counted, shape (num_tracks, NUM_PITCHES); all pitches where none is counted."""
         totals = counts.sum(axis=1, keepdims=True)
         below = counts.cumsum(axis=1)
-        lowest = (below <= totals * FREAKS).sum(axis=1)
-        highest = (below < totals * (1 - FREAKS)).sum(axis=1)
+        lowest = (below <= totals * OUTLIER_SHARE).sum(axis=1)
+        highest = (below < totals * (1 - OUTLIER_SHARE)).sum(axis=1)
         is_unknown = totals[:, 0] == 0
         return cls(zip(np.where(is_unknown, 0, lowest), np.where(is_unknown, NUM_PITCHES - 1, highest), strict=True))
 

@@ -101,7 +101,7 @@ class Progress:
         return plan.minutes is not None and self.seconds >= 60 * plan.minutes
 
     def seconds_left(self, plan: Plan) -> float:
-        """Until all epochs are done, or the time is over, and all is measured; less if patience runs out."""
+        """Until all epochs are done, or the time limit is reached, and all is measured; less if patience runs out."""
         seconds_per_step = self.seconds / max(1, self.step)
         left = (plan.num_steps - self.step) * seconds_per_step
         if plan.minutes is not None:
