@@ -618,3 +618,11 @@ def test_an_endless_number_in_the_address_is_said_in_a_line(models_dir):
     app.run()
     assert not app.exception
     assert "a number without end" in app.error[0].value
+
+
+def test_an_address_without_a_unit_of_length_means_notes(models_dir):
+    app = AppTest.from_string("from melodyforge.studio.panel import panel\npanel()", default_timeout=TIMEOUT_S)
+    app.query_params |= {"unit": "", "notes": "77"}
+    app.run()
+    assert not app.exception
+    assert app.slider(key="notes").value == 77

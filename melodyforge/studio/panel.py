@@ -61,6 +61,7 @@ def _length(usual: ComposeSettings) -> dict[str, Any]:
     unit = st.segmented_control(
         "Length in", ["notes", "bars", "seconds"], default="notes", required=True, key="unit", bind=BOUND
     )
+    unit = unit or "notes"  # an address may say anything
     name = f"num_{unit}"
     return {name: st.slider(**offered(ComposeSettings, name, getattr(usual, name)), key=unit, bind=BOUND)}
 
