@@ -36,7 +36,7 @@ from melodyforge.cli import Parser, run
 from melodyforge.model_state import progress_path
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
-from melodyforge.workshop.tasks import start_task
+from melodyforge.workshop.tasks import find_task, start_task
 
 PATIENCE_S = 180.0
 SECONDS_BETWEEN_SAMPLES = 1.0
@@ -265,14 +265,15 @@ def training(home: Path) -> Iterator[Callable[[], list[dict[str, float]]]]:
     try:
         deadline = time.perf_counter() + MAX_START_S
         while len(epochs()) < 2:
-            if time.perf_counter() > deadline or not task.is_running:
+            now = find_task("train", home / "tasks")
+            if time.perf_counter() > deadline or not (now and now.is_running):
                 raise RuntimeError(f"The training must begin. It says: {task.log}")
             time.sleep(1)
         time.sleep(ALONE_S)
         yield epochs
     finally:
         task.stop()
-        while task.is_running:
+        while (now := find_task("train", home / "tasks")) and now.is_running:
             time.sleep(0.1)
 
 
