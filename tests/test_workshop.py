@@ -547,9 +547,9 @@ def test_many_who_begin_a_history_at_once_lose_nothing(tmp_path):
 
 def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     rendered = []
-    render = Sounds._played.__globals__["render_wav"]
+    render = Sounds._render.__globals__["render_wav"]
     monkeypatch.setitem(
-        Sounds._played.__globals__, "render_wav", lambda piece, **_: rendered.append(piece.name) or render(piece)
+        Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(piece.name) or render(piece)
     )
     sounds = Sounds(max_bytes=1)  # keeps the newest only
     first, second = gridded_piece(1, 10), gridded_piece(2, 10)
@@ -566,31 +566,12 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
 
 def test_what_many_ask_for_at_once_is_rendered_once(monkeypatch):
     rendered = []
-    render = Sounds._played.__globals__["render_wav"]
-    monkeypatch.setitem(
-        Sounds._played.__globals__, "render_wav", lambda piece, **_: rendered.append(1) or render(piece)
-    )
+    render = Sounds._render.__globals__["render_wav"]
+    monkeypatch.setitem(Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(1) or render(piece))
     sounds, piece = Sounds(), gridded_piece(1, 10)
     with ThreadPoolExecutor(8) as threads:
         files = set(threads.map(lambda _: sounds.of(piece).file, range(8)))
     assert (len(files), len(rendered)) == (1, 1)
-
-
-def test_only_where_many_wait_for_sound_others_go_first(monkeypatch):
-    patient = []
-    render = Sounds._played.__globals__["render_wav"]
-
-    def watched(piece, is_patient):
-        patient.append(is_patient)
-        return render(piece, is_patient)
-
-    monkeypatch.setitem(Sounds._played.__globals__, "render_wav", watched)
-    sounds, number = Sounds(), 4 * (os.cpu_count() or 1)
-    sounds.of(gridded_piece(0, 10))
-    assert patient == [False]
-    with ThreadPoolExecutor(number) as threads:
-        list(threads.map(lambda seed: sounds.of(gridded_piece(seed + 1, 10)), range(number)))
-    assert any(patient)
 
 
 def test_sound_that_a_killed_server_left_is_swept(tmp_path, monkeypatch):

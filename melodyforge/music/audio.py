@@ -75,12 +75,11 @@ class _NoSoundError(Exception):
     """FluidSynth cannot be used; the message says why, as a sentence without its full stop."""
 
 
-def render_wav(piece: Piece, is_patient: bool = False) -> Sound:
+def render_wav(piece: Piece) -> Sound:
     """Plays a piece into a WAV file, as loud as 16 bits allow.
 
     Args:
         piece: may be without notes. What comes after `MAX_SECONDS` is left out.
-        is_patient: whether other programs of this machine go first.
 
     Returns:
         The WAV, with a notice whenever the piece was cut, a SoundFont was not there, or real instruments were not.
@@ -90,7 +89,7 @@ def render_wav(piece: Piece, is_patient: bool = False) -> Sound:
     if not len(piece):
         return Sound(_encode_wav(render_tones(piece)), "silence", ["There are no notes to hear."])
     try:
-        return Sound(_encode_wav(_play_with_fluidsynth(piece, notices, is_patient)), "FluidSynth", notices)
+        return Sound(_encode_wav(_play_with_fluidsynth(piece, notices)), "FluidSynth", notices)
     except _NoSoundError as reason:
         notices.append(f"{reason}, so simple tones stand in. {HOW_TO_INSTALL}")
     return Sound(_encode_wav(render_tones(piece)), "built-in tones", notices)
@@ -188,19 +187,19 @@ def _shorten(piece: Piece, notices: list[str]) -> Piece:
     return piece.with_notes(notes)
 
 
-def _play_with_fluidsynth(piece: Piece, notices: list[str], is_patient: bool) -> np.ndarray:
+def _play_with_fluidsynth(piece: Piece, notices: list[str]) -> np.ndarray:
     """The piece as FluidSynth plays it: int16, shape (num_samples, num_channels).
 
     Raises:
         _NoSoundError: it cannot, or what it gave is no sound.
     """
-    samples = _read_wav(_run_fluidsynth(piece, "wav", notices, is_patient))
+    samples = _read_wav(_run_fluidsynth(piece, "wav", notices))
     if samples is None or not _is_audible(samples):
         raise _NoSoundError("FluidSynth made no sound with its SoundFont")
     return samples
 
 
-def _run_fluidsynth(piece: Piece, suffix: str, notices: list[str], is_patient: bool = False) -> bytes:
+def _run_fluidsynth(piece: Piece, suffix: str, notices: list[str]) -> bytes:
     """The sound file that FluidSynth makes of a piece; empty when it makes none.
 
     Raises:
@@ -219,7 +218,7 @@ def _run_fluidsynth(piece: Piece, suffix: str, notices: list[str], is_patient: b
     with tempfile.TemporaryDirectory(prefix="melodyforge-", ignore_cleanup_errors=True) as folder:
         midi_file, sound_file = Path(folder, "piece.mid"), Path(folder, f"piece.{suffix}")
         midi_file.write_bytes(write_midi(piece))
-        synth = FluidSynth(str(soundfont.absolute()), SAMPLE_RATE_HZ, FORMS.get(suffix, ""), is_patient)
+        synth = FluidSynth(str(soundfont.absolute()), SAMPLE_RATE_HZ, FORMS.get(suffix, ""))
         try:
             synth.midi_to_audio(str(midi_file), str(sound_file), max_seconds)
         except subprocess.TimeoutExpired:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import midi2audio
 
 # Large blocks, and only the samples that the piece needs: a third less time, the same sound.
 FLUIDSYNTH_OPTIONS = ("-z", "4096", "-o", "synth.dynamic-sample-loading=1")
-
-NICENESS = 10
 
 
 class FluidSynth(midi2audio.FluidSynth):
@@ -20,18 +17,10 @@ class FluidSynth(midi2audio.FluidSynth):
     Windows FluidSynth takes them for files, and plays aloud instead of writing.
     """
 
-    def __init__(self, sound_font: str, sample_rate: int, form: str = "", is_patient: bool = False) -> None:
-        """Takes in how to play.
-
-        Args:
-            sound_font: path of the SoundFont.
-            sample_rate: in Hz.
-            form: one of those that `fluidsynth -T help` lists; "" for what the file's name says.
-            is_patient: whether other programs of this machine go first, where its system can do so.
-        """
+    def __init__(self, sound_font: str, sample_rate: int, form: str = "") -> None:
+        """`form` is one of those that `fluidsynth -T help` lists; "" for what the file's name says."""
         super().__init__(sound_font, sample_rate)
         self._form = ["-T", form] if form else []
-        self._politeness = ["nice", "-n", str(NICENESS)] if is_patient and shutil.which("nice") else []
 
     def midi_to_audio(self, midi_file: str, audio_file: str, max_seconds: float | None = None) -> None:
         """Plays a MIDI file into an audio file; whether that worked shows in the audio file only.
@@ -41,7 +30,6 @@ class FluidSynth(midi2audio.FluidSynth):
             OSError: it cannot be started.
         """
         command = [
-            *self._politeness,
             "fluidsynth",
             "-ni",
             "-F",

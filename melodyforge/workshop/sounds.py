@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melodyforge.files import write_bytes
-from melodyforge.music.audio import Sound, render_wav
+from melodyforge.music.audio import render_wav
 from melodyforge.music.piece import Piece
 
 MAX_BYTES = 1_000_000_000  # an hour and a half
@@ -52,9 +52,7 @@ class Sounds:
         self._kept: OrderedDict[str, KeptSound] = OrderedDict()
         self._lock = threading.Lock()
         self._rendering: dict[str, threading.Lock] = {}
-        self._num_players = os.cpu_count() or 1  # more at once take memory and save no time
-        self._players = threading.Semaphore(self._num_players)
-        self._num_waiting = 0
+        self._players = threading.Semaphore(os.cpu_count() or 1)  # more at once take memory and save no time
 
     def of(self, piece: Piece) -> KeptSound:
         """The sound of a piece, rendered if it is not kept; who asks for what is being rendered waits for that.
@@ -73,17 +71,6 @@ class Sounds:
         with self._lock:
             return next((one.file for one in self._kept.values() if one.file.name == name), None)
 
-    def _played(self, piece: Piece) -> Sound:
-        """Where more wait than can be served at once, a training beside them goes first: it would stand still."""
-        with self._lock:
-            self._num_waiting += 1
-        try:
-            with self._players:
-                return render_wav(piece, is_patient=self._num_waiting > self._num_players)
-        finally:
-            with self._lock:
-                self._num_waiting -= 1
-
     def _found(self, name: str) -> KeptSound | None:
         with self._lock:
             if name in self._kept:
@@ -91,7 +78,8 @@ class Sounds:
             return self._kept.get(name)
 
     def _render(self, name: str, piece: Piece) -> KeptSound:
-        sound = self._played(piece)
+        with self._players:
+            sound = render_wav(piece)
         kept = KeptSound(self._folder / f"{name}.wav", len(sound.wav), sound.engine, sound.notices)
         write_bytes(kept.file, sound.wav)
         with self._lock:
