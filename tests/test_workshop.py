@@ -562,6 +562,8 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     sounds.of(second)
     assert not gone.exists()
     assert sounds.file(gone.name) is None
+    sounds.of(second).file.unlink()  # as by who clears the folder of temporary files
+    assert sounds.of(second).file.is_file()
 
 
 def test_what_many_ask_for_at_once_is_rendered_once(monkeypatch):

@@ -116,7 +116,7 @@ def _choice(label: str, options: list[str], key: str, help: str) -> str:
     return st.selectbox(label, options, key=key, help=help, bind=BOUND)
 
 
-def _choice_or_any(label: str, options: list[str], key: str, help: str | None = None) -> str | None:
+def _choice_or_any(label: str, options: list[str], key: str, help: str) -> str | None:
     if st.session_state.get(key) not in [None, *options]:
         del st.session_state[key]  # another model's
-    return st.selectbox(label, options, index=None, placeholder=ANY, key=key, help=help or HELP.get(key), bind=BOUND)
+    return st.selectbox(label, options, index=None, placeholder=ANY, key=key, help=help, bind=BOUND)

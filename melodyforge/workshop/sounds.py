@@ -61,6 +61,8 @@ class Sounds:
             OutputError: the disk does not take it.
         """
         name = _name(piece)
+        if kept := self._found(name):
+            return kept
         with self._lock:
             rendering = self._rendering.setdefault(name, threading.Lock())
         with rendering:
@@ -69,13 +71,16 @@ class Sounds:
     def file(self, name: str) -> Path | None:
         """The file of this name, if there is one."""
         with self._lock:
-            return next((one.file for one in self._kept.values() if one.file.name == name), None)
+            kept = self._kept.get(name.removesuffix(".wav"))
+        return kept.file if kept and kept.file.is_file() else None
 
     def _found(self, name: str) -> KeptSound | None:
         with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-            return self._kept.get(name)
+            kept = self._kept.get(name)
+            if kept is None or not kept.file.is_file():  # somebody may have cleared the folder of temporary files
+                return None
+            self._kept.move_to_end(name)
+            return kept
 
     def _render(self, name: str, piece: Piece) -> KeptSound:
         with self._players:
