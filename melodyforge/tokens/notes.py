@@ -15,7 +15,7 @@ from pydantic import FailFast, Field, GetPydanticSchema, model_validator
 from typing_extensions import override
 
 from melodyforge.errors import CorpusError
-from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track
+from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track, without_doubles
 from melodyforge.music.traits import Program
 from melodyforge.settings import MAX_TRACKS, RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
@@ -160,7 +160,7 @@ class NotesRepresentation(Representation):
         rows["track"] = classes[notes["track"]]
         rows["pitch"] = notes["pitch"]
         rows["velocity"] = words.velocities.snap(notes["velocity"])
-        rows = _without_doubles(rows)
+        rows = without_doubles(rows)
         if piece.is_performed:
             rows["position"] = -1
         elif len(rows):
@@ -405,13 +405,3 @@ def _row_of_nothing(rows: np.ndarray) -> np.ndarray:
         row["bar_steps"] = rows["bar_steps"][0]
         row["position"] = min(0, rows["position"][0])
     return row
-
-
-def _without_doubles(rows: np.ndarray) -> np.ndarray:
-    """Rows in order; of several with the same onset, track and pitch the longest."""
-    rows = rows[np.lexsort((-rows["duration"], rows["pitch"], rows["track"], rows["onset"]))]
-    is_double = np.ones(len(rows), bool)
-    is_double[:1] = False
-    for name in ("onset", "track", "pitch"):
-        is_double[1:] &= rows[name][1:] == rows[name][:-1]
-    return rows[~is_double]
