@@ -219,26 +219,31 @@ def _watch_trainings() -> None:
 
 
 def _training(training: Training) -> None:
-    name, task, facts = training.name, training.task, training.facts
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### {plain(name)} · {plain(training.state)}", width="content")
+            st.markdown(f"##### {plain(training.name)} · {plain(training.state)}", width="content")
             _buttons(training)
-        if task.is_running and not training.waits_for:
-            words = last_line(task)
-            if "minutes_left" in facts:
-                words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
-            st.progress(min(1.0, facts.get("share", 0.0)), words)
-        if task.error:
-            st.error(told(task.error))
-        if training.verdict:
-            st.info(training.verdict, icon=":material/hearing:")
+        with st.container():  # of its own, so that curve and sample keep their place when it is empty
+            _how_it_goes(training)
         if training.history:
             curve, sample = st.columns(2)
             with curve:
                 _curve(training)
             with sample:
                 _sample(training)
+
+
+def _how_it_goes(training: Training) -> None:
+    task, facts = training.task, training.facts
+    if task.is_running and not training.waits_for:
+        words = last_line(task)
+        if "minutes_left" in facts:
+            words = f"Epoch {facts['epoch']} · {about_minutes(facts['minutes_left'])} left"
+        st.progress(min(1.0, facts.get("share", 0.0)), words)
+    if task.error:
+        st.error(told(task.error))
+    if training.verdict:
+        st.info(training.verdict, icon=":material/hearing:")
 
 
 def _buttons(training: Training) -> None:
