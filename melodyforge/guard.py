@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from melodyforge.errors import BusyError, MelodyForgeError
+from melodyforge.priority import give_way
 
 MAX_PROCESS_BYTES = 2 * 2**30  # address space of one process
 NUM_PROCESSES = 2  # for what `run` is given
@@ -32,7 +33,6 @@ WAIT_SECONDS = 60.0  # until one of them is free
 IDLE_SECONDS = 120  # after which one ends: with music21 loaded it holds 130 MB
 CALLS_AHEAD = 3  # of a process; enough that none waits, few enough that results do not pile up
 LATE_SECONDS = 5  # after its limit, one whose owner is gone ends by itself
-NICENESS = 5  # who composes or listens comes first
 
 TOO_LONG = "took too long and was stopped"
 TOO_MUCH_MEMORY = "took too much memory and was stopped"
@@ -234,8 +234,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may come between the answers
     _limit_memory()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    give_way()
     while True:
         _end_after(IDLE_SECONDS)
         try:

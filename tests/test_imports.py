@@ -14,7 +14,7 @@ PROJECT_DIR = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in PROJECT_DIR.glob("*.py") if path.name != "app.py")
 # Each room may use the rooms of the lines above its own, and itself; not its neighbours on the same line.
 LEVELS = (
-    ("errors", "places"),
+    ("errors", "places", "priority"),
     ("hashing", "words"),
     ("settings", "files", "cli", "progress", "guard", "plain_pickle", "weights_file"),
     ("recipe", "folders"),

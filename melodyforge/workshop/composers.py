@@ -30,12 +30,12 @@ from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.places import PROJECT_DIR
+from melodyforge.priority import give_way
 from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.turns import Turns
 
 MAX_PROCESSES = 4
 MAX_MODELS = 4  # that a process keeps loaded
-NICENESS = 10  # pages come before music
 NUM_FIRST_ROWS = 40  # that everybody gets before anybody gets the rest
 SECONDS_BETWEEN_NEWS = 0.1
 SECONDS_BETWEEN_LOOKS = 0.25  # at whether an order was stopped, or has another place now
@@ -229,7 +229,12 @@ class _Process:
         command = [sys.executable, "-m", "melodyforge.workshop.composers"]
         alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # it shares the processors
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_DIR, env=alone
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=PROJECT_DIR,
+            env=alone,
+            start_new_session=True,  # whose priority it sets
         )
         weakref.finalize(self, _end, self._process, self._requests)
         threading.Thread(target=_write, args=(self._process.stdin, self._requests), daemon=True).start()
@@ -365,8 +370,7 @@ def main() -> None:
     """Runs in the process: requests come in through standard input, answers go out through standard output."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may come between the answers
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    give_way(as_session=True)  # pages come before music, and so does a training
     _Server(answers).serve(sys.stdin.buffer)
 
 
