@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -32,7 +31,5 @@ def test_a_session_lets_other_sessions_go_first_and_leaves_ours_alone():
 
 
 def test_it_works_where_processors_are_not_shared_out_by_session():
-    missing = str(Path("/nowhere/autogroup"))
-    said(
-        f"import melodyforge.priority as p, pathlib; p.SESSION_FILE = pathlib.Path({missing!r}); p.give_way(as_session=True)"
-    )
+    code = "import pathlib, melodyforge.priority as p; p.SESSION_FILE = pathlib.Path('/nowhere'); "
+    said(code + "p.give_way(as_session=True)")
