@@ -8,17 +8,17 @@ from pathlib import Path
 
 NICENESS = 10  # against the processes of the same session
 SESSION_NICENESS = 5  # against other sessions: a third of what they get
-SESSION_FILE = Path("/proc/self/autogroup")  # Linux shares processors out by session, and nice counts only inside one
+# Linux shares processors out by session, and a process's niceness counts only inside its own.
+SESSION_FILE = Path("/proc/self/autogroup")
 
 
-def give_way(*, as_session: bool = False) -> None:
-    """Lets others go before this process.
-
-    Args:
-        as_session: let other sessions go first, too; for a process that leads a session of its own.
-    """
+def give_way() -> None:
+    """Lets the other processes of the session go first."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    if as_session:
-        with contextlib.suppress(OSError):  # not Linux, or one that shares them out otherwise
-            SESSION_FILE.write_text(str(SESSION_NICENESS), encoding="ascii")
+
+
+def give_way_as_session(is_on: bool) -> None:
+    """Lets other sessions go before that of this process, or no longer; nothing where the system does not have that."""
+    with contextlib.suppress(OSError):
+        SESSION_FILE.write_text(str(SESSION_NICENESS if is_on else 0), encoding="ascii")

@@ -45,7 +45,7 @@ def run(project: Path, name: str) -> str:
 @pytest.mark.filterwarnings("default")  # Jupyter's own
 def test_quickstart_trains_composes_and_saves(project):
     shown = run(project, "quickstart.ipynb")
-    assert "nats a held-out note" in shown
+    assert "nats per event" in shown
     assert "<audio" in shown
     assert {path.suffix for path in (project / "output").iterdir()} == {".mid", ".wav", ".musicxml"}
 

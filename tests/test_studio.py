@@ -338,7 +338,7 @@ def test_going_on_works_after_a_wish_was_set_and_again_and_from_the_takes(models
     app.query_params["tonic"] = "D"  # as a browser has it in its address from then on
     press_compose(app)
     for number, button in enumerate(("same_settings", "go_on", "go_on"), start=2):
-        open_tab(app, "Go on")
+        open_tab(app, "Continue")
         press_until_composed(app, button)
         assert len(takes.of(OWNER)) == number
     assert app.selectbox(key="tonic").value == "D"
@@ -351,11 +351,11 @@ def test_a_continuation_says_what_it_continues_from_which_bar_and_reproduces_so(
     parent = takes.of(OWNER)[0]
     takes.rename(OWNER, parent.id, "Evening")
     app.run()
-    open_tab(app, "Go on")
+    open_tab(app, "Continue")
     app.number_input(key=f"branch_bar_{parent.id}").set_value(2)
     press_until_composed(app, "go_on")
     assert "continues Evening from bar 2" in app.caption[0].value
-    open_tab(app, "Go on")
+    open_tab(app, "Continue")
     press_until_composed(app, "same_settings")
     again, child, _ = takes.of(OWNER)
     assert child.origin["continues"] == {"take": parent.id, "name": "Evening", "bar": 2}
@@ -388,7 +388,7 @@ def test_going_on_from_the_takes_turns_to_compose_whose_wishes_stay(models_dir, 
     for number in range(2, 4):
         turn_to(app, "takes")
         checked(app.button(key=f"open_{takes.of(OWNER)[-1].id}").click().run())
-        open_tab(app, "Go on")
+        open_tab(app, "Continue")
         press_until_composed(app, "go_on")
         assert len(takes.of(OWNER)) == number
         assert app.slider(key="bars").value == 7
@@ -497,11 +497,11 @@ def test_who_waits_is_told_place_and_time(models_dir):
     mine = shared.job_of(OWNER)
     mine._asked_at += 1000  # as if the others had come long before
     deadline = time.monotonic() + TIMEOUT_S
-    while "before you" not in app.get("progress")[0].proto.text:
+    while "ahead of you" not in app.get("progress")[0].proto.text:
         assert time.monotonic() < deadline
         time.sleep(0.1)
         checked(app.run())
-    assert re.fullmatch(r"Waiting: 4 before you, about \d+ (seconds|minutes?)", app.get("progress")[0].proto.text)
+    assert re.fullmatch(r"Waiting: 4 ahead of you, about \d+ (seconds|minutes?)", app.get("progress")[0].proto.text)
     assert len(mine.piece())  # the first notes are there
     for job in [*before, mine]:
         job.stop()
@@ -617,7 +617,7 @@ def test_an_endless_number_in_the_address_is_said_in_a_line(models_dir):
     app.query_params["top_k"] = "inf"
     app.run()
     assert not app.exception
-    assert "a number without end" in app.error[0].value
+    assert "an infinite number" in app.error[0].value
 
 
 def test_an_address_without_a_unit_of_length_means_notes(models_dir):

@@ -290,10 +290,10 @@ def test_takes_are_compared_exported_and_branched(visit):
         assert len(archive.namelist()) == 2
     page.get_by_role("button", name="Open").first.click()
     composed(page)
-    open_tab(page, "Go on")
+    open_tab(page, "Continue")
     page.get_by_role("spinbutton", name="from bar").fill("3")
     page.get_by_role("spinbutton", name="from bar").press("Enter")
-    page.get_by_role("button", name="Go on from this bar").click()
+    page.get_by_role("button", name="Continue from this bar").click()
     page.get_by_role("button", name="Compose", exact=True).wait_for()
     page.locator(".player[data-state=growing]").wait_for()
     composed(page)
@@ -310,7 +310,7 @@ def test_back_leads_to_the_page_before_with_its_wishes(visit, app_url):
     page.get_by_role("link", name="Takes").click()
     page.get_by_role("button", name="Open").first.click()
     composed(page)
-    open_tab(page, "Go on")
+    open_tab(page, "Continue")
     page.get_by_role("button", name="Same settings, new seed").click()
     page.wait_for_url("**/?unit=bars")
     for address in ("/takes", "/?unit=bars"):

@@ -335,8 +335,7 @@ class _Walker:
         for alarm in self._page.get_by_text("This should not happen").all():
             self._complain(f"shown: {alarm.inner_text()}")
         player = self._page.locator(".player[data-state=growing]")
-        if player.count():
-            self._grown |= {player.first.evaluate("root => root.player?.identity")}
+        self._grown |= set(player.evaluate_all("roots => roots.map((root) => root.player?.identity)"))  # it may be gone
         things = self._kept()
         gone = self._things - things
         if gone and not any(word in done for done in self.result.trail[-2:] for word in TAKING_AWAY):

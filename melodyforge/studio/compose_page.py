@@ -26,7 +26,7 @@ SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_EACH = 0.05  # longer between looks, so many people are composing
 PATIENCE_S = 0.25  # for the first note
 NO_NOTES = Piece(make_notes([]), ())
-WELCOME = "Press **Compose**: the music appears here while it is being made."
+WELCOME = "Press **Compose**: the music appears here as it is composed."
 
 
 def show() -> None:
@@ -69,7 +69,7 @@ def _growing(owner: str) -> None:
     with st.container():
         bar, button = st.columns([5, 1], vertical_alignment="center")
     bar.progress(share, words)
-    if button.button("Stop", key="stop", icon=":material/stop:", help="End here and keep what is there"):
+    if button.button("Stop", key="stop", icon=":material/stop:", help="Stop here and keep the music so far"):
         job.stop()
     piece = job.piece() or NO_NOTES
     player([piece], [None], identity=f"growing-{id(job)}", key=STAGE, is_growing=len(piece) > 0)
@@ -78,10 +78,10 @@ def _growing(owner: str) -> None:
 def progress(job: Job) -> tuple[str, float]:
     """How far a job has come: in words, and from 0 to 1."""
     if job.compositions:
-        return "Playing it into a sound file ...", 1.0
+        return "Rendering the sound ...", 1.0
     before, seconds = shared.queue().outlook(job)
     if before and not job.is_growing:
-        return f"Waiting: {before} before you, {about_time(seconds)}", job.share
+        return f"Waiting: {before} ahead of you, {about_time(seconds)}", job.share
     return " · ".join(_so_far(job)), job.share
 
 

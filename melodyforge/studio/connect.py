@@ -57,14 +57,14 @@ def why_refused(origin: str, host: str) -> str:
     if not origin or not st.get_option("server.enableCORS"):
         return ""
     if not PLAIN_ORIGIN.fullmatch(origin):  # of no browser; it is not repeated where somebody may copy it
-        return "This studio answers only to pages of its own."
+        return "This studio answers only to its own pages."
     page = urlsplit(origin)
     hosts = [urlsplit(one).hostname for one in st.get_option("server.corsAllowedOrigins")]
     if page.netloc == host or page.hostname in {*LOCAL_NAMES, *hosts, st.get_option("browser.serverAddress")}:
         return ""
     return (
-        f"This studio was opened as {origin}, which is not where the server is, and it answers only to pages of its "
-        f"own. Whoever runs it: `streamlit run app.py --server.corsAllowedOrigins {origin}` lets this page in."
+        f"This studio was opened as {origin}, which is not the server's address, and it answers only to its own pages. "
+        f"To let this page in, start it with `streamlit run app.py --server.corsAllowedOrigins {origin}`."
     )
 
 

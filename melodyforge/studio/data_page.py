@@ -30,10 +30,10 @@ PLOTS_IN_A_ROW = 3
 MAX_BARS_SHOWN = 8  # in a plot
 BAR_COLOUR = "#0072b2"
 ABOUT_FATES = {
-    Fate.USED: "as it is",
-    Fate.REPAIRED: "something was mended",
+    Fate.USED: "unchanged",
+    Fate.REPAIRED: "with errors corrected",
     Fate.DUPLICATE: "the same music as another file",
-    Fate.SKIPPED: "no music that can be read",
+    Fate.SKIPPED: "no readable music",
 }
 
 
@@ -60,7 +60,7 @@ def show() -> None:
             _listen(store)
 
 
-@st.cache_data(max_entries=4, show_spinner="Looking at the music ...")
+@st.cache_data(max_entries=4, show_spinner="Analysing the music ...")
 def _summary(fingerprint: str, folder: str) -> Summary:
     store = open_dataset(DATASET_DIR)
     if store is None:
@@ -81,7 +81,7 @@ def _plots(summary: Summary) -> None:
     plots = {
         "Styles": summary.styles,
         "Keys": summary.keys,
-        "Tempo, quarter notes a minute": _tempi(summary.tempos_qpm),
+        "Tempo, quarter notes per minute": _tempi(summary.tempos_qpm),
         "Instruments": summary.instruments,
         "Meters": summary.meters,
         "Moods": summary.moods,
@@ -134,7 +134,7 @@ def _files(report: CorpusReport) -> None:
     table = pd.DataFrame(
         {
             "file": [file.name for file in rows],
-            "what became of it": [file.fate.value for file in rows],
+            "result": [file.fate.value for file in rows],
             "why": [file.explain() for file in rows],
             "notes": [file.num_notes for file in rows],
         }
@@ -144,7 +144,7 @@ def _files(report: CorpusReport) -> None:
         name = st.selectbox(
             "File", [file.name for file in report.files], key="file", index=None, placeholder="choose a file"
         )
-        style = st.text_input("New style", key="new_style", width=180, help="The subfolder that it moves to")
+        style = st.text_input("New style", key="new_style", width=180, help="The subfolder to move the file to")
         if st.button("Relabel", key="relabel", icon=":material/label:", disabled=not name):
             _change(partial(relabel_file, str(name), style))
         about = f"It can be put back for {DAYS_KEPT} days."
@@ -187,6 +187,6 @@ def _listen(store: PieceStore) -> None:
     if number is None:
         return
     piece = store[number]
-    with st.spinner("Playing it into a sound file ..."):
+    with st.spinner("Rendering the sound ..."):
         sound = shared.sounds().of(piece)
     player([piece], [sound], identity=f"data-{store.fingerprint}-{number}", key="data_player")

@@ -27,8 +27,8 @@ SECONDS_AFTER_FAILURE = 1.0
 MAX_ATTEMPTS_AT_ONCE = 5  # of everybody together, so that many a second cannot be tried
 MAX_FORM_BYTES = 4096
 OPEN = (
-    f"Open to others without a password: whoever reaches this address may compose, train and delete. Set "
-    f"{PASSWORD_VARIABLE} to ask for one."
+    f"The studio is open without a password: anyone who reaches this address can compose, train and delete. Set "
+    f"{PASSWORD_VARIABLE} to require one."
 )
 FORM = """<!DOCTYPE html>
 <html lang="en">
@@ -107,7 +107,7 @@ class Gate:
             return await self._weigh(request)
         if "text/html" in request.headers.get("accept", ""):
             return _form()
-        return PlainTextResponse("This studio asks for a password. Open its first page.", 401)
+        return PlainTextResponse("This studio requires a password. Open its first page.", 401)
 
     async def _weigh(self, request: Request) -> Response:
         """Lets in, or asks again."""
@@ -118,7 +118,7 @@ class Gate:
             if await self._is_right(request):
                 return self._let_in(request)
             await asyncio.sleep(SECONDS_AFTER_FAILURE)
-            return _form("This is not the password.")
+            return _form("Wrong password.")
         finally:
             self._num_attempts -= 1
 

@@ -38,7 +38,7 @@ def sound_route() -> Route:
 
         file = shared.sounds().file(request.path_params["name"])
         if file is None:
-            return PlainTextResponse("This sound is not kept any more. Load the page again.", 404)
+            return PlainTextResponse("This sound is no longer stored. Reload the page.", 404)
         return FileResponse(file, media_type="audio/wav", filename=request.query_params.get("name"))
 
     return Route(f"{base_address()}{FOLDER}/{{name}}", serve)

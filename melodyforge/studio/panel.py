@@ -28,10 +28,10 @@ def panel() -> tuple[Model | None, Wanted | None]:
     """All widgets; gives the chosen model, and what is wanted when Compose has just been pressed."""
     names = shared.model_names()
     if not names:
-        st.info("There is no model yet. The page **Train** makes one from your music.", icon=":material/school:")
+        st.info("There is no model yet. Train one on your music, on the page **Train**.", icon=":material/school:")
         return None, None
     try:
-        name = _choice("Model", names, "model", help="What composes: a trained network.")
+        name = _choice("Model", names, "model", help="The trained network that composes.")
         if label := shared.model_label(name):
             st.caption(f"{plain(name)}: {label}.")
         model = shared.model(name)
@@ -39,7 +39,7 @@ def panel() -> tuple[Model | None, Wanted | None]:
     except MelodyForgeError as error:
         st.error(told(error))
     except OverflowError:  # Streamlit 1.67 stumbles over `?top_k=inf`
-        st.error("The address of this page holds a number without end. [Open the page without it](?).")
+        st.error("The address of this page contains an infinite number. [Open the page without it](?).")
     return None, None
 
 
@@ -90,7 +90,7 @@ def _wish(wish: Wish) -> Any:
 
 def _key() -> str | None:
     with st.container(horizontal=True, wrap=False):
-        tonic = _choice_or_any("Key", list(TONIC_NAMES), "tonic", "The note that the music comes to rest on.")
+        tonic = _choice_or_any("Key", list(TONIC_NAMES), "tonic", "The note on which the music comes to rest.")
         mode = _choice_or_any("Mode", list(MODES), "mode", "Major sounds bright, minor dark.")
     return " ".join(filter(None, [tonic, mode])) or None
 

@@ -1,4 +1,4 @@
-"""What music may start from: a file, a passage of the music learnt from, a few notes played here, or nothing."""
+"""What music may start from: a file, a piece in the music folder, a few notes played here, or nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from melodyforge.studio.keyboard import keyboard
 from melodyforge.studio.words import told
 from melodyforge.words import counted
 
-NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "music learnt from", "play it here"
+NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "the music folder", "play it here"
 A_PASSAGE = "a random passage"  # of the training music
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
 MAX_NOTES = 5000  # to start from: a second or two until the first new one
@@ -27,7 +27,7 @@ KEPT_SECONDS = 600  # then a file that took too long may be tried again
 MAX_PIECES = 2000  # offered; a longer list helps nobody
 MISSING = {
     FILE: "Choose a file to start from, or start from nothing.",
-    PASSAGE: "The music learnt from is not there any more. Read it again on the page Data, or start from nothing.",
+    PASSAGE: "The music folder has not been read. Add music on the page Train, or start from nothing.",
     PLAY: "Record a few notes to start from, or start from nothing.",
 }
 

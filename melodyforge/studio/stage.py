@@ -25,7 +25,7 @@ from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import Take
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
-KEEP, GO_ON, SHEET = "Keep", "Go on", "Sheet music"
+KEEP, GO_ON, SHEET = "Download", "Continue", "Sheet music"
 
 
 def show_takes(owner: str, take_ids: list[int], and_then: Callable[[], object]) -> None:
@@ -65,7 +65,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     if take.complaint:
         with head:
             _complaint(owner, take, and_then)
-    with head, st.spinner("Playing it into a sound file ..."):
+    with head, st.spinner("Rendering the sound ..."):
         sound = shared.sounds().of(piece)
     player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
@@ -96,8 +96,8 @@ def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
 
 def _not_kept(take: Take) -> None:
     """Says that a take will be gone when the studio ends, and why."""
-    st.error(f"This take is not in the history yet: download it, or keep it once that works. {take.not_kept}")
-    if st.button("Keep it now", key="keep_now", icon=":material/save:"):
+    st.error(f"This take is not in the history yet: download it, or save it once that works. {take.not_kept}")
+    if st.button("Save it now", key="keep_now", icon=":material/save:"):
         with contextlib.suppress(MelodyForgeError):  # the take tells
             shared.takes().write_held()
         st.rerun()
@@ -120,7 +120,7 @@ def rating(owner: str, take: Take) -> None:
 def compare(takes: list[Take]) -> None:
     """Two takes below one another, with the same playhead."""
     pieces = [take.piece for take in takes]
-    with st.spinner("Playing them into sound files ..."):
+    with st.spinner("Rendering the sound ..."):
         sounds = [shared.sounds().of(piece) for piece in pieces]
     identity = "-".join(str(take.id) for take in takes)
     player(pieces, sounds, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
@@ -132,7 +132,7 @@ def _downloads(take: Take, sound: KeptSound) -> None:
     musicxml = "application/vnd.recordare.musicxml+xml"
     files: list[tuple[str, str | bytes | Callable[[], bytes], str, str, str]] = [
         ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
-        ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound in a tenth of the size"),
+        ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound, a tenth of the size of WAV"),
         ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
         ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),
         ("Settings", settings, f"{name}.json", "application/json", "Model, wishes and random seed"),
@@ -161,9 +161,9 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
             min(9, last),
             key=f"branch_bar_{take.id}",
             width=110,
-            help="What stands before it is kept; from there on the music is new.",
+            help="The music before it is kept; from there on it is new.",
         )
-        if st.button("Go on from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
+        if st.button("Continue from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
             _branch(owner, take, bar, and_then)
 
 

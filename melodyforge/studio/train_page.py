@@ -40,10 +40,10 @@ from melodyforge.workshop.trainings import (
 )
 
 USUAL_NAME = "my-music"
-SCRATCH = "from the beginning"
+SCRATCH = "from scratch"
 ABOUT_START = (
-    "A model that knows music already needs minutes and a handful of files. From the beginning it learns your music "
-    "alone; good from a hundred files on."
+    "A trained model needs only minutes and a handful of files (fine-tuning). From scratch, it learns your music "
+    "alone; use a hundred files or more."
 )
 CURVES = {"train_nats": "training loss", "held_out_nats": "validation loss"}
 CURVE = {  # in the language of Vega-Lite; from a scale that begins at 0 nobody could read how it falls
@@ -54,7 +54,7 @@ CURVE = {  # in the language of Vega-Lite; from a scale that begins at 0 nobody 
         "color": {"field": "of", "type": "nominal", "legend": {"orient": "bottom", "title": None}},
     },
 }
-ABOUT_RECIPE = "Which kind of network, and how it sees music. `forge` suits nearly everything."
+ABOUT_RECIPE = "The kind of network, and how music is encoded for it. `forge` suits nearly everything."
 
 
 def show() -> None:
@@ -83,10 +83,10 @@ def _music() -> None:
         st.markdown("##### Your files")
         upload()
     with right:
-        st.markdown("##### Or music that comes with Melody Forge")
+        st.markdown("##### Or a collection")
         _corpora()
     files = counted(len(find_music_files(MIDI_DIR)), "file")
-    st.caption(f"{files} in {plain(str(MIDI_DIR))}. The page Data says what became of each.")
+    st.caption(f"{files} in {plain(str(MIDI_DIR))}. The page Data shows what happened to each.")
 
 
 def _corpora() -> None:
@@ -160,7 +160,7 @@ def _asks_to_replace(name: str) -> bool:
     if not is_taken(folder) or is_held(folder):
         return False
     return st.checkbox(
-        f"There is a model or a training {plain(name)}. Replace it",
+        f"A model or a training {plain(name)} exists. Replace it",
         key=f"replace_{name}",
         help="The model is kept until the new one is finished and better on the same music, or until you delete it.",
     )
@@ -170,13 +170,11 @@ def _estimate(is_further: bool) -> None:
     found = open_dataset()
     if found is None:
         if not any(training.task.is_running for training in list_trainings(shared.models_dir())):
-            st.caption("No music has been read yet; that is done first.")
+            st.caption("No music has been read yet; training begins with that.")
         return
     num_notes = found[0].num_notes
     words = about_minutes(estimated_minutes(num_notes, is_further))
-    st.caption(
-        f"{counted(num_notes, 'note')} in your folder: {words} on this machine, less where nothing more is learnt."
-    )
+    st.caption(f"{counted(num_notes, 'note')} in your folder: {words} on this machine, less if the loss stops falling.")
 
 
 def _settings() -> dict[str, float | None]:
@@ -251,18 +249,18 @@ def _buttons(training: Training) -> None:
     with st.container(horizontal=True, width="content"):
         if task.is_running:
             if training.waits_for:
-                st.button("Take back", f"take_back_{name}", icon=":material/close:", on_click=take_back, args=[task])
+                st.button("Cancel", f"take_back_{name}", icon=":material/close:", on_click=take_back, args=[task])
                 return
             st.button(
                 "Stop",
                 key=f"stop_{name}",
                 icon=":material/stop:",
-                help="Saves; it can be continued later",
+                help="Saves the training; it can be resumed later",
                 on_click=task.stop,
                 disabled=task.is_stopping,
             )
             return
-        if training.can_go_on and st.button("Go on", key=f"resume_{name}", icon=":material/play_arrow:"):
+        if training.can_go_on and st.button("Resume", key=f"resume_{name}", icon=":material/play_arrow:"):
             _resume(name)
         if st.button("Remove from list", key=f"forget_{name}", icon=":material/close:", help="Keeps the model"):
             forget_task(task)
@@ -282,7 +280,7 @@ def _curve(training: Training) -> None:
     points = rows.melt("epoch", list(CURVES.values()), "of", "nats")
     st.caption(
         "Loss in nats per note: lower is better.",
-        help="How unexpected the true next note is to the network; validation is on music that it does not learn from.",
+        help="How surprised the network is by the true next note; validation is on music that it does not learn from.",
     )
     st.vega_lite_chart(points, CURVE, height=260)
 

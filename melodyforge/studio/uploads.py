@@ -66,14 +66,14 @@ def _show(owner: str) -> None:
                 _uploads().pop(owner, None)
                 st.rerun()
         if work.is_running(work.READ):
-            st.markdown("Being read; what becomes of them will stand here.")
+            st.markdown("Reading; the results will appear here.")
             return
         found = open_dataset()
         counts, lines = what_became_of(added, found[1] if found else CorpusReport())
         st.markdown(" · ".join(f"{number:,} {what}" for what, number in counts.items()))
         st.markdown("\n".join(f"- {plain(line)}" for line in lines[:MAX_LINES]))
         if len(lines) > MAX_LINES:
-            st.caption(f"And {len(lines) - MAX_LINES:,} more; the page Data names every file.")
+            st.caption(f"And {len(lines) - MAX_LINES:,} more; the page Data lists every file.")
         if NOT_READ in counts and st.button("Read now", key="read_now", icon=":material/refresh:"):
             work.start_reading()
 

@@ -30,12 +30,13 @@ from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
 from melodyforge.places import PROJECT_DIR
-from melodyforge.priority import give_way
+from melodyforge.priority import give_way, give_way_as_session
 from melodyforge.settings import ComposeSettings
 from melodyforge.workshop.turns import Turns
 
 MAX_PROCESSES = 4
 MAX_MODELS = 4  # that a process keeps loaded
+NUM_IN_CROWD = 3  # that ask one process for music at once: from so many on, a training comes before it
 NUM_FIRST_ROWS = 40  # that everybody gets before anybody gets the rest
 SECONDS_BETWEEN_NEWS = 0.1
 SECONDS_BETWEEN_LOOKS = 0.25  # at whether an order was stopped, or has another place now
@@ -234,7 +235,7 @@ class _Process:
             stdout=subprocess.PIPE,
             cwd=PROJECT_DIR,
             env=alone,
-            start_new_session=True,  # whose priority it sets
+            start_new_session=True,  # it sets its priority
         )
         weakref.finalize(self, _end, self._process, self._requests)
         threading.Thread(target=_write, args=(self._process.stdin, self._requests), daemon=True).start()
@@ -312,6 +313,7 @@ class _Server:
                 threading.Thread(target=self._load_quietly, args=rest, daemon=True).start()
             else:
                 self.turns.enter(number, rest.pop(0))
+                self._give_way_to_trainings()
                 threading.Thread(target=self._answer_order, args=(number, *rest), daemon=True).start()
 
     def _answer_order(self, number: int, *order: Any) -> None:
@@ -324,6 +326,7 @@ class _Server:
             traceback.print_exc()
             answer = BROKEN, number, repr(error)
         seconds = self.turns.leave(number)
+        self._give_way_to_trainings()
         self.stopped.discard(number)
         self._answer(*answer, seconds)
 
@@ -344,6 +347,10 @@ class _Server:
         model = self._model(folder)
         self.turns.wait(number)
         return [] if number in self.stopped else compose(model, settings, primer, listen)
+
+    def _give_way_to_trainings(self) -> None:
+        """Where many wait they wait anyway; one alone is served as fast as the machine can."""
+        give_way_as_session(len(self.turns) >= NUM_IN_CROWD)
 
     def _load_quietly(self, folder: Path) -> None:
         with contextlib.suppress(MelodyForgeError):  # is said when it is asked for music
@@ -370,7 +377,7 @@ def main() -> None:
     """Runs in the process: requests come in through standard input, answers go out through standard output."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may come between the answers
-    give_way(as_session=True)  # pages come before music, and so does a training
+    give_way()  # pages come before music
     _Server(answers).serve(sys.stdin.buffer)
 
 

@@ -55,6 +55,10 @@ class Turns:
         self._turns: dict[int, _Turn] = {}
         self._changed = threading.Condition()
 
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._turns)
+
     def enter(self, number: int, due: float) -> None:
         """Takes a thread in; nobody waits for it before it asks for its first turn."""
         with self._changed:
