@@ -14,7 +14,7 @@ from keras import layers
 
 from melodyforge.networks.fast_lstm import FastLSTM
 from melodyforge.networks.heads import logits, total
-from melodyforge.networks.layers import Attend, Flip, Newest, feature_input, hear
+from melodyforge.networks.layers import Attend, Dropout, Flip, Newest, feature_input, hear
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 
@@ -38,10 +38,10 @@ def build_attention(representation: Representation, settings: NetworkSettings, u
     for index in range(settings.num_layers):
         forward = lstm(settings.units, name=f"forward_{index}")(hidden)
         backward = Flip()(lstm(settings.units, name=f"backward_{index}")(Flip()(hidden)))
-        hidden = layers.Dropout(settings.dropout)(layers.Concatenate()([forward, backward]))  # (batch, window, 2 units)
+        hidden = Dropout(settings.dropout)(layers.Concatenate()([forward, backward]))  # (batch, window, 2 units)
     newest = Newest()(hidden)  # (batch, 1, 2 units)
     parts = {"query": newest, "key": hidden, "value": hidden}
     asked = [layers.Dense(2 * settings.units, name=f"attention_{name}")(part) for name, part in parts.items()]
     attended = layers.Dense(2 * settings.units, name="attention_output")(Attend(settings.num_attention_heads)(*asked))
-    hidden = layers.LayerNormalization(name="norm")(layers.Add()([newest, layers.Dropout(settings.dropout)(attended)]))
+    hidden = layers.LayerNormalization(name="norm")(layers.Add()([newest, Dropout(settings.dropout)(attended)]))
     return keras.Model(inputs, {head.name: logits(head, hidden, inputs) for head in representation.heads})

@@ -21,11 +21,22 @@ class FastLSTM(layers.LSTM):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Shape (batch, steps, features) -> (batch, steps, units)."""
+        if keras.backend.backend() == "torch":
+            return self._by_torch(sequences)
         over_time = ops.transpose(sequences, (1, 0, 2))
         from_inputs = ops.matmul(over_time, self.cell.kernel) + self.cell.bias
         recurrent = ops.copy(self.cell.recurrent_kernel)  # TensorFlow forbids variables inside custom gradients
         outputs = _run(from_inputs, recurrent)
         return ops.transpose(outputs, (1, 0, 2))
+
+    def _by_torch(self, sequences: Any) -> Any:
+        """PyTorch's own loop: oneDNN's on a CPU, cuDNN's on a GPU; both keep the gates in the same order."""
+        import torch
+
+        kernel, recurrent, bias = (ops.cast(one, self.compute_dtype) for one in self.cell.trainable_variables)
+        weights = [kernel.T, recurrent.T, bias, torch.zeros_like(bias)]
+        start = sequences.new_zeros((1, len(sequences), self.units))
+        return torch.lstm(sequences, (start, start), weights, True, 1, 0.0, True, False, True)[0]
 
     def compute_output_spec(self, sequences: keras.KerasTensor, *_: Any, **__: Any) -> keras.KerasTensor:
         """As `call`."""

@@ -19,28 +19,33 @@ def feature_input(feature: Feature) -> keras.KerasTensor:
 def hear(
     features: tuple[Feature, ...], tensors: dict[str, keras.KerasTensor], units: int, num_heard: int, role: str
 ) -> list[keras.KerasTensor]:
-    """Features as vectors, shape (batch, window, units), to be summed with those of `num_heard` features in all.
+    """What features say, as vectors to be summed, each of shape (batch, window, units).
 
-    Layers are named by role and feature.
+    Weights are kept in a layer for each feature, named by role and feature. All classes are looked up together.
+
+    Args:
+        features: those that speak.
+        tensors: of each, by name.
+        units: numbers in a vector.
+        num_heard: features in all whose vectors are summed.
+        role: the first part of the names.
     """
-    return [_hear(one, tensors[one.name], units, num_heard, f"{role}_{one.name}") for one in features]
+    classes = [feature for feature in features if feature.kind == "class"]
+    vectors = [_measured(one, tensors[one.name], units, f"{role}_{one.name}") for one in features if one not in classes]
+    if classes:
+        tables = [
+            Table(one.num_rows, units, (units * num_heard * max(1, one.slots)) ** -0.5, name=f"{role}_{one.name}")
+            for one in classes
+        ]
+        told = [tensors[one.name] for one in classes]
+        rows = [table(tensor) for table, tensor in zip(tables, told, strict=True)]
+        vectors.append(SumOfRows(tuple(classes))(rows, told))
+    return vectors
 
 
-def _hear(feature: Feature, tensor: keras.KerasTensor, units: int, num_heard: int, name: str) -> keras.KerasTensor:
-    if feature.kind == "levels":
-        return layers.Dense(units, use_bias=False, name=name)(Levels()(tensor))
-    if feature.kind == "number":
-        return layers.Dense(units, use_bias=False, name=name)(ops.expand_dims(tensor, -1))
-    spread = (units * num_heard * max(1, feature.slots)) ** -0.5
-    table = layers.Embedding(
-        feature.num_rows,
-        units,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=spread),
-        name=name,
-    )
-    if not feature.slots:
-        return table(tensor)
-    return SumOfSlots(feature.size, feature.slots, table)(tensor)
+def _measured(feature: Feature, tensor: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
+    numbers = Levels()(tensor) if feature.kind == "levels" else ops.expand_dims(tensor, -1)
+    return layers.Dense(units, use_bias=False, name=name)(numbers)
 
 
 class Levels(layers.Layer):
@@ -56,21 +61,104 @@ class Levels(layers.Layer):
         return (*input_shape[:-1], 2 * input_shape[-1])
 
 
-class SumOfSlots(layers.Layer):
-    """Sums the vectors of several classes told side by side; each slot has its own part of the table."""
+class Table(layers.Layer):
+    """A vector for each class; called with anything, it gives all of them."""
 
-    def __init__(self, size: int, slots: int, table: layers.Embedding, **kwargs) -> None:
+    def __init__(self, num_rows: int, units: int, spread: float, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.first_of_slot = [size * slot for slot in range(slots)]
-        self.table = table
+        self.num_rows, self.units, self.spread = num_rows, units, spread
 
-    def call(self, classes):
-        """Shape (..., slots) -> (..., units)."""
-        return ops.sum(self.table(classes + ops.array(self.first_of_slot, "int32")), axis=-2)
+    def build(self, _):
+        """Makes the table, shape (num_rows, units)."""
+        initializer = keras.initializers.RandomNormal(stddev=self.spread)
+        self.rows = self.add_weight(shape=(self.num_rows, self.units), initializer=initializer, name="rows")
 
-    def compute_output_shape(self, input_shape):
-        """The slots become one vector."""
-        return (*input_shape[:-1], self.table.output_dim)
+    def call(self, _):
+        """Shape (num_rows, units)."""
+        return ops.convert_to_tensor(self.rows, dtype=self.compute_dtype)
+
+    def compute_output_spec(self, _):
+        """As `call`."""
+        return keras.KerasTensor((self.num_rows, self.units), dtype=self.compute_dtype)
+
+
+class SumOfRows(layers.Layer):
+    """Sums the vectors of several classes; each feature has a table, each of its slots a part of it."""
+
+    def __init__(self, features: tuple[Feature, ...], **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.first_rows: list[int] = []  # of each column in all tables one below the other
+        num_rows = 0
+        for feature in features:
+            self.first_rows += range(num_rows, num_rows + feature.num_rows, feature.size)
+            num_rows += feature.num_rows
+
+    def call(self, tables, classes):
+        """Shapes (num_rows, units) and (batch, window) or (batch, window, slots), of each -> (batch, window, units)."""
+        columns = [one if len(one.shape) == 3 else ops.expand_dims(one, -1) for one in classes]
+        places = ops.concatenate(columns, axis=-1) + ops.array(self.first_rows, "int32")  # (batch, window, columns)
+        batch, window, num_columns = ops.shape(places)
+        flat = ops.reshape(places, (-1, num_columns))
+        return ops.reshape(sum_of_rows(ops.concatenate(tables, axis=0), flat), (batch, window, tables[0].shape[-1]))
+
+    def compute_output_spec(self, tables, classes):
+        """As `call`."""
+        return keras.KerasTensor((*classes[0].shape[:2], tables[0].shape[-1]), dtype=self.compute_dtype)
+
+
+def sum_of_rows(table, places):
+    """Sums rows of a table.
+
+    One column of places after the other, for a CPU has to move ten times as much where all are looked up at once.
+
+    Args:
+        table: shape (num_rows, units).
+        places: which rows, shape (num_sums, num_columns).
+
+    Returns:
+        Shape (num_sums, units).
+    """
+    if keras.backend.backend() == "torch":
+        from torch.nn.functional import embedding_bag
+
+        return embedding_bag(places, table, mode="sum")
+    return _sum_of_rows(table, ops.transpose(places))
+
+
+@ops.custom_gradient
+def _sum_of_rows(table, places):
+    """As `sum_of_rows`, the places of shape (num_columns, num_sums); gives its gradients, too."""
+    num_columns, num_sums = places.shape[0], ops.shape(places)[1]
+
+    def add(column, total):
+        return total + ops.take(table, places[column], axis=0)
+
+    def gradients(*args, upstream=None):
+        of_sums = args[0] if upstream is None else upstream  # (num_sums, units)
+
+        def add_back(column, of_table):
+            return ops.scatter_update(of_table, ops.expand_dims(places[column], -1), of_sums, reduction="add")
+
+        return ops.fori_loop(0, num_columns, add_back, ops.zeros_like(table)), None
+
+    return ops.fori_loop(0, num_columns, add, ops.zeros((num_sums, table.shape[1]), table.dtype)), gradients
+
+
+class Dropout(layers.Dropout):
+    """Keras' dropout from a quarter of the random numbers, which are most of its time on a CPU.
+
+    Each gives four draws of seven bits, so that the rate is a multiple of 1/128.
+    """
+
+    def call(self, inputs, training=False):
+        """Any shape, the same out."""
+        if not training or not self.rate or keras.backend.backend() == "torch":  # PyTorch's own is faster
+            return super().call(inputs, training=training)
+        *rows, units = ops.shape(inputs)
+        bits = keras.random.randint((*rows, -(-units // 4)), 0, 2**28, "int32", seed=self.seed_generator)
+        draws = ops.concatenate([ops.bitwise_and(ops.right_shift(bits, 7 * part), 127) for part in range(4)], axis=-1)
+        least = round(128 * self.rate)
+        return ops.where(draws[..., :units] >= least, inputs * (128 / (128 - least)), 0.0)
 
 
 class Suggestions(layers.Layer):
@@ -78,8 +166,10 @@ class Suggestions(layers.Layer):
 
     def call(self, logits, trust, *suggested):
         """Shapes (..., classes), (..., sources) and for each source (...) -> (..., classes)."""
+        num_classes = logits.shape[-1]  # a source that suggests nothing names the class after the last
         for source, classes in enumerate(suggested):
-            logits = logits + trust[..., source, None] * ops.one_hot(classes, logits.shape[-1], dtype=logits.dtype)
+            points_at = ops.one_hot(classes, num_classes + 1, dtype=logits.dtype)[..., :num_classes]
+            logits = logits + trust[..., source, None] * points_at
         return logits
 
     def compute_output_shape(self, logits_shape, *_):

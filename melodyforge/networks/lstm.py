@@ -12,7 +12,7 @@ from keras import layers
 
 from melodyforge.networks.fast_lstm import FastLSTM
 from melodyforge.networks.heads import logits, total
-from melodyforge.networks.layers import feature_input, hear
+from melodyforge.networks.layers import Dropout, feature_input, hear
 from melodyforge.settings import NetworkSettings
 from melodyforge.tokens.representation import Representation
 
@@ -34,10 +34,10 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
     hidden = total(hear(heard, inputs, settings.units, len(heard), "heard"))  # (batch, window, units), as below
     if settings.note_dropout:  # whole rows, so that pieces are hard to learn by heart
         hidden = layers.Dropout(settings.note_dropout, noise_shape=(None, None, 1))(hidden)
-    hidden = layers.Dropout(settings.dropout)(hidden)
+    hidden = Dropout(settings.dropout)(hidden)
     lstm = partial(layers.LSTM, return_sequences=True) if use_cudnn else FastLSTM
     for index in range(settings.num_layers):
-        stepped = layers.Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
+        stepped = Dropout(settings.dropout)(lstm(settings.units, name=f"lstm_{index}")(hidden))
         hidden = layers.Add()([hidden, stepped])  # residual, so that deep stacks learn from the start (He et al., 2016)
     if settings.layer_norm:
         hidden = layers.LayerNormalization(name="norm")(hidden)
@@ -49,6 +49,6 @@ def build_lstm(representation: Representation, settings: NetworkSettings, use_cu
         if settings.head_units:
             vector = layers.Dense(settings.head_units, name=f"hidden_{head.name}")(hidden)
             vector = layers.Activation("relu")(total([vector, *told]))
-            vector = layers.Dropout(settings.dropout)(vector)
+            vector = Dropout(settings.dropout)(vector)
         outputs[head.name] = logits(head, vector, inputs)
     return keras.Model(inputs, outputs)

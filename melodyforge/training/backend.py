@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from melodyforge.networks._keras import keras
+from melodyforge.training.optimizer import FlatAdamW
 
 LEAST_OPERATIONS_TO_COMPILE = 2e12  # without XLA they take 40 seconds on two cores
 
@@ -36,6 +37,11 @@ class Machine:
         the faster cuDNN kernel of the LSTM. It cannot reach the variables that a strategy keeps on other devices.
         """
         return self.num_gpus == 0 and self.strategy is None and num_operations > LEAST_OPERATIONS_TO_COMPILE
+
+    def optimizer_class(self) -> type[keras.optimizers.Optimizer]:
+        """AdamW: of all weights at once where a graph is made of it, Keras' own where not, or on several devices."""
+        has_graph = self.strategy is None and keras.backend.backend() != "torch"
+        return FlatAdamW if has_graph else keras.optimizers.AdamW
 
     def scope(self) -> AbstractContextManager:
         """Where networks and optimizers are to be made."""

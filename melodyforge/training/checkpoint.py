@@ -21,7 +21,7 @@ from melodyforge.files import write_bytes
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1  # raised when older checkpoints can no longer be gone on with
+FORMAT = 2  # raised when older checkpoints can no longer be gone on with
 
 
 def save_checkpoint(path: Path, variables: list[keras.Variable], facts: dict[str, Any]) -> None:

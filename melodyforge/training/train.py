@@ -21,6 +21,7 @@ import numpy as np
 from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, save_model
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
+from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
 from melodyforge.model_state import (
     UNFINISHED,
@@ -41,6 +42,7 @@ from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save
 from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
 from melodyforge.training.former import settle_former
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
+from melodyforge.weights_file import read_weights
 from melodyforge.words import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 45.0
@@ -192,7 +194,7 @@ def _new_training(
         training.progress.baseline = baseline(data)
     training.keep_former()
     if source:
-        training.start_from(source.folder / WEIGHTS_FILE)
+        training.start_from(source.folder)
     return training
 
 
@@ -275,7 +277,7 @@ class Training:
         with machine.scope():
             self.network = build_network(data.representation, recipe.network, use_cudnn=machine.num_gpus > 0)
             self.learner = build_learner(self.network, data.representation)
-            optimizer = keras.optimizers.AdamW(
+            optimizer = machine.optimizer_class()(
                 settings.learning_rate, weight_decay=settings.weight_decay, clipnorm=settings.clip_norm
             )
             optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -300,12 +302,12 @@ class Training:
             self.progress.kept = kept.name
             self.notices.append(f"The model {self.model_dir.name!r} of before is kept as {kept.name!r}.")
 
-    def start_from(self, weights: Path) -> None:
+    def start_from(self, folder: Path) -> None:
         """Takes over the weights of a trained model.
 
         They are measured first and are what training has to beat, so that training further makes no model worse.
         """
-        self.network.load_weights(weights)
+        self._load_weights(folder)
         nats = self._measure(MAX_ROWS_MEASURED)
         self.progress.best_nats = self.progress.baseline["start_nats"] = sum(nats.values())
         self._save_model(self.model_dir, self._metrics(nats, UNFINISHED))
@@ -438,11 +440,17 @@ class Training:
     def _finish(self, reason: str) -> dict[str, Any]:
         """Measures the best weights on all held-out music and writes down what came out."""
         self.save_checkpoint()
-        self.network.load_weights(self.model_dir / WEIGHTS_FILE)
+        self._load_weights(self.model_dir)
         metrics = self._metrics(self._measure(None), reason)
         self._save_model(self.model_dir, metrics)
         shutil.rmtree(latest_path(self.model_dir), ignore_errors=True)
         return metrics
+
+    def _load_weights(self, folder: Path) -> None:
+        """Takes the weights of a model folder by the names of their layers."""
+        shapes = layer_shapes(self.data.representation, self.recipe.network)
+        for name, arrays in read_weights((folder / WEIGHTS_FILE).read_bytes(), shapes).items():
+            self.network.get_layer(name).set_weights(arrays)
 
     def _measure(self, max_rows: int | None) -> dict[str, float]:
         return held_out_nats(self.learner, self.data, self.plan.batch_size, max_rows)
