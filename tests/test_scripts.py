@@ -142,7 +142,8 @@ def test_classic_works_with_one_file_from_preprocessing_to_sound(tmp_path):
 
 def test_after_kill_9_the_training_goes_on_and_nothing_is_half_written(tmp_path):
     put_tunes(tmp_path, 5)
-    process = start(tmp_path, "train_model.py", *SMALL, "--epochs", 400, "--patience", 400)
+    flags = ["--recipe", "classic", "--name", "forge", "--epochs", 400, "--patience", 400]
+    process = start(tmp_path, "train_model.py", *SMALL, *flags)
     wait_for(process, "epoch 2:")
     status, _, errors = call(tmp_path, "train_model.py", "--resume")
     assert (status, len(errors)) == (2, 1)

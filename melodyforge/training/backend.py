@@ -60,6 +60,10 @@ def find_machine() -> Machine:
 
         num_gpus = len(tf.config.list_physical_devices("GPU"))
         return Machine(num_gpus, tf.distribute.MirroredStrategy() if num_gpus > 1 else None)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return Machine(int(torch.cuda.is_available()))
     return Machine(sum(device.startswith("gpu") for device in keras.distribution.list_devices()))
 
 
