@@ -90,3 +90,8 @@ class Head:
     degrees_of: tuple[str, ...] = ()
     borders: tuple[float, ...] = ()
     atoms: tuple[int, ...] = ()
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """The names of the features whose classes say which logits are meant."""
+        return (*self.pointers, *self.degrees_of, *([self.relative_to] if self.relative_to else []))
