@@ -13,6 +13,7 @@ NOT_ASKED = -1  # a target that does not count, such as the pitch after the end 
 AT_ONCE = ""  # what is known before any head is decided
 
 Kind = Literal["class", "levels", "number"]
+Rows = np.ndarray | dict[str, np.ndarray]  # by the names of their fields; while composing in arrays of their own
 
 
 @dataclass(frozen=True, slots=True)

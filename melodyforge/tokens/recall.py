@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from typing_extensions import override
 
 from melodyforge.hashing import MODULUS, MULTIPLIER
 from melodyforge.music.keys import SCALE_PROFILES
+from melodyforge.tokens.features import Rows
 
 MATCH_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # stretches of so many notes are looked for in the past
 HORIZON_ROWS = 512  # how far back
@@ -24,6 +26,9 @@ SCALE_ROWS = 64  # notes that tell the present scale
 LONGEST_WEIGHT_STEPS = 48  # a longer note says no more about the scale
 NOTHING = -1
 
+# In the first column, for no scale at all, any weight leaves less than in the others.
+_PROFILES = np.insert(SCALE_PROFILES, 0, SCALE_PROFILES.min() - 1, axis=1)
+_SCALES = np.array([12, *range(12), *range(12)])  # of each column the tonic of its major scale
 _MASK = MODULUS - 1  # a hash, however large or negative, modulo 2**64
 _POWERS = [pow(MULTIPLIER, length, MODULUS) for length in MATCH_LENGTHS]
 
@@ -158,7 +163,7 @@ class WindowRecall(Recall):
         )
         sums = weights.cumsum(axis=0)
         sums[SCALE_ROWS:] -= sums[:-SCALE_ROWS].copy()
-        return _best_scale(sums[self._here])
+        return _best_scale(sums[self._here] @ _PROFILES)
 
     def _newest_of_line(self, order: np.ndarray, tracks: np.ndarray, track: np.ndarray) -> np.ndarray:
         """For each moment the place in `order` of the track's last note before it, or `NOTHING`."""
@@ -192,19 +197,18 @@ class GrowingRecall(Recall):
     def __init__(self, num_pieces: int, is_drum: np.ndarray) -> None:
         self._pieces = [_GrowingPiece(len(is_drum)) for _ in range(num_pieces)]
         self._is_drum = is_drum
-        self._weights = np.zeros((num_pieces, 12), np.int64)
-        self._newest: list[tuple[np.ndarray, np.ndarray]] = []  # pitch classes and weights of `SCALE_ROWS` rows
-        self._every = np.arange(num_pieces)
+        self._fits = np.zeros((num_pieces, _PROFILES.shape[1]), np.int64)
+        self._newest: deque[np.ndarray] = deque()  # what each of the last `SCALE_ROWS` rows gave to the fits
 
-    def append(self, shift: np.ndarray, rows: np.ndarray) -> None:
+    def append(self, shift: np.ndarray, rows: Rows) -> None:
         """Takes one row of each piece into the past; shapes (num_pieces,)."""
         pitch_class = rows["pitch"] % 12
         weight = _weight(rows["duration"], self._is_drum[rows["track"]])
-        self._weights[self._every, pitch_class] += weight
-        self._newest.append((pitch_class, weight))
+        newest = _PROFILES.take(pitch_class, axis=0) * weight[:, None]
+        self._fits += newest
+        self._newest.append(newest)
         if len(self._newest) > SCALE_ROWS:
-            old_class, old_weight = self._newest.pop(0)
-            self._weights[self._every, old_class] -= old_weight
+            self._fits -= self._newest.popleft()
         columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
         for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
             piece.append(*values)
@@ -224,22 +228,22 @@ class GrowingRecall(Recall):
         pieces, tracks = self._pieces, track.tolist()
         found = [
             [piece.note_at(step, number) for piece, step, number in zip(pieces, steps, tracks, strict=True)]
-            for steps in np.atleast_2d(onset).tolist()
+            for steps in onset.reshape(-1, len(tracks)).tolist()
         ]
-        pitch, duration = np.moveaxis(np.array(found), -1, 0)
-        return pitch.reshape(onset.shape), duration.reshape(onset.shape)
+        both = np.array(found).reshape(*onset.shape, 2)
+        return both[..., 0], both[..., 1]
 
     @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
         found = [
             [piece.shift_after(one) for piece, one in zip(self._pieces, steps, strict=True)]
-            for steps in np.atleast_2d(step).tolist()
+            for steps in step.reshape(-1, len(self._pieces)).tolist()
         ]
         return np.array(found).reshape(step.shape)
 
     @override
     def scale(self) -> np.ndarray:
-        return _best_scale(self._weights)
+        return _best_scale(self._fits)
 
 
 class _GrowingPiece:
@@ -258,8 +262,8 @@ class _GrowingPiece:
         self._rows.append((shift, onset, track, pitch, duration))
         self._onsets.append(onset)
         self._first_at.setdefault((onset, track), row)
-        self._all.append(int(_token(shift, duration, pitch, track)), row)
-        line.append(int(_token(interval, duration, 0, track)), row, has_token=bool(line.rows))
+        self._all.append(_token_of_one(shift, duration, pitch, track), row)
+        line.append(_token_of_one(interval, duration, 0, track), row, has_token=bool(line.rows))
 
     def continuation(self) -> tuple[int, int, int, int, int]:
         place, length = self._all.longest(len(self._rows) - HORIZON_ROWS)
@@ -341,10 +345,13 @@ class _Stretches:
         return NOTHING, 0
 
 
-def _token(first: np.ndarray | int, duration: np.ndarray | int, pitch: np.ndarray | int, track: np.ndarray | int):
+def _token_of_one(first: int, duration: int, pitch: int, track: int) -> int:
     """One number for a note: `first` is its shift, or its interval from the note before."""
-    if isinstance(first, int):
-        return ((((first + 4096) * 65536 + duration) * 256 + pitch) * 256 + track) & _MASK
+    return ((((first + 4096) * 65536 + duration) * 256 + pitch) * 256 + track) & _MASK
+
+
+def _token(first: np.ndarray, duration: np.ndarray, pitch: np.ndarray | int, track: np.ndarray) -> np.ndarray:
+    """The same of many notes, uint64."""
     wide = [np.asarray(values).astype(np.int64) for values in (first, duration, pitch, track)]
     return ((((wide[0] + 4096) * 65536 + wide[1]) * 256 + wide[2]) * 256 + wide[3]).astype(np.uint64)
 
@@ -407,6 +414,6 @@ def _weight(duration: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
     return np.where(is_drum, 0, np.minimum(duration, LONGEST_WEIGHT_STEPS))
 
 
-def _best_scale(weights: np.ndarray) -> np.ndarray:
-    """For each row of pitch-class weights the tonic of the major scale; 12 where all are 0."""
-    return np.where(weights.any(axis=1), (weights @ SCALE_PROFILES).argmax(axis=1) % 12, 12)
+def _best_scale(fits: np.ndarray) -> np.ndarray:
+    """For each row of sums of weighted `_PROFILES` the tonic of the major scale; 12 where all weights are 0."""
+    return _SCALES.take(fits.argmax(axis=1))
