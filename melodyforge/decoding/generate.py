@@ -101,14 +101,14 @@ def generate(
             if head is representation.heads[0]:
                 logits[:, representation.end_class] += length.ending_bias(context)
             if illegal is not None:
-                logits[illegal] = IMPOSSIBLE
+                np.copyto(logits, IMPOSSIBLE, where=illegal)
             context.choose(head, sample(logits, settings, uniforms))
-            if context.has_ended.all():
+            if context.is_over:
                 return
         context.commit()
         context.end(length.is_over(context))
         yield context
-        if context.has_ended.all():
+        if context.is_over:
             return
 
 
