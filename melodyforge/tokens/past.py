@@ -49,8 +49,8 @@ class Past:
     def empty(cls, num_pieces: int, num_tracks: int) -> Self:
         """That of pieces without a note."""
         return cls(
-            np.zeros((num_pieces, NUM_PITCHES), np.int32),
-            np.zeros((num_pieces, num_tracks), np.int32),
+            np.zeros((num_pieces, NUM_PITCHES), np.int64),
+            np.zeros((num_pieces, num_tracks), np.int64),
             np.full((num_pieces, num_tracks), NO_PITCH),
         )
 
@@ -79,12 +79,12 @@ class Past:
     def add(self, rows: Rows, is_drum: np.ndarray) -> None:
         """Takes one more row of each piece in; shapes (num_pieces,), (num_tracks,)."""
         end, pitch, track = rows["onset"] + rows["duration"], rows["pitch"], rows["track"]
-        every = np.arange(len(end))
-        ends, at = self.end_by_pitch, (every, pitch)
-        ends[at] = np.maximum(ends[at], end * ~is_drum[track])
-        at = (every, track)
-        self.track_end[at] = end
-        self.track_pitch[at] = pitch
+        ends, starts = self.end_by_pitch.reshape(-1), np.arange(0, self.end_by_pitch.size, NUM_PITCHES)
+        at = starts + pitch
+        ends[at] = np.maximum(ends.take(at), end * ~is_drum.take(track))
+        at = np.arange(0, self.track_end.size, len(is_drum)) + track
+        self.track_end.reshape(-1)[at] = end
+        self.track_pitch.reshape(-1)[at] = pitch
 
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""

@@ -311,7 +311,10 @@ class _Stretches:
     def __init__(self) -> None:
         self.rows: list[int] = []
         self._hashes = [0]  # of the first 0, 1, 2, ... tokens
-        self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]  # by hash: where a stretch ended last
+        # By hash, where a stretch of each length ended last; and m to the power of the length.
+        self._latest: list[tuple[dict[int, int], int, int]] = [
+            ({}, length, power) for length, power in zip(MATCH_LENGTHS, _POWERS, strict=True)
+        ]
         self._found: list[int] = []  # where the newest stretch ended before, for each length that there are tokens for
 
     def append(self, token: int, row: int, has_token: bool = True) -> None:
@@ -320,17 +323,17 @@ class _Stretches:
         self.rows.append(row)
         if not has_token:
             return
-        of_all = (token + MULTIPLIER * self._hashes[-1]) & _MASK
-        self._hashes.append(of_all)
-        num_tokens = len(self._hashes) - 1
-        self._found = []
-        for latest, length, power in zip(self._latest, MATCH_LENGTHS, _POWERS, strict=True):
+        hashes, found = self._hashes, list[int]()
+        of_all = (token + MULTIPLIER * hashes[-1]) & _MASK
+        hashes.append(of_all)
+        num_tokens = len(hashes) - 1
+        for latest, length, power in self._latest:
             if length > num_tokens:
                 break
-            of_those_before = self._hashes[num_tokens - length]
-            stretch = (of_all - power * of_those_before) & _MASK
-            self._found.append(latest.get(stretch, NOTHING))
+            stretch = (of_all - power * hashes[num_tokens - length]) & _MASK
+            found.append(latest.get(stretch, NOTHING))
             latest[stretch] = place
+        self._found = found
 
     def longest(self, oldest_row: int) -> tuple[int, int]:
         """The latest place where the longest stretch equal to the newest one ended, and the class of its length.
@@ -411,7 +414,7 @@ def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _weight(duration: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
-    return np.where(is_drum, 0, np.minimum(duration, LONGEST_WEIGHT_STEPS))
+    return np.minimum(duration, LONGEST_WEIGHT_STEPS) * ~is_drum
 
 
 def _best_scale(fits: np.ndarray) -> np.ndarray:
