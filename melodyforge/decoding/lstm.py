@@ -17,6 +17,8 @@ from melodyforge.recipe import Recipe
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.representation import Representation
 
+_Heard = tuple[np.ndarray, dict[str, np.ndarray]]  # a vector, and the classes that heads look up
+
 
 @dataclass
 class LstmState:
@@ -26,6 +28,7 @@ class LstmState:
         outputs, cells: of each layer, shape (num_pieces, units).
         hidden: before the heads, shape (num_pieces, num_heads * head_units); without a hidden layer (…, units).
         told: sum of what heads have been told since the last row, shape (num_pieces, head_units), or 0.
+        asked: what heads have been told that stays the same from row to row, and what of it is looked up, by head.
         known: of the inputs of this row and of what heads have been told since that which heads look up, by name.
     """
 
@@ -34,6 +37,7 @@ class LstmState:
     hidden: np.ndarray
     told: np.ndarray | float = 0.0
     known: dict[str, np.ndarray] = field(default_factory=dict)
+    asked: dict[str, _Heard] = field(default_factory=dict)
 
 
 class LstmNetwork(DecodingNetwork):
@@ -48,6 +52,8 @@ class LstmNetwork(DecodingNetwork):
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(gates_of(*weights[f"lstm_{len(self._layers)}"]))
         self._outputs = {head.name: make_output(weights, head) for head in heads}
+        wishes = representation.controls.features if representation.controls else ()
+        self._asked = {head.name for head in heads if head.told and set(head.told) <= set(wishes)}  # the same all along
         looked_up = dict.fromkeys(name for head in heads for name in head.looked_up)
         self._known_with = {
             hearing: [name for name in looked_up if name in hearing] for hearing in (self._inputs, *self._told.values())
@@ -80,12 +86,15 @@ class LstmNetwork(DecodingNetwork):
         if self._hidden is not None:
             kernel, bias = self._hidden
             vector = product(vector, kernel) + bias
-        return LstmState(outputs, cells, vector, known=known)
+        return LstmState(outputs, cells, vector, known=known, asked=state.asked)
 
     @override
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
         if head.told:
-            vector, known = self._hear(self._told[head.name], told)
+            heard = state.asked.get(head.name) or self._hear(self._told[head.name], told)
+            if head.name in self._asked:
+                state.asked[head.name] = heard
+            vector, known = heard
             state.told = state.told + vector
             state.known.update(known)
         vector = state.hidden[:, self._slices[head.name]]
@@ -93,7 +102,7 @@ class LstmNetwork(DecodingNetwork):
             vector = np.maximum(vector + state.told, 0.0)
         return self._outputs[head.name](vector, state.known)
 
-    def _hear(self, hearing: Hearing, values: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _hear(self, hearing: Hearing, values: dict[str, np.ndarray]) -> _Heard:
         """What is heard, shape (num_pieces, units), and what of it heads look up."""
         columns = hearing.columns(values)
         return hearing(values, columns), {name: hearing.column(columns, name) for name in self._known_with[hearing]}
