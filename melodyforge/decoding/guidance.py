@@ -31,5 +31,6 @@ class GuidedNetwork(DecodingNetwork):
 
     @override
     def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
-        asked, unasked = np.split(self._network.logits(state, head, Twice(told)), 2)
+        both = self._network.logits(state, head, Twice(told))
+        asked, unasked = both[: len(both) // 2], both[len(both) // 2 :]
         return unasked + self._guidance * (asked - unasked)

@@ -84,7 +84,12 @@ class Hearing:
 
 def product(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """`rows @ kernel`; BLAS multiplies two or three rows by a large matrix faster one after the other."""
-    return rows @ kernel if len(rows) not in (2, 3) else np.stack([row @ kernel for row in rows])
+    if len(rows) not in (2, 3):
+        return rows @ kernel
+    result = np.empty((len(rows), kernel.shape[1]), np.float32)
+    for row, of_row in zip(rows, result, strict=True):
+        np.matmul(row, kernel, out=of_row)
+    return result
 
 
 def normalised(vector: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:

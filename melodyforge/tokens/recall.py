@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -225,20 +226,16 @@ class GrowingRecall(Recall):
 
     @override
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pieces, tracks = self._pieces, track.tolist()
-        found = [
-            [piece.note_at(step, number) for piece, step, number in zip(pieces, steps, tracks, strict=True)]
-            for steps in onset.reshape(-1, len(tracks)).tolist()
-        ]
-        both = np.array(found).reshape(*onset.shape, 2)
-        return both[..., 0], both[..., 1]
+        pieces, tracks = cycle(self._pieces), cycle(track.tolist())
+        steps = onset.reshape(-1).tolist()
+        found = [piece.note_at(step, number) for step, piece, number in zip(steps, pieces, tracks, strict=False)]
+        pitch, duration = np.array(found).T.reshape(2, *onset.shape)
+        return pitch, duration
 
     @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
-        found = [
-            [piece.shift_after(one) for piece, one in zip(self._pieces, steps, strict=True)]
-            for steps in step.reshape(-1, len(self._pieces)).tolist()
-        ]
+        steps = step.reshape(-1).tolist()
+        found = [piece.shift_after(one) for one, piece in zip(steps, cycle(self._pieces), strict=False)]
         return np.array(found).reshape(step.shape)
 
     @override
@@ -285,14 +282,16 @@ class _GrowingPiece:
         return length, pitch, following[4], last_duration
 
     def note_at(self, onset: int, track: int) -> tuple[int, int]:
-        row = self._first_at.get((onset, track), NOTHING)
-        if row < max(0, len(self._rows) - HORIZON_ROWS):
+        row = self._first_at.get((onset, track))
+        if row is None or row < len(self._rows) - HORIZON_ROWS:
             return NOTHING, NOTHING
         return self._rows[row][3:]
 
     def shift_after(self, step: int) -> int:
+        if step < 0:
+            return NOTHING
         row = bisect_right(self._onsets, step)
-        if step < 0 or row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
+        if row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
             return NOTHING
         return self._onsets[row] - step
 
