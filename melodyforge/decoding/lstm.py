@@ -52,8 +52,8 @@ class LstmNetwork(DecodingNetwork):
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(gates_of(*weights[f"lstm_{len(self._layers)}"]))
         # Side by side they are large enough for the large pages of memory that NumPy asks for, which are faster.
-        kernels = list(np.stack([kernel for kernel, _ in self._layers]))
-        self._layers = [(kernel, bias) for kernel, (_, bias) in zip(kernels, self._layers, strict=True)]
+        together = np.stack([kernel for kernel, _ in self._layers])
+        self._layers = [(kernel, bias) for kernel, (_, bias) in zip(together, self._layers, strict=True)]
         self._outputs = {head.name: make_output(weights, head) for head in heads}
         wishes = representation.controls.features if representation.controls else ()
         self._asked = {head.name for head in heads if head.told and set(head.told) <= set(wishes)}  # the same all along

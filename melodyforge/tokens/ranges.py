@@ -93,7 +93,7 @@ class Reach:
         """A note of each piece; shapes (num_pieces,)."""
         at = self._first_track + track
         is_outside = self._is_outside[at, pitch]
-        if not is_outside.any():
+        if not np.count_nonzero(is_outside):  # a primer alone may go further
             return
         for row, one in zip(at[is_outside].tolist(), pitch[is_outside].tolist(), strict=True):
             inside = np.flatnonzero(~self._is_outside[row])  # all pitches from the lowest to the highest

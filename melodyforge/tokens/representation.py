@@ -94,7 +94,7 @@ class Context(ABC):
     @property
     def num_notes(self) -> np.ndarray:
         """Notes of each piece so far, shape (num_pieces,); a row is a note unless a representation says otherwise."""
-        return np.where(self._num_rows < 0, len(self._committed), self._num_rows)
+        return np.where(self.has_ended, self._num_rows, len(self._committed))
 
     def begin_composing(self) -> None:
         """What was heard so far was given; what follows is composed."""
