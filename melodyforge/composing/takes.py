@@ -123,12 +123,14 @@ def _controls(task: Task, start: Start) -> np.ndarray:
 
 
 def _growing(start: Start, context: Context, num_rows: int, indices: list[int], draw: int) -> Growing:
-    composed = np.minimum(context.num_composed, start.length.num_notes)
-    shares = np.where(context.has_ended, 1.0, np.minimum(start.length.share(context), 1.0))
+    composed = [min(number, start.length.num_notes) for number in context.num_composed.tolist()]
+    has_ended, shares = context.has_ended.tolist(), start.length.share(context).tolist()
+    going_on = [number for number, is_done in zip(composed, has_ended, strict=True) if not is_done]
+    done = [1.0 if is_done else min(share, 1.0) for share, is_done in zip(shares, has_ended, strict=True)]
     return Growing(
         num_rows=num_rows,
-        num_notes=int(np.where(context.has_ended, composed.max(), composed).min()),
-        share=float(shares.mean()),
+        num_notes=min(going_on, default=max(composed)),
+        share=sum(done) / len(done),
         draw=draw,
         indices=indices,
         piece=partial(start.piece, context),

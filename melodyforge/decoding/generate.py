@@ -48,9 +48,11 @@ class Length:
         share = context.num_composed / self.num_notes
         return share if self.num_steps is None else np.maximum(share, context.steps_composed / self.num_steps)
 
-    def ending_bias(self, context: Context) -> np.ndarray:
+    def ending_bias(self, context: Context) -> np.ndarray | np.float32:
         """What is added to the logit of the end of each piece; none ends before its first note."""
         lateness = (self.share(context) - 1 + ENDING_SHARE) / ENDING_SHARE
+        if self.is_full and lateness.max() < 0:  # mostly
+            return IMPOSSIBLE
         is_too_early = (context.num_composed == 0) | (self.is_full & (lateness < 0))
         return np.where(is_too_early, IMPOSSIBLE, ENDING_LOGIT * np.maximum(lateness, 0)).astype(np.float32)
 
@@ -101,14 +103,14 @@ def generate(
             if head is representation.heads[0]:
                 logits[:, representation.end_class] += length.ending_bias(context)
             if illegal is not None:
-                logits[illegal] = IMPOSSIBLE
+                np.copyto(logits, IMPOSSIBLE, where=illegal)
             context.choose(head, sample(logits, settings, uniforms))
-            if context.has_ended.all():
+            if context.is_over:
                 return
         context.commit()
         context.end(length.is_over(context))
         yield context
-        if context.has_ended.all():
+        if context.is_over:
             return
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from typing_extensions import override
 
 from melodyforge.decoding.network import DecodingNetwork
+from melodyforge.decoding.weights import Twice
 from melodyforge.tokens.features import Head
-from melodyforge.tokens.wishes import PREFIX
 
 
 class GuidedNetwork(DecodingNetwork):
@@ -27,17 +27,10 @@ class GuidedNetwork(DecodingNetwork):
 
     @override
     def advance(self, state: Any, inputs: dict[str, np.ndarray]) -> Any:
-        return self._network.advance(state, _joined(inputs))
+        return self._network.advance(state, Twice(inputs))
 
     @override
     def logits(self, state: Any, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
-        asked, unasked = np.split(self._network.logits(state, head, _joined(told)), 2)
+        both = self._network.logits(state, head, Twice(told))
+        asked, unasked = both[: len(both) // 2], both[len(both) // 2 :]
         return unasked + self._guidance * (asked - unasked)
-
-
-def _joined(told: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What pieces are told, then the same without the wishes."""
-    return {
-        name: np.concatenate([values, np.zeros_like(values) if name.startswith(PREFIX) else values])
-        for name, values in told.items()
-    }

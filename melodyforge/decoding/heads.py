@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -29,54 +28,52 @@ def make_output(weights: Weights, head: Head) -> Output:
 class _Classes:
     """The logits of a head: of classes, distances from a known one, degrees, and what is suggested.
 
-    One product, which is faster, does the work of all its layers: `_columns` says where what each says is found in it.
+    One product, which is faster, does the work of all its layers; tables say which of its columns are meant.
     """
 
     def __init__(self, weights: Weights, head: Head) -> None:
-        self._head, self._classes = head, np.arange(head.size)
+        self._head = head
         sizes = output_sizes(head)
         kernels, biases = zip(*(weights[layer] for layer in sizes), strict=True)
         self._kernel, self._bias = np.concatenate(kernels, axis=1), np.concatenate(biases)
-        starts = np.cumsum([0, *sizes.values()]).tolist()
-        self._columns = {layer: slice(*ends) for layer, ends in zip(sizes, pairwise(starts), strict=True)}
+        starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+        self._trusts = slice(starts.get(f"pointers_{head.name}", 0), len(self._bias))
+        classes = np.arange(head.size)
+        tables: list[np.ndarray] = []
+        are_known: list[np.ndarray] = []
+        if head.relative_to:  # see `Distances` of the Keras form; of distance 0 the column in the middle
+            base = np.append(classes, 0)[:, None]
+            tables.append(starts[f"relative_{head.name}"] + classes - base + head.size - 1)
+            are_known.append(np.append(np.ones(head.size), 0))
+        for name in head.degrees_of:  # see `Degrees` of the Keras form
+            tonic = np.arange(NUM_PITCH_CLASSES + 1)
+            tables.append(starts[f"degrees_{head.name}_{name}"] + (classes + 1 - tonic[:, None]) % NUM_PITCH_CLASSES)
+            are_known.append(tonic > 0)
+        self._bases = [*([head.relative_to] if head.relative_to else []), *head.degrees_of]
+        self._first_rows = np.cumsum([0, *map(len, tables[:-1])])[:, None]
+        self._columns = np.concatenate([*tables, np.zeros((0, head.size), np.int64)])  # of what each known base means
+        self._is_known = np.concatenate([*are_known, []]).astype(np.float32)[:, None]
 
     def __call__(self, vector: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
         """Shape (num_pieces, head_units) -> (num_pieces, head.size)."""
-        head, every_piece = self._head, np.arange(len(vector))
+        head, number = self._head, len(vector)
         values = product(vector, self._kernel)
         values += self._bias  # (num_pieces, columns of all layers)
-        said = {layer: values[:, columns] for layer, columns in self._columns.items()}
         # What is suggested may be none, the class after the last: it has a column, which is left out in the end.
-        with_none = np.zeros((len(vector), head.size + 1), np.float32)
+        with_none = np.zeros((number, head.size + 1), np.float32)
         logits = with_none[:, : head.size]
-        logits += said[f"output_{head.name}"]
-        if head.relative_to:
-            logits += self._by_distance(said[f"relative_{head.name}"], known[head.relative_to])
-        for tonic in head.degrees_of:
-            logits += self._by_degree(said[f"degrees_{head.name}_{tonic}"], known[tonic])
+        logits += values[:, : head.size]
+        if self._bases:
+            rows = np.concatenate([known[name] for name in self._bases]).reshape(-1, number) + self._first_rows
+            starts = np.arange(0, values.size, values.shape[1])[:, None]  # of each piece in all values, laid out flat
+            for picked in values.take(self._columns.take(rows, axis=0) + starts) * self._is_known.take(rows, axis=0):
+                logits += picked
         if head.pointers:
-            trusts = said[f"pointers_{head.name}"].T  # (num_sources, num_pieces)
-            for name, trust in zip(head.pointers, trusts, strict=True):
-                with_none[every_piece, known[name]] += trust
+            suggested = np.concatenate([known[name] for name in head.pointers]).reshape(-1, number)
+            suggested += np.arange(0, with_none.size, head.size + 1)
+            trusts = values[:, self._trusts].T  # (num_pointers, num_pieces)
+            np.add.at(with_none.reshape(-1), suggested.reshape(-1), trusts.reshape(-1))  # one after the other
         return logits
-
-    def _by_distance(self, said: np.ndarray, base: np.ndarray) -> np.ndarray:
-        """See `Distances` of the Keras form; shapes (num_pieces, 2 * size - 1), (num_pieces,) -> (num_pieces, size)."""
-        size = len(self._classes)
-        is_known = base < size
-        distances = self._classes - np.where(is_known, base, 0)[:, None]  # (num_pieces, size)
-        columns = distances + (size - 1)  # of distance 0 the one in the middle
-        return _picked(said, columns) * is_known[:, None]
-
-    def _by_degree(self, said: np.ndarray, tonic: np.ndarray) -> np.ndarray:
-        """See `Degrees` of the Keras form; shapes (num_pieces, 12), (num_pieces,) -> (num_pieces, size)."""
-        columns = (self._classes + (1 - tonic)[:, None]) % NUM_PITCH_CLASSES
-        return _picked(said, columns) * (tonic > 0)[:, None]
-
-
-def _picked(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Of each row of values those in its columns; shapes (n, anything), (n, k) -> (n, k)."""
-    return values[np.arange(len(values))[:, None], columns]
 
 
 class _Numbers:

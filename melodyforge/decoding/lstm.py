@@ -17,6 +17,8 @@ from melodyforge.recipe import Recipe
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.representation import Representation
 
+_Heard = tuple[np.ndarray, dict[str, np.ndarray]]  # a vector, and the classes that heads look up
+
 
 @dataclass
 class LstmState:
@@ -26,7 +28,8 @@ class LstmState:
         outputs, cells: of each layer, shape (num_pieces, units).
         hidden: before the heads, shape (num_pieces, num_heads * head_units); without a hidden layer (…, units).
         told: sum of what heads have been told since the last row, shape (num_pieces, head_units), or 0.
-        known: inputs of this row and what heads have been told since, by name.
+        asked: what heads have been told that stays the same from row to row, and what of it is looked up, by head.
+        known: of the inputs of this row and of what heads have been told since that which heads look up, by name.
     """
 
     outputs: list[np.ndarray]
@@ -34,6 +37,7 @@ class LstmState:
     hidden: np.ndarray
     told: np.ndarray | float = 0.0
     known: dict[str, np.ndarray] = field(default_factory=dict)
+    asked: dict[str, _Heard] = field(default_factory=dict)
 
 
 class LstmNetwork(DecodingNetwork):
@@ -47,7 +51,16 @@ class LstmNetwork(DecodingNetwork):
         self._layers: list[tuple[np.ndarray, np.ndarray]] = []
         while f"lstm_{len(self._layers)}" in weights:
             self._layers.append(gates_of(*weights[f"lstm_{len(self._layers)}"]))
+        # Side by side they are large enough for the large pages of memory that NumPy asks for, which are faster.
+        together = np.stack([kernel for kernel, _ in self._layers])
+        self._layers = [(kernel, bias) for kernel, (_, bias) in zip(together, self._layers, strict=True)]
         self._outputs = {head.name: make_output(weights, head) for head in heads}
+        wishes = representation.controls.features if representation.controls else ()
+        self._asked = {head.name for head in heads if head.told and set(head.told) <= set(wishes)}  # the same all along
+        looked_up = dict.fromkeys(name for head in heads for name in head.looked_up)
+        self._known_with = {
+            hearing: [name for name in looked_up if name in hearing] for hearing in (self._inputs, *self._told.values())
+        }
         self._norm = weights.get("norm")
         self._hidden: tuple[np.ndarray, np.ndarray] | None = None
         self._slices = {head.name: slice(None) for head in heads}
@@ -64,7 +77,7 @@ class LstmNetwork(DecodingNetwork):
 
     def advance(self, state: LstmState, inputs: dict[str, np.ndarray]) -> LstmState:
         """One step of every layer."""
-        vector = self._inputs(inputs)
+        vector, known = self._hear(self._inputs, inputs)
         outputs, cells = [], []
         for (kernel, bias), output, cell in zip(self._layers, state.outputs, state.cells, strict=True):
             heard, cell = lstm_step(kernel, bias, vector, output, cell)
@@ -76,17 +89,26 @@ class LstmNetwork(DecodingNetwork):
         if self._hidden is not None:
             kernel, bias = self._hidden
             vector = product(vector, kernel) + bias
-        return LstmState(outputs, cells, vector, known=inputs)
+        return LstmState(outputs, cells, vector, known=known, asked=state.asked)
 
     @override
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
         if head.told:
-            state.told = state.told + self._told[head.name](told)
-            state.known = state.known | told
+            heard = state.asked.get(head.name) or self._hear(self._told[head.name], told)
+            if head.name in self._asked:
+                state.asked[head.name] = heard
+            vector, known = heard
+            state.told = state.told + vector
+            state.known.update(known)
         vector = state.hidden[:, self._slices[head.name]]
         if self._hidden is not None:
             vector = np.maximum(vector + state.told, 0.0)
         return self._outputs[head.name](vector, state.known)
+
+    def _hear(self, hearing: Hearing, values: dict[str, np.ndarray]) -> _Heard:
+        """What is heard, shape (num_pieces, units), and what of it heads look up."""
+        columns = hearing.columns(values)
+        return hearing(values, columns), {name: hearing.column(columns, name) for name in self._known_with[hearing]}
 
 
 def gates_of(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

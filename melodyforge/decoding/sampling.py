@@ -27,17 +27,23 @@ def sample(logits: np.ndarray, settings: SamplingSettings, uniforms: np.ndarray)
     if 0 < settings.top_k < logits.shape[1]:
         kth_largest = np.partition(logits, -settings.top_k, axis=1)[:, -settings.top_k, None]
         logits[logits < kth_largest] = IMPOSSIBLE
-    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
     weights = np.exp(logits, out=logits)
     if settings.min_p > 0:
         weights[weights < settings.min_p] = 0  # the largest weight is 1
-    order, every = None, np.arange(len(weights))
-    if settings.top_p < 1:  # likeliest first: what lies in the nucleus (Holtzman et al., 2020) comes before all else
-        order = np.argsort(-weights, axis=1)
-        weights = weights[every[:, None], order]
-    cumulated = weights.cumsum(axis=1)  # (num_rows, num_classes)
-    kept = cumulated[:, -1]  # (num_rows,): the weight of all classes that may be drawn
-    if order is not None:
-        kept = cumulated[every, (cumulated < settings.top_p * kept[:, None]).sum(axis=1)]
-    drawn = (cumulated <= (uniforms * kept)[:, None]).sum(axis=1)
-    return drawn.clip(max=logits.shape[1] - 1) if order is None else order[every, drawn]
+    if settings.top_p == 1:
+        cumulated = weights.cumsum(axis=1)  # (num_rows, num_classes)
+        return _first_above(cumulated, uniforms * cumulated[:, -1])
+    # Likeliest first: what lies in the nucleus (Holtzman et al., 2020) comes before all else.
+    starts = np.arange(0, weights.size, weights.shape[1])  # (num_rows,): of each row in an array laid out flat
+    order = (-weights).argsort(axis=1)
+    order += starts[:, None]
+    cumulated = weights.take(order).cumsum(axis=1)
+    is_enough = cumulated >= settings.top_p * cumulated[:, -1:]
+    kept = cumulated.take(is_enough.argmax(axis=1) + starts)  # (num_rows,): the weight of what may be drawn
+    return order.take(_first_above(cumulated, uniforms * kept) + starts) - starts
+
+
+def _first_above(cumulated: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """In each row the first that exceeds a limit below the last; shapes (n, num_classes), (n,) -> (n,)."""
+    return (cumulated > limits[:, None]).argmax(axis=1)

@@ -5,6 +5,8 @@ Knows numbers only.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 MAX_EXACT_VALUES = 192  # music on a grid uses fewer; the network learns each value for itself
@@ -25,12 +27,21 @@ class Bins:
         self.values = np.asarray(values, dtype=np.int32)
         self._borders = (self.values[1:] + self.values[:-1]) / 2
 
+    @cached_property
+    def _none_and_classes(self) -> np.ndarray:
+        """The class of -1, which is none, of 0, 1, and so on up to the greatest value."""
+        return np.append(len(self), self.classes(np.arange(self.values[-1] + 1)))
+
     def __len__(self) -> int:
         return len(self.values)
 
     def classes(self, numbers: np.ndarray) -> np.ndarray:
         """The class of the value nearest to each number, any shape."""
-        return np.searchsorted(self._borders, numbers)
+        return self._borders.searchsorted(numbers)
+
+    def classes_or_none(self, numbers: np.ndarray) -> np.ndarray:
+        """The class of each whole number, one more than there are for negative ones; any shape."""
+        return self._none_and_classes.take(numbers + 1, mode="clip")
 
     def snap(self, numbers: np.ndarray) -> np.ndarray:
         """The value nearest to each number, any shape."""

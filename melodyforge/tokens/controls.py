@@ -106,7 +106,7 @@ class Controls:
 
     def by_feature(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Controls of shape (..., num_columns) by the names of the features."""
-        columns = {feature.name: rows[..., self._columns[feature.name]].astype(np.int32) for feature in self.features}
+        columns = {feature.name: rows[..., self._columns[feature.name]].astype(np.int64) for feature in self.features}
         return {
             feature.name: columns[feature.name][..., slice(None) if feature.slots else 0] for feature in self.features
         }

@@ -13,6 +13,7 @@ NOT_ASKED = -1  # a target that does not count, such as the pitch after the end 
 AT_ONCE = ""  # what is known before any head is decided
 
 Kind = Literal["class", "levels", "number"]
+Rows = np.ndarray | dict[str, np.ndarray]  # by the names of their fields; while composing in arrays of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,8 @@ class Head:
     degrees_of: tuple[str, ...] = ()
     borders: tuple[float, ...] = ()
     atoms: tuple[int, ...] = ()
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """The names of the features whose classes say which logits are meant."""
+        return (*self.pointers, *self.degrees_of, *([self.relative_to] if self.relative_to else []))

@@ -20,13 +20,13 @@ from melodyforge.music.traits import Program
 from melodyforge.settings import MAX_TRACKS, RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.controls import Controls, ControlsState
-from melodyforge.tokens.features import NOT_ASKED, Head
+from melodyforge.tokens.features import NOT_ASKED, Head, Rows
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.past import Past
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
 from melodyforge.tokens.recall import HORIZON_ROWS, GrowingRecall, WindowRecall
 from melodyforge.tokens.representation import Change, Context, Representation, padded
-from melodyforge.tokens.signals import Moment, Vocabulary, note_signals
+from melodyforge.tokens.signals import BEFORE_ALL, Moment, Vocabulary, note_signals, steps_of_bars
 from melodyforge.tokens.states import (
     Ascending,
     Duration,
@@ -220,6 +220,7 @@ class NotesRepresentation(Representation):
             past=Past.of_rows(seen, is_drum).select(here),
             recall=WindowRecall(seen, is_drum, here),
             controls=self.controls.by_feature(np.broadcast_to(told, (len(before), len(told)))),
+            bars_ago=steps_of_bars(before["bar_steps"]),
         )
         moment.next = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
         return moment
@@ -281,21 +282,25 @@ class NotesContext(Context):
         known, self._vocabulary = representation.controls, representation.vocabulary
         self._end_class, self._chord_class = representation.end_class, representation.chord_class
         self._controls, self._silent_tracks = known.by_feature(controls), known.forbidden_tracks(controls)
+        tracks = np.arange(self._silent_tracks.shape[1])
+        self._last_track = np.where(self._silent_tracks, -1, tracks).max(axis=1)  # that may play, of each piece
         self._reach = Reach(representation.ranges, self.num_pieces)
         self._past = Past.empty(self.num_pieces, len(self._vocabulary.tracks))
         self._recall = GrowingRecall(self.num_pieces, self._vocabulary.tracks.is_drum)
         self._bar_steps = np.array(
             [0 if one.is_performed else Meter(0, one.numerator, one.denominator).bar_steps for one in headings]
         )
+        self._divisor = np.where(self._bar_steps > 0, self._bar_steps, BEFORE_ALL)  # without bars all is in bar 0
+        self._bars_ago = steps_of_bars(self._bar_steps)
         nothing = {name: np.full(self.num_pieces, none) for name, none in self._vocabulary.nothing.items()}
-        self._moment = self._moment_after(self._row_at(np.zeros(self.num_pieces, np.int32)), nothing)
+        self._moment = self._moment_after(self._row_at(np.zeros(self.num_pieces, np.int64)), nothing)
 
     @property
     @override
     def moment(self) -> Moment:
         return self._moment
 
-    def _moment_after(self, newest: np.ndarray, classes: dict[str, np.ndarray]) -> Moment:
+    def _moment_after(self, newest: Rows, classes: dict[str, np.ndarray]) -> Moment:
         return Moment(
             vocabulary=self._vocabulary,
             newest=newest,
@@ -303,6 +308,7 @@ class NotesContext(Context):
             past=self._past,
             recall=self._recall,
             controls=self._controls,
+            bars_ago=self._bars_ago,
         )
 
     @override
@@ -317,26 +323,23 @@ class NotesContext(Context):
         if head.name == "track":
             never, first = self._silent_tracks, self._first_track_of_chord()
         else:
-            never, first = self._reach.is_outside(following["track"]), newest["pitch"].astype(np.int64) + 1
+            never, first = self._reach.is_outside(following["track"]), newest["pitch"] + 1
             same_onset &= following["track"] == newest["track"]
-        return _with_order(never, first, same_onset) if self._committed else never
+        return _with_order(never, first, same_onset) if self._committed and np.count_nonzero(same_onset) else never
 
-    def _illegal_shifts(self, classes: np.ndarray) -> np.ndarray:
+    def _illegal_shifts(self, classes: np.ndarray) -> np.ndarray | None:
         """No end before the first note, no chord where nothing can be added; shape (num_pieces, len(classes))."""
         if not self._committed:
             return (classes == self._end_class)[None].repeat(self.num_pieces, axis=0)
-        return self._is_chord_full()[:, None] & (classes == self._chord_class)
+        is_chord_full = self._first_track_of_chord() > self._last_track
+        if not np.count_nonzero(is_chord_full):
+            return None
+        return is_chord_full[:, None] & (classes == self._chord_class)
 
     def _first_track_of_chord(self) -> np.ndarray:
         """The first track that can play another note at the newest onset, shape (num_pieces,)."""
         newest = self._moment.newest
         return newest["track"] + self._reach.is_at_the_top(newest["track"], newest["pitch"])
-
-    def _is_chord_full(self) -> np.ndarray:
-        """Whether nothing can be added at the newest onset, shape (num_pieces,)."""
-        tracks = np.arange(self._silent_tracks.shape[1])
-        is_silent_or_earlier = self._silent_tracks | (tracks < self._first_track_of_chord()[:, None])
-        return np.all(is_silent_or_earlier, axis=1)
 
     @override
     def choose(self, head: Head, classes: np.ndarray) -> None:
@@ -345,13 +348,13 @@ class NotesContext(Context):
         if head.name == "shift":
             is_end = classes == self._end_class
             self.end(is_end)
-            steps = vocabulary.shifts.values[np.where(is_end, 0, classes)]
+            steps = vocabulary.shifts.values.take(classes, mode="clip")  # those at the end do not matter
             moment.next = self._row_at(moment.newest["onset"] + steps)
         elif head.name in ("track", "pitch"):
             moment.next[head.name] = classes
         else:
             bins = vocabulary.durations if head.name == "duration" else vocabulary.velocities
-            moment.next[head.name] = bins.values[classes]
+            moment.next[head.name] = bins.values.take(classes)
 
     @override
     def commit(self) -> None:
@@ -367,15 +370,21 @@ class NotesContext(Context):
     def clock(self) -> np.ndarray:
         return self._moment.newest["onset"]
 
-    def _row_at(self, onset: np.ndarray) -> np.ndarray:
-        """A row at a step, with its place in the bar."""
-        row = np.zeros(self.num_pieces, ROW_DTYPE)
-        bar_steps = np.maximum(1, self._bar_steps)
-        is_gridded = self._bar_steps > 0
+    def _row_at(self, onset: np.ndarray) -> dict[str, np.ndarray]:
+        """A row at a step, with its place in the bar and nothing else."""
+        row = dict.fromkeys(ROW_DTYPE.names or (), np.zeros(self.num_pieces, np.int64))
         row["onset"], row["bar_steps"] = onset, self._bar_steps
-        row["position"] = np.where(is_gridded, onset % bar_steps, -1)
-        row["bar"] = np.where(is_gridded, onset // bar_steps, 0)
+        row["bar"], position = np.divmod(onset, self._divisor)
+        row["position"] = np.where(self._bar_steps > 0, position, -1)
         return row
+
+    @override
+    def rows(self, piece_index: int) -> np.ndarray:
+        kept = self._kept(piece_index)
+        rows = np.zeros(len(kept), ROW_DTYPE)
+        for name in ROW_DTYPE.names or ():
+            rows[name] = [row[name][piece_index] for row in kept]
+        return rows
 
 
 def _with_order(never: np.ndarray, first: np.ndarray, same_onset: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from melodyforge.music.piece import NUM_PITCHES
+from melodyforge.tokens.features import Rows
 
 NO_PITCH = NUM_PITCHES  # the last pitch of a track that has not played yet
 LONGEST_SOUNDING_STEPS = 255
@@ -23,21 +24,22 @@ _REMAINING_CLASS = np.searchsorted(_REMAINING_VALUES, np.arange(LONGEST_SOUNDING
 
 def remaining_class(steps: np.ndarray) -> np.ndarray:
     """Coarse class of the steps that a note still lasts, 0 for silence."""
-    return _REMAINING_CLASS[np.clip(steps, 0, LONGEST_SOUNDING_STEPS)]
+    return _REMAINING_CLASS.take(steps, mode="clip")
 
 
 def next_end(sounding: np.ndarray) -> np.ndarray:
-    """Steps until the first of the sounding notes ends, 0 in silence; shapes (..., NUM_PITCHES) -> (...)."""
-    return np.where(sounding > 0, sounding, LONGEST_SOUNDING_STEPS + 1).min(axis=-1) % (LONGEST_SOUNDING_STEPS + 1)
+    """Steps until the first of the sounding notes ends, 0 in silence; uint8, shapes (..., NUM_PITCHES) -> (...)."""
+    one = np.uint8(1)  # taken from 0 it leaves the greatest number there is, which counts as the last to end
+    return np.minimum.reduce(sounding - one, axis=-1) + one
 
 
 class Past:
-    """What of the past bears on the next note; all arrays share their leading dimensions.
+    """What of the past bears on the next note of n moments.
 
     Attributes:
-        end_by_pitch: step at which each pitch stops sounding, drums left out, shape (..., NUM_PITCHES).
-        track_end: step at which each track's last note ends, shape (..., num_tracks).
-        track_pitch: each track's last pitch or NO_PITCH, shape (..., num_tracks).
+        end_by_pitch: step at which each pitch stops sounding, drums left out, shape (n, NUM_PITCHES).
+        track_end: step at which each track's last note ends, shape (n, num_tracks).
+        track_pitch: each track's last pitch or NO_PITCH, shape (n, num_tracks).
     """
 
     def __init__(self, end_by_pitch: np.ndarray, track_end: np.ndarray, track_pitch: np.ndarray) -> None:
@@ -47,8 +49,8 @@ class Past:
     def empty(cls, num_pieces: int, num_tracks: int) -> Self:
         """That of pieces without a note."""
         return cls(
-            np.zeros((num_pieces, NUM_PITCHES), np.int32),
-            np.zeros((num_pieces, num_tracks), np.int32),
+            np.zeros((num_pieces, NUM_PITCHES), np.int64),
+            np.zeros((num_pieces, num_tracks), np.int64),
             np.full((num_pieces, num_tracks), NO_PITCH),
         )
 
@@ -74,28 +76,31 @@ class Past:
             np.append(rows["pitch"], NO_PITCH).astype(np.int64)[last_row],
         )
 
-    def add(self, rows: np.ndarray, is_drum: np.ndarray) -> None:
+    def add(self, rows: Rows, is_drum: np.ndarray) -> None:
         """Takes one more row of each piece in; shapes (num_pieces,), (num_tracks,)."""
-        every = np.arange(len(rows))
         end, pitch, track = rows["onset"] + rows["duration"], rows["pitch"], rows["track"]
-        pitched = np.flatnonzero(~is_drum[track])
-        at = (pitched, pitch[pitched])
-        self.end_by_pitch[at] = np.maximum(self.end_by_pitch[at], end[pitched])
-        self.track_end[every, track] = end
-        self.track_pitch[every, track] = pitch
+        ends, starts = self.end_by_pitch.reshape(-1), np.arange(0, self.end_by_pitch.size, NUM_PITCHES)
+        at = starts + pitch
+        ends[at] = np.maximum(ends.take(at), end * ~is_drum.take(track))
+        at = np.arange(0, self.track_end.size, len(is_drum)) + track
+        self.track_end.reshape(-1)[at] = end
+        self.track_pitch.reshape(-1)[at] = pitch
 
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
         return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
 
     def sounding(self, onset: np.ndarray) -> np.ndarray:
-        """Steps that each pitch still sounds from a step on, shape (...) -> (..., NUM_PITCHES)."""
-        return np.clip(self.end_by_pitch - onset[..., None], 0, LONGEST_SOUNDING_STEPS)
+        """Steps that each pitch still sounds from a step on, uint8, shapes (n,) -> (n, NUM_PITCHES)."""
+        steps = self.end_by_pitch - onset[:, None]
+        np.maximum(steps, 0, out=steps)
+        return np.minimum(steps, LONGEST_SOUNDING_STEPS, out=steps).astype(np.uint8)
 
     def remaining(self, onset: np.ndarray) -> np.ndarray:
-        """Classes of the steps that each track's last note still lasts, shape (...) -> (..., num_tracks)."""
-        return remaining_class(self.track_end - onset[..., None])
+        """Classes of the steps that each track's last note still lasts, shapes (n,) -> (n, num_tracks)."""
+        return remaining_class(self.track_end - onset[:, None])
 
     def pitch_of(self, track: np.ndarray) -> np.ndarray:
-        """The last pitch of one track, shape (...)."""
-        return np.take_along_axis(self.track_pitch, track[..., None], axis=-1)[..., 0]
+        """The last pitch of one track, shape (n,)."""
+        starts = np.arange(0, self.track_pitch.size, self.track_pitch.shape[1])
+        return self.track_pitch.take(track + starts)

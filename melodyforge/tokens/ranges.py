@@ -75,21 +75,28 @@ class Reach:
     """
 
     def __init__(self, ranges: PitchRanges, num_pieces: int) -> None:
-        self._lowest = np.tile(ranges.lowest, (num_pieces, 1))
-        self._highest = np.tile(ranges.highest, (num_pieces, 1))
-        self._every = np.arange(num_pieces)
+        pitches = np.arange(NUM_PITCHES)
+        is_outside = (pitches < ranges.lowest[:, None]) | (pitches > ranges.highest[:, None])
+        self._is_outside = np.tile(is_outside, (num_pieces, 1))  # (num_pieces * num_tracks, NUM_PITCHES)
+        self._highest = np.tile(ranges.highest, num_pieces)  # (num_pieces * num_tracks,)
+        self._first_track = np.arange(0, num_pieces * len(ranges), len(ranges))  # of each piece
 
     def is_outside(self, track: np.ndarray) -> np.ndarray:
         """Which pitches lie outside for a track of each piece, shapes (num_pieces,) -> (num_pieces, NUM_PITCHES)."""
-        pitches, at = np.arange(NUM_PITCHES), (self._every, track)
-        return (pitches < self._lowest[at][:, None]) | (pitches > self._highest[at][:, None])
+        return self._is_outside.take(self._first_track + track, axis=0)
 
     def is_at_the_top(self, track: np.ndarray, pitch: np.ndarray) -> np.ndarray:
         """Whether nothing higher can follow, shape (num_pieces,)."""
-        return pitch >= self._highest[self._every, track]
+        return pitch >= self._highest.take(self._first_track + track)
 
     def add(self, track: np.ndarray, pitch: np.ndarray) -> None:
         """A note of each piece; shapes (num_pieces,)."""
-        at = (self._every, track)
-        self._lowest[at] = np.minimum(self._lowest[at], pitch)
-        self._highest[at] = np.maximum(self._highest[at], pitch)
+        at = self._first_track + track
+        is_outside = self._is_outside[at, pitch]
+        if not np.count_nonzero(is_outside):  # a primer alone may go further
+            return
+        for row, one in zip(at[is_outside].tolist(), pitch[is_outside].tolist(), strict=True):
+            inside = np.flatnonzero(~self._is_outside[row])  # all pitches from the lowest to the highest
+            lowest, highest = min(one, *inside[:1]), max(one, *inside[-1:])
+            self._is_outside[row, lowest : highest + 1] = False
+            self._highest[row] = highest

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from typing_extensions import override
 
 from melodyforge.hashing import MODULUS, MULTIPLIER
 from melodyforge.music.keys import SCALE_PROFILES
+from melodyforge.tokens.features import Rows
 
 MATCH_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # stretches of so many notes are looked for in the past
 HORIZON_ROWS = 512  # how far back
@@ -24,6 +27,9 @@ SCALE_ROWS = 64  # notes that tell the present scale
 LONGEST_WEIGHT_STEPS = 48  # a longer note says no more about the scale
 NOTHING = -1
 
+# In the first column, for no scale at all, any weight leaves less than in the others.
+_PROFILES = np.insert(SCALE_PROFILES, 0, SCALE_PROFILES.min() - 1, axis=1)
+_SCALES = np.array([12, *range(12), *range(12)])  # of each column the tonic of its major scale
 _MASK = MODULUS - 1  # a hash, however large or negative, modulo 2**64
 _POWERS = [pow(MULTIPLIER, length, MODULUS) for length in MATCH_LENGTHS]
 
@@ -158,7 +164,7 @@ class WindowRecall(Recall):
         )
         sums = weights.cumsum(axis=0)
         sums[SCALE_ROWS:] -= sums[:-SCALE_ROWS].copy()
-        return _best_scale(sums[self._here])
+        return _best_scale(sums[self._here] @ _PROFILES)
 
     def _newest_of_line(self, order: np.ndarray, tracks: np.ndarray, track: np.ndarray) -> np.ndarray:
         """For each moment the place in `order` of the track's last note before it, or `NOTHING`."""
@@ -192,19 +198,18 @@ class GrowingRecall(Recall):
     def __init__(self, num_pieces: int, is_drum: np.ndarray) -> None:
         self._pieces = [_GrowingPiece(len(is_drum)) for _ in range(num_pieces)]
         self._is_drum = is_drum
-        self._weights = np.zeros((num_pieces, 12), np.int64)
-        self._newest: list[tuple[np.ndarray, np.ndarray]] = []  # pitch classes and weights of `SCALE_ROWS` rows
-        self._every = np.arange(num_pieces)
+        self._fits = np.zeros((num_pieces, _PROFILES.shape[1]), np.int64)
+        self._newest: deque[np.ndarray] = deque()  # what each of the last `SCALE_ROWS` rows gave to the fits
 
-    def append(self, shift: np.ndarray, rows: np.ndarray) -> None:
+    def append(self, shift: np.ndarray, rows: Rows) -> None:
         """Takes one row of each piece into the past; shapes (num_pieces,)."""
         pitch_class = rows["pitch"] % 12
         weight = _weight(rows["duration"], self._is_drum[rows["track"]])
-        self._weights[self._every, pitch_class] += weight
-        self._newest.append((pitch_class, weight))
+        newest = _PROFILES.take(pitch_class, axis=0) * weight[:, None]
+        self._fits += newest
+        self._newest.append(newest)
         if len(self._newest) > SCALE_ROWS:
-            old_class, old_weight = self._newest.pop(0)
-            self._weights[self._every, old_class] -= old_weight
+            self._fits -= self._newest.popleft()
         columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
         for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
             piece.append(*values)
@@ -221,25 +226,21 @@ class GrowingRecall(Recall):
 
     @override
     def note_at(self, onset: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pieces, tracks = self._pieces, track.tolist()
-        found = [
-            [piece.note_at(step, number) for piece, step, number in zip(pieces, steps, tracks, strict=True)]
-            for steps in np.atleast_2d(onset).tolist()
-        ]
-        pitch, duration = np.moveaxis(np.array(found), -1, 0)
-        return pitch.reshape(onset.shape), duration.reshape(onset.shape)
+        pieces, tracks = cycle(self._pieces), cycle(track.tolist())
+        steps = onset.reshape(-1).tolist()
+        found = [piece.note_at(step, number) for step, piece, number in zip(steps, pieces, tracks, strict=False)]
+        pitch, duration = np.array(found).T.reshape(2, *onset.shape)
+        return pitch, duration
 
     @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
-        found = [
-            [piece.shift_after(one) for piece, one in zip(self._pieces, steps, strict=True)]
-            for steps in np.atleast_2d(step).tolist()
-        ]
+        steps = step.reshape(-1).tolist()
+        found = [piece.shift_after(one) for one, piece in zip(steps, cycle(self._pieces), strict=False)]
         return np.array(found).reshape(step.shape)
 
     @override
     def scale(self) -> np.ndarray:
-        return _best_scale(self._weights)
+        return _best_scale(self._fits)
 
 
 class _GrowingPiece:
@@ -258,8 +259,8 @@ class _GrowingPiece:
         self._rows.append((shift, onset, track, pitch, duration))
         self._onsets.append(onset)
         self._first_at.setdefault((onset, track), row)
-        self._all.append(int(_token(shift, duration, pitch, track)), row)
-        line.append(int(_token(interval, duration, 0, track)), row, has_token=bool(line.rows))
+        self._all.append(_token_of_one(shift, duration, pitch, track), row)
+        line.append(_token_of_one(interval, duration, 0, track), row, has_token=bool(line.rows))
 
     def continuation(self) -> tuple[int, int, int, int, int]:
         place, length = self._all.longest(len(self._rows) - HORIZON_ROWS)
@@ -281,14 +282,16 @@ class _GrowingPiece:
         return length, pitch, following[4], last_duration
 
     def note_at(self, onset: int, track: int) -> tuple[int, int]:
-        row = self._first_at.get((onset, track), NOTHING)
-        if row < max(0, len(self._rows) - HORIZON_ROWS):
+        row = self._first_at.get((onset, track))
+        if row is None or row < len(self._rows) - HORIZON_ROWS:
             return NOTHING, NOTHING
         return self._rows[row][3:]
 
     def shift_after(self, step: int) -> int:
+        if step < 0:
+            return NOTHING
         row = bisect_right(self._onsets, step)
-        if step < 0 or row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
+        if row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
             return NOTHING
         return self._onsets[row] - step
 
@@ -307,7 +310,10 @@ class _Stretches:
     def __init__(self) -> None:
         self.rows: list[int] = []
         self._hashes = [0]  # of the first 0, 1, 2, ... tokens
-        self._latest: list[dict[int, int]] = [{} for _ in MATCH_LENGTHS]  # by hash: where a stretch ended last
+        # By hash, where a stretch of each length ended last; and m to the power of the length.
+        self._latest: list[tuple[dict[int, int], int, int]] = [
+            ({}, length, power) for length, power in zip(MATCH_LENGTHS, _POWERS, strict=True)
+        ]
         self._found: list[int] = []  # where the newest stretch ended before, for each length that there are tokens for
 
     def append(self, token: int, row: int, has_token: bool = True) -> None:
@@ -316,17 +322,17 @@ class _Stretches:
         self.rows.append(row)
         if not has_token:
             return
-        of_all = (token + MULTIPLIER * self._hashes[-1]) & _MASK
-        self._hashes.append(of_all)
-        num_tokens = len(self._hashes) - 1
-        self._found = []
-        for latest, length, power in zip(self._latest, MATCH_LENGTHS, _POWERS, strict=True):
+        hashes, found = self._hashes, list[int]()
+        of_all = (token + MULTIPLIER * hashes[-1]) & _MASK
+        hashes.append(of_all)
+        num_tokens = len(hashes) - 1
+        for latest, length, power in self._latest:
             if length > num_tokens:
                 break
-            of_those_before = self._hashes[num_tokens - length]
-            stretch = (of_all - power * of_those_before) & _MASK
-            self._found.append(latest.get(stretch, NOTHING))
+            stretch = (of_all - power * hashes[num_tokens - length]) & _MASK
+            found.append(latest.get(stretch, NOTHING))
             latest[stretch] = place
+        self._found = found
 
     def longest(self, oldest_row: int) -> tuple[int, int]:
         """The latest place where the longest stretch equal to the newest one ended, and the class of its length.
@@ -341,10 +347,13 @@ class _Stretches:
         return NOTHING, 0
 
 
-def _token(first: np.ndarray | int, duration: np.ndarray | int, pitch: np.ndarray | int, track: np.ndarray | int):
+def _token_of_one(first: int, duration: int, pitch: int, track: int) -> int:
     """One number for a note: `first` is its shift, or its interval from the note before."""
-    if isinstance(first, int):
-        return ((((first + 4096) * 65536 + duration) * 256 + pitch) * 256 + track) & _MASK
+    return ((((first + 4096) * 65536 + duration) * 256 + pitch) * 256 + track) & _MASK
+
+
+def _token(first: np.ndarray, duration: np.ndarray, pitch: np.ndarray | int, track: np.ndarray) -> np.ndarray:
+    """The same of many notes, uint64."""
     wide = [np.asarray(values).astype(np.int64) for values in (first, duration, pitch, track)]
     return ((((wide[0] + 4096) * 65536 + wide[1]) * 256 + wide[2]) * 256 + wide[3]).astype(np.uint64)
 
@@ -404,9 +413,9 @@ def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _weight(duration: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
-    return np.where(is_drum, 0, np.minimum(duration, LONGEST_WEIGHT_STEPS))
+    return np.minimum(duration, LONGEST_WEIGHT_STEPS) * ~is_drum
 
 
-def _best_scale(weights: np.ndarray) -> np.ndarray:
-    """For each row of pitch-class weights the tonic of the major scale; 12 where all are 0."""
-    return np.where(weights.any(axis=1), (weights @ SCALE_PROFILES).argmax(axis=1) % 12, 12)
+def _best_scale(fits: np.ndarray) -> np.ndarray:
+    """For each row of sums of weighted `_PROFILES` the tonic of the major scale; 12 where all weights are 0."""
+    return _SCALES.take(fits.argmax(axis=1))

@@ -45,12 +45,16 @@ class Context(ABC):
         num_pieces: that are composed side by side.
         num_given: notes of each that a primer gave, shape (num_pieces,).
         begins: the step to which each had come then, shape (num_pieces,).
+        is_over: whether all pieces have ended.
     """
 
     def __init__(self, representation: Representation, num_pieces: int) -> None:
         self._of, self.num_pieces = representation, num_pieces
-        self._committed: list[np.ndarray] = []  # each a row of every piece
+        self._committed: list[Any] = []  # each a row of every piece
         self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
+        self.is_over = False
+        self._signals = {head.name: representation.signals_of(head.told) for head in representation.heads}
+        self._signals[AT_ONCE] = representation.signals_of(representation.inputs)
         self.num_given, self.begins = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
 
     @property
@@ -60,11 +64,15 @@ class Context(ABC):
 
     def inputs(self) -> dict[str, np.ndarray]:
         """The inputs for the next row, by name; shapes (num_pieces, ...)."""
-        return self._of.tell(self._of.inputs, self.moment)
+        return self._tell(AT_ONCE)
 
     def told(self, head: Head) -> dict[str, np.ndarray]:
         """What the head is told, given the choices made so far; shapes (num_pieces, ...)."""
-        return self._of.tell(head.told, self.moment)
+        return self._tell(head.name)
+
+    def _tell(self, when: str) -> dict[str, np.ndarray]:
+        moment = self.moment
+        return {name: of(moment) for name, of in self._signals[when]}
 
     @abstractmethod
     def illegal(self, head: Head) -> np.ndarray | None:
@@ -109,13 +117,18 @@ class Context(ABC):
 
     def rows(self, piece_index: int) -> np.ndarray:
         """The rows of one piece so far."""
+        return np.array([rows[piece_index] for rows in self._kept(piece_index)], self._of.row_dtype)
+
+    def _kept(self, piece_index: int) -> list[Any]:
+        """What was committed until the piece ended."""
         number = self._num_rows[piece_index]
-        kept = self._committed[: number if number >= 0 else None]
-        return np.array([rows[piece_index] for rows in kept], self._of.row_dtype)
+        return self._committed[: number if number >= 0 else None]
 
     def end(self, is_end: np.ndarray) -> None:
         """Ends pieces with the last row that was committed, bool, shape (num_pieces,)."""
-        self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+        if np.count_nonzero(is_end):  # mostly none
+            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+            self.is_over = bool(self.has_ended.all())
 
 
 class Representation(ABC):
@@ -201,7 +214,11 @@ class Representation(ABC):
 
     def tell(self, features: Iterable[Feature], moment: Any) -> dict[str, np.ndarray]:
         """What a network is told of a moment, by the names of the features."""
-        return {feature.name: self._find[feature.name](moment) for feature in features}
+        return {name: of(moment) for name, of in self.signals_of(features)}
+
+    def signals_of(self, features: Iterable[Feature]) -> list[tuple[str, Callable[[Any], np.ndarray]]]:
+        """The name of each feature, and how it is found."""
+        return [(feature.name, self._find[feature.name]) for feature in features]
 
     @cached_property
     def _find(self) -> dict[str, Callable[[Any], np.ndarray]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.controls import Controls
-from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Signal
+from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
 from melodyforge.tokens.recall import MATCH_LENGTHS, Continuation, LineContinuation, Recall
 from melodyforge.tokens.tracks import TrackClasses
@@ -27,8 +27,50 @@ NUM_PHRASE_BARS = 8  # tunes come in groups of four and eight bars
 BARS_AGO = (1, 2, 4, 8)
 NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
+BEFORE_ALL = 2**40  # steps
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
+
+_Value = TypeVar("_Value")
+
+
+def _degrees() -> np.ndarray:
+    """Semitones from each tonic up to each pitch, `NO_DEGREE` where one is none; shape (DEGREES, PITCHES)."""
+    degrees = (np.arange(PITCHES) - np.arange(DEGREES)[:, None]) % NUM_PITCH_CLASSES
+    degrees[NO_DEGREE] = degrees[:, NUM_PITCHES] = NO_DEGREE
+    return degrees
+
+
+def _intervals() -> np.ndarray:
+    """Classes of the distances from each last pitch to each pitch, the last from none; shape (PITCHES, NUM_PITCHES)."""
+    intervals = np.arange(NUM_PITCHES) - np.arange(PITCHES)[:, None] + NUM_PITCHES - 1
+    intervals[NUM_PITCHES] = NUM_INTERVALS - 1
+    return intervals
+
+
+def _octaves() -> np.ndarray:
+    """The pitches of each degree above each tonic, for none above C, some twice; shape (DEGREES, 12, 11)."""
+    tonics, degrees = np.arange(DEGREES)[:, None, None], np.arange(NUM_PITCH_CLASSES)[:, None]
+    pitches = (tonics + degrees) % NUM_PITCH_CLASSES + NUM_PITCH_CLASSES * np.arange(11)
+    return np.where(pitches < NUM_PITCHES, pitches, pitches - NUM_PITCH_CLASSES)
+
+
+# What one number says of another is looked up: one piece alone costs as many NumPy calls as many do.
+_DEGREES, _INTERVALS, _OCTAVES = _degrees(), _intervals(), _octaves()
+_ASKED_DEGREES = np.roll((_DEGREES + 1) % DEGREES, 1, axis=0)  # the same one-based, 0 for none: tonics and degrees
+_ASKED_SCALES = _ASKED_DEGREES[:, [*range(NUM_PITCH_CLASSES), NUM_PITCHES]]  # of each scale instead of a pitch
+
+
+class Once(Generic[_Value]):
+    """A property that is found when first asked for; unlike `cached_property` of Python 3.11 it needs no lock."""
+
+    def __init__(self, find: Callable[[Any], _Value]) -> None:
+        self._find, self._name, self.__doc__ = find, find.__name__, find.__doc__
+
+    def __get__(self, owner: Any, _: type) -> _Value:
+        """Finds the value; from then on the owner's own one hides this."""
+        value = owner.__dict__[self._name] = self._find(owner)
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,53 +117,56 @@ class Moment:
         chosen: its classes, as far as they are decided.
         past, recall: of the rows before.
         controls: what is asked for, by the names of the controls' features.
+        bars_ago: see `steps_of_bars`.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        newest: np.ndarray,
+        newest: Rows,
         last: dict[str, np.ndarray],
         past: Past,
         recall: Recall,
         controls: dict[str, np.ndarray],
+        bars_ago: np.ndarray,
     ) -> None:
         self.vocabulary, self.newest, self.last = vocabulary, newest, last
         self.past, self.recall, self.controls = past, recall, controls
         self.next, self.chosen = newest, dict[str, np.ndarray]()
+        self.bars_ago = bars_ago
 
     # Before anything of the note is decided.
 
-    @cached_property
+    @Once
     def sounding(self) -> np.ndarray:
         """Steps that each pitch sounds beyond the newest onset, (num_moments, NUM_PITCHES)."""
         return self.past.sounding(self.newest["onset"])
 
-    @cached_property
+    @Once
     def scale(self) -> np.ndarray:
         """Tonic of the present major scale, `NO_DEGREE` for none."""
         return self.recall.scale()
 
-    @cached_property
+    @Once
     def again(self) -> Continuation:
         """How the longest earlier match went on."""
         return self.recall.continuation()
 
-    @cached_property
+    @Once
     def again_shift(self) -> np.ndarray:
         """The class of its shift."""
-        return _classes(self.vocabulary.shifts, self.again.shift)
+        return self.vocabulary.shifts.classes_or_none(self.again.shift)
 
-    @cached_property
+    @Once
     def again_duration(self) -> np.ndarray:
         """The class of its duration."""
-        return _classes(self.vocabulary.durations, self.again.duration)
+        return self.vocabulary.durations.classes_or_none(self.again.duration)
 
-    @cached_property
+    @Once
     def ago_shifts(self) -> np.ndarray:
         """Classes of the shifts that followed this place some bars ago, (len(BARS_AGO), num_moments)."""
-        onset = self.newest["onset"].astype(np.int64)
-        return _classes(self.vocabulary.shifts, self.recall.shift_after(self._bars_before(onset)))
+        shifts = self.recall.shift_after(self.newest["onset"] - self.bars_ago)
+        return self.vocabulary.shifts.classes_or_none(shifts)
 
     @property
     def asked_tonic(self) -> np.ndarray:
@@ -130,79 +175,76 @@ class Moment:
 
     # Once the shift is decided.
 
-    @cached_property
+    @Once
     def agrees_in_shift(self) -> np.ndarray:
         """Whether the note goes on as the match did, so far."""
         return (self.again.shift >= 0) & (self.again_shift == self.chosen["shift"])
 
-    @cached_property
+    @Once
     def sounding_then(self) -> np.ndarray:
         """Steps that each pitch sounds beyond the new onset, (num_moments, NUM_PITCHES)."""
         return self.past.sounding(self.next["onset"])
 
     # Once the track is decided.
 
-    @cached_property
+    @Once
     def agrees_in_track(self) -> np.ndarray:
         """As `agrees_in_shift`."""
         return self.agrees_in_shift & (self.again.track == self.chosen["track"])
 
-    @cached_property
+    @Once
     def own_pitch(self) -> np.ndarray:
         """The track's last pitch."""
         return self.past.pitch_of(self.chosen["track"])
 
-    @cached_property
+    @Once
     def line(self) -> LineContinuation:
         """How the track's own line went on."""
         return self.recall.line(self.chosen["track"])
 
-    @cached_property
+    @Once
     def ago_notes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pitch and duration of the track's note some bars before the new onset, (len(BARS_AGO), num_moments) each."""
-        onset = self.next["onset"].astype(np.int64)
-        return self.recall.note_at(self._bars_before(onset), self.chosen["track"])
+        """Classes of pitch and duration of the track's note some bars before, (len(BARS_AGO), num_moments) each."""
+        pitch, duration = self.recall.note_at(self.next["onset"] - self.bars_ago, self.chosen["track"])
+        return _or_none(pitch, NUM_PITCHES), self.vocabulary.durations.classes_or_none(duration)
 
-    @cached_property
+    @Once
     def sounding_degrees(self) -> np.ndarray:
-        """Which degrees of the scale, or of C without one, sound at the new onset: 0 or 1, (num_moments, 12)."""
-        sounds = self.sounding_then > 0
-        octaves = np.zeros((len(sounds), 11 * NUM_PITCH_CLASSES), bool)
-        octaves[:, :NUM_PITCHES] = sounds
-        by_class = octaves.reshape(-1, 11, NUM_PITCH_CLASSES).any(axis=1)
-        tonic = np.where(self.scale < NO_DEGREE, self.scale, 0)
-        degrees = (np.arange(NUM_PITCH_CLASSES) + tonic[:, None]) % NUM_PITCH_CLASSES
-        return np.take_along_axis(by_class, degrees, axis=1).astype(np.int32)
+        """Which degrees of the scale, or of C without one, sound at the new onset, bool, (num_moments, 12)."""
+        sounding = self.sounding_then
+        starts = np.arange(0, sounding.size, NUM_PITCHES)[:, None, None]
+        steps = sounding.take(_OCTAVES.take(self.scale, axis=0) + starts)  # (num_moments, 12, octaves)
+        return np.maximum.reduce(steps, axis=2) > 0
 
     # Once the pitch is decided.
 
-    @cached_property
+    @Once
     def interval(self) -> np.ndarray:
         """Class of the distance from the track's last pitch."""
-        interval = self.chosen["pitch"].astype(np.int64) - self.own_pitch + NUM_PITCHES - 1
-        return np.where(self.own_pitch < NUM_PITCHES, interval, NUM_INTERVALS - 1)
+        return _looked_up(_INTERVALS, self.own_pitch, self.chosen["pitch"])
 
     # What signals have in common.
 
-    def position(self, rows: np.ndarray) -> np.ndarray:
+    def position(self, rows: Rows) -> np.ndarray:
         """Classes of the place in the bar; the last where there are no bars."""
-        position = np.minimum(rows["position"], NUM_POSITIONS - 1).astype(np.int64)
-        return np.where(position < 0, NUM_POSITIONS, position)
+        return _or_none(np.minimum(rows["position"], NUM_POSITIONS - 1), NUM_POSITIONS)
 
     def degree(self, pitch: np.ndarray) -> np.ndarray:
         """Semitones above the scale's tonic, shape as `pitch`."""
-        scale = self.scale if pitch.ndim == 1 else self.scale[:, None]
-        return np.where((pitch < NUM_PITCHES) & (scale < NO_DEGREE), (pitch - scale) % 12, NO_DEGREE)
+        return _looked_up(_DEGREES, self.scale if pitch.ndim == 1 else self.scale[:, None], pitch)
 
-    def asked_degree(self, pitch: np.ndarray, no_pitch: int) -> np.ndarray:
-        """Semitones above the tonic that is asked for, one-based; 0 where none is, or no pitch is known."""
-        is_known = (self.asked_tonic != NO_TONIC) & (pitch < no_pitch)
-        return np.where(is_known, (pitch - self.asked_tonic + 1) % NUM_PITCH_CLASSES + 1, 0)
 
-    def _bars_before(self, onset: np.ndarray) -> np.ndarray:
-        """The same place some bars before, (len(BARS_AGO), num_moments); negative where there is none."""
-        bar_steps = self.newest["bar_steps"].astype(np.int64)
-        return np.where(bar_steps > 0, onset - np.array(BARS_AGO)[:, None] * bar_steps, -1)
+def steps_of_bars(bar_steps: np.ndarray) -> np.ndarray:
+    """How many steps ago the same place in earlier bars was; where there are no bars, before all music.
+
+    Shapes (num_moments,) -> (len(BARS_AGO), num_moments).
+    """
+    return np.where(bar_steps > 0, np.array(BARS_AGO)[:, None] * bar_steps.astype(np.int64), BEFORE_ALL)
+
+
+def _looked_up(table: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """The same as `table[row, column]`, but faster."""
+    return table.take(row * table.shape[1] + column)
 
 
 Told = Callable[[Moment], np.ndarray]
@@ -230,7 +272,7 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         _signal("bar_steps", len(words.bar_lengths), lambda m: words.bar_lengths.classes(m.newest["bar_steps"])),
         _signal("phrase_bar", NUM_PHRASE_BARS, lambda m: m.newest["bar"] % NUM_PHRASE_BARS),
         _signal("next_end", NUM_REMAINING, lambda m: remaining_class(next_end(m.sounding))),
-        _signal("sounding", NUM_PITCHES, lambda m: m.sounding.astype(np.uint8), kind="levels"),
+        _signal("sounding", NUM_PITCHES, lambda m: m.sounding, kind="levels"),
         _signal("last_pitch", PITCHES, lambda m: m.past.track_pitch, slots=num_tracks),
         _signal("last_remaining", NUM_REMAINING, lambda m: m.past.remaining(m.newest["onset"]), slots=num_tracks),
         _signal("again_length", lengths, lambda m: m.again.length),
@@ -238,7 +280,7 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         _signal("again_track", num_tracks + 1, lambda m: _or_none(m.again.track, num_tracks)),
         _signal("again_pitch", PITCHES, lambda m: _or_none(m.again.pitch, NUM_PITCHES)),
         _signal("again_duration", durations, lambda m: m.again_duration),
-        *_by_bars("shift", shifts, lambda m, row: m.ago_shifts[row]),
+        *_by_bars("shift", shifts, lambda m: m.ago_shifts),
         _signal("scale", DEGREES, lambda m: m.scale),
         _signal("last_degree", DEGREES, lambda m: m.degree(m.past.track_pitch), slots=num_tracks),
     ]
@@ -252,7 +294,7 @@ def _with_shift(words: Vocabulary) -> list[Signal]:
         _signal("new_position", NUM_POSITIONS + 1, lambda m: m.position(m.next)),
         _signal("new_phrase_bar", NUM_PHRASE_BARS, lambda m: m.next["bar"] % NUM_PHRASE_BARS),
         _signal("new_next_end", NUM_REMAINING, lambda m: remaining_class(next_end(m.sounding_then))),
-        _signal("new_sounding", NUM_PITCHES, lambda m: m.sounding_then.astype(np.uint8), kind="levels"),
+        _signal("new_sounding", NUM_PITCHES, lambda m: m.sounding_then, kind="levels"),
         _signal("new_last_pitch", PITCHES, lambda m: m.past.track_pitch, slots=num_tracks),
         _signal("new_last_remaining", NUM_REMAINING, lambda m: m.past.remaining(m.next["onset"]), slots=num_tracks),
         _signal("agreed_track", num_tracks + 1, _agreed_track, suggests="track"),
@@ -267,15 +309,15 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         _signal("own_pitch", PITCHES * num_tracks, lambda m: m.chosen["track"] * PITCHES + m.own_pitch),
         _signal("own_last", PITCHES, lambda m: m.own_pitch),
         _signal("own_degree", DEGREES, lambda m: m.degree(m.own_pitch)),
-        _signal("scale_tonic", TONICS, lambda m: np.where(m.scale < NO_DEGREE, m.scale + 1, NO_TONIC)),
-        _signal(f"{PREFIX}scale_degree", TONICS, lambda m: m.asked_degree(m.scale, NO_DEGREE)),
-        _signal(f"{PREFIX}own_degree", TONICS, lambda m: m.asked_degree(m.own_pitch, NUM_PITCHES)),
+        _signal("scale_tonic", TONICS, lambda m: (m.scale + 1) % TONICS),
+        _signal(f"{PREFIX}scale_degree", TONICS, lambda m: _looked_up(_ASKED_SCALES, m.asked_tonic, m.scale)),
+        _signal(f"{PREFIX}own_degree", TONICS, lambda m: _looked_up(_ASKED_DEGREES, m.asked_tonic, m.own_pitch)),
         _signal("sounding_degree", 2, lambda m: m.sounding_degrees, slots=NUM_PITCH_CLASSES),
         _signal("agreed_pitch", PITCHES, _agreed_pitch, suggests="pitch"),
         _signal("line_length", len(MATCH_LENGTHS) + 1, lambda m: m.line.length),
         _signal("line_pitch", PITCHES, lambda m: _or_none(m.line.pitch, NUM_PITCHES), suggests="pitch"),
-        _signal("line_last_duration", durations, lambda m: _classes(words.durations, m.line.last_duration)),
-        *_by_bars("pitch", PITCHES, lambda m, row: _or_none(m.ago_notes[0][row], NUM_PITCHES)),
+        _signal("line_last_duration", durations, lambda m: words.durations.classes_or_none(m.line.last_duration)),
+        *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0]),
     ]
 
 
@@ -288,7 +330,7 @@ def _with_pitch(words: Vocabulary) -> list[Signal]:
         _signal("new_interval", NUM_INTERVALS, lambda m: m.interval),
         _signal("agreed_duration", durations, _agreed_duration, suggests="duration"),
         _signal("line_duration", durations, _line_duration, suggests="duration"),
-        *_by_bars("duration", durations, lambda m, row: _classes(words.durations, m.ago_notes[1][row])),
+        *_by_bars("duration", durations, lambda m: m.ago_notes[1]),
     ]
 
 
@@ -306,16 +348,13 @@ def _asked(feature: Feature) -> Signal:
     return Signal(feature, AT_ONCE, lambda m: m.controls[feature.name])
 
 
-def _by_bars(field: str, size: int, of: Callable[[Moment, int], np.ndarray]) -> list[Signal]:
-    """What stood some bars ago suggests for a field; `of` takes an index into `BARS_AGO`."""
-    return [
-        _signal(f"ago{bars}_{field}", size, partial(_at_row, of, row), suggests=field)
-        for row, bars in enumerate(BARS_AGO)
-    ]
+def _by_bars(field: str, size: int, of: Told) -> list[Signal]:
+    """What stood some bars ago suggests for a field; `of` gives all, shape (len(BARS_AGO), num_moments)."""
+    return [_signal(f"ago{bars}_{field}", size, _row(of, row), suggests=field) for row, bars in enumerate(BARS_AGO)]
 
 
-def _at_row(of: Callable[[Moment, int], np.ndarray], row: int, moment: Moment) -> np.ndarray:
-    return of(moment, row)
+def _row(of: Told, row: int) -> Told:
+    return lambda m: of(m)[row]
 
 
 def _agreed_track(moment: Moment) -> np.ndarray:
@@ -334,13 +373,9 @@ def _agreed_duration(moment: Moment) -> np.ndarray:
 def _line_duration(moment: Moment) -> np.ndarray:
     durations = moment.vocabulary.durations
     follows_line = moment.line.pitch == moment.chosen["pitch"]
-    return np.where(follows_line, _classes(durations, moment.line.duration), len(durations))
-
-
-def _classes(bins: Bins, numbers: np.ndarray) -> np.ndarray:
-    """The class of each number, one more than there are for negative ones."""
-    return np.where(numbers >= 0, bins.classes(numbers), len(bins))
+    return np.where(follows_line, durations.classes_or_none(moment.line.duration), len(durations))
 
 
 def _or_none(classes: np.ndarray, none: int) -> np.ndarray:
-    return np.where(classes >= 0, classes, none)
+    """Classes from 0 to one below that for none, which stands for -1."""
+    return classes % (none + 1)
