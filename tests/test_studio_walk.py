@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium"),
 ]
-SEED, NUM_STEPS, MAX_SECONDS = 20, 250, 75.0
+SEED, NUM_STEPS, MAX_SECONDS = 20, 250, 45.0
 
 
 def test_a_walk_in_any_order_shows_no_exception_and_loses_nothing(tmp_path):
