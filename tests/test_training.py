@@ -249,6 +249,21 @@ def test_batches_are_the_same_for_a_step_and_differ_between_steps(tune_store):
     assert not np.array_equal(first["target_pitch"], other["target_pitch"])
 
 
+def test_the_end_of_a_piece_is_learnt_nearly_as_often_as_its_middle(tmp_path):
+    data = prepare_data(write_store(tmp_path / "dataset", [tune(num_bars=60)] * 2), load_recipe("forge"))
+    window, num_windows = 64, 20_000
+    (span,) = {(first, stop) for _, first, stop in data.train.tolist()}
+    rng, asked = np.random.default_rng(0), np.zeros(span[1])
+    for _ in range(num_windows):
+        start = data._random_start(rng, *span, window)
+        assert span[0] <= start < span[1]
+        asked[start : start + window] += 1
+    middle = asked[2 * window : -2 * window].mean()
+    assert asked[span[0]] > middle  # beginnings more often
+    assert asked[-1] > 0.6 * middle
+    assert asked[-window:].mean() > 0.8 * middle
+
+
 def test_held_out_batches_are_smaller_where_a_network_says_a_lot(tune_store, monkeypatch):
     data = prepare_data(tune_store, load_recipe("forge"))
     asked = sum((batch["target_shift"] >= 0).sum() for batch in data.held_out_batches(3))

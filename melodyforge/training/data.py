@@ -31,6 +31,7 @@ from melodyforge.training.passages import draw_passages
 
 MIN_ROWS = 8  # fewer to train on or to measure on say nothing
 MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
+LEAST_SHARE = 0.25  # of a window's rows at the end of a piece; the rest are not asked
 OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
 CONTROLS_FILE = "controls.npy"
 MAX_PIECES = 5_000  # listened to in all, so that large folders take no longer
@@ -131,7 +132,8 @@ class TrainingData:
     def _random_start(self, rng: np.random.Generator, first: int, stop: int, window: int) -> int:
         """The row at which a window into a span begins; often where the span does.
 
-        A window that is read ends with the row that is predicted. Near the beginning of a piece it begins before it,
+        It may reach beyond the span's end, by up to `1 - LEAST_SHARE` of its rows: of windows that may not, only one in
+        a whole piece holds the end, and how pieces end is hardly ever learnt. A window that is read ends with the row that is predicted. Near the beginning of a piece it begins before it,
         at a negative row.
         """
         if self.read_window:
@@ -139,7 +141,7 @@ class TrainingData:
             return predicted - (window - 1)
         if rng.random() < OPENING_SHARE:
             return first
-        earliest, latest = first - window // 3, max(first, stop - window)
+        earliest, latest = first - window // 3, max(first, stop - int(LEAST_SHARE * window))
         return max(first, int(rng.integers(earliest, latest + 1)))  # what is drawn before the span begins with it
 
     def _held_out_places(self, window: int, max_rows: int | None) -> list[tuple[int, int, int]]:
