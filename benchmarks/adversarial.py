@@ -160,11 +160,11 @@ class Duel:
     @cached_property
     def network(self) -> Any:
         """The Keras network with the model's weights."""
-        from melodyforge.bundle import WEIGHTS_FILE
         from melodyforge.networks import build_network
+        from melodyforge.training.train import load_weights
 
         network = build_network(self.model.representation, self.model.recipe.network)
-        network.load_weights(self.model.folder / WEIGHTS_FILE)
+        load_weights(network, self.model.folder, self.model.representation, self.model.recipe)
         return network
 
     @cached_property

@@ -137,7 +137,7 @@ def write_part(store: PieceStore, numbers: np.ndarray, folder: Path) -> None:
 def learn(folder: Path, size: int, source: Path, side: str, minutes: float) -> Outcome:
     """Trains on a few pieces as `train_model.py` does, and measures on the test pieces."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from melodyforge.bundle import WEIGHTS_FILE, load_model
+    from melodyforge.bundle import load_model
     from melodyforge.corpus.store import PieceStore
     from melodyforge.tokens.adapt import adapt_vocabulary
     from melodyforge.training.backend import find_machine
@@ -159,7 +159,7 @@ def learn(folder: Path, size: int, source: Path, side: str, minutes: float) -> O
         data, recipe, plan, machine=find_machine(), model_dir=folder / f"{side}-{size}", watcher=Watcher()
     )
     if side == "starter":
-        training.start_from(source / WEIGHTS_FILE)
+        training.start_from(source)
     before = sum(held_out_nats(training.learner, asked, plan.batch_size).values())
     result = training.run()
     after = sum(held_out_nats(training.learner, asked, plan.batch_size).values())

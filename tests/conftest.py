@@ -35,6 +35,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(COMPILED_DIR)
 
 
+# Most of the time of all tests, the longest first.
+HEAVY = ("studio_browser", "studio", "scripts", "benchmarks", "studio_walk", "starter", "notebooks", "training")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deals the heavy files to the workers, which get equal parts of all tests: what is left to the end is short."""
+    if not is_worker(config):
+        return
+    num_workers = config.workerinput["workercount"]
+    piles: list[list[pytest.Item]] = [[] for _ in range(num_workers)]
+    for index, name in enumerate(HEAVY):
+        round_, turn = divmod(index, num_workers)
+        pile = piles[-1 - turn if round_ % 2 else turn]  # there and back
+        pile += [item for item in items if item.path.stem == f"test_{name}"]
+    light = [item for item in items if item.path.stem.removeprefix("test_") not in HEAVY]
+    for index, pile in enumerate(piles):
+        size = (len(items) + index) // num_workers
+        pile += [light.pop() for _ in range(min(len(light), size - len(pile)))]
+    items[:] = [item for pile in piles for item in pile] + light
+
+
 def is_worker(config: pytest.Config) -> bool:
     """Whether this is one of several processes that pytest-xdist runs."""
     return hasattr(config, "workerinput")

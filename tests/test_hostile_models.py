@@ -35,7 +35,7 @@ from tests.music_samples import gridded_piece, performed_piece, tune
 pytestmark = pytest.mark.slow
 
 PLAIN = {"a": [1, -2, 300, 70_000, 1.5, True, "é", "é" * 300, (1, 2, 3, 4), {}], "b": ["same", "same"]}
-LAYER = "layers/embedding/vars"
+LAYER = "layers/table/vars"
 
 
 @pytest.fixture
@@ -289,11 +289,11 @@ def one_more_layer(file):
 
 
 def one_layer_twice(file):
-    file.copy("layers/embedding", "layers/again")
+    file.copy("layers/table", "layers/again")
 
 
 def a_layer_less(file):
-    del file["layers/embedding"]
+    del file["layers/table"]
 
 
 def a_circle(file):

@@ -133,7 +133,9 @@ class TrainingData:
         """The row at which a window into a span begins; often where the span does.
 
         It may reach beyond the span's end, by up to `1 - LEAST_SHARE` of its rows: of windows that may not, only one in
-        a whole piece holds the end, and how pieces end is hardly ever learnt. A window that is read ends with the row that is predicted. Near the beginning of a piece it begins before it,
+        a whole piece holds the end, and how pieces end is hardly ever learnt.
+
+        A window that is read ends with the row that is predicted. Near the beginning of a piece it begins before it,
         at a negative row.
         """
         if self.read_window:

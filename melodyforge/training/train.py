@@ -447,10 +447,7 @@ class Training:
         return metrics
 
     def _load_weights(self, folder: Path) -> None:
-        """Takes the weights of a model folder by the names of their layers."""
-        shapes = layer_shapes(self.data.representation, self.recipe.network)
-        for name, arrays in read_weights((folder / WEIGHTS_FILE).read_bytes(), shapes).items():
-            self.network.get_layer(name).set_weights(arrays)
+        load_weights(self.network, folder, self.data.representation, self.recipe)
 
     def _measure(self, max_rows: int | None) -> dict[str, float]:
         return held_out_nats(self.learner, self.data, self.plan.batch_size, max_rows)
@@ -521,6 +518,17 @@ def held_out_nats(
         total += nats.sum(axis=(0, 1))
         num_notes += int(((target >= 0) & (target != end_class)).sum())
     return {head.name: float(nats) / max(1, num_notes) for head, nats in zip(heads, total, strict=True)}
+
+
+def load_weights(network: keras.Model, folder: Path, representation: Representation, recipe: Recipe) -> None:
+    """Gives a network the weights of a model folder, layer by layer as they are named.
+
+    Raises:
+        ModelFolderError: they are damaged, or of another network.
+    """
+    shapes = layer_shapes(representation, recipe.network)
+    for name, arrays in read_weights((folder / WEIGHTS_FILE).read_bytes(), shapes).items():
+        network.get_layer(name).set_weights(arrays)
 
 
 class Batches(keras.utils.PyDataset):
