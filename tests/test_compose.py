@@ -37,6 +37,14 @@ def test_the_same_seed_gives_the_same_file(model):
     assert compose(model, settings.changed(seed=8))[0].to_midi() != first
 
 
+def test_drums_alone_are_for_those_who_ask_for_them():
+    starter = melodyforge.load("starter")
+    made = compose(starter, default_settings(starter, num_notes=4, num_pieces=24, seed=1))
+    assert not any(one.piece.is_drum_track.all() for one in made)
+    asked = compose(starter, default_settings(starter, num_notes=4, seed=1, style="drums"))
+    assert asked[0].piece.is_drum_track.all()
+
+
 def test_reproduce_makes_the_very_file_again_also_out_of_a_batch(model):
     compositions = compose(model, default_settings(model, num_notes=50, num_pieces=3, seed=3, temperature=1.1))
     for composition in compositions:

@@ -29,7 +29,7 @@ from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
 from melodyforge.settings import ComposeSettings, TrainingSettings, bounds, kind_of, shown
-from melodyforge.studio import shared
+from melodyforge.studio import data_page, shared
 from melodyforge.studio.compose_page import progress
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.uploads import what_became_of
@@ -295,6 +295,19 @@ def test_a_take_is_renamed(models_dir, takes):
 
 def test_without_takes_the_page_says_what_will_be_there():
     assert "kept on this page" in open_page("takes_page").info[0].value
+
+
+def test_music_that_lies_in_the_folder_unread_is_offered_to_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_page, "MIDI_DIR", tmp_path)
+    monkeypatch.setattr(data_page, "open_dataset", lambda: None)
+    assert "no music yet" in open_page("data_page").info[0].value
+    (tmp_path / "tune.mid").write_bytes(write_midi(tune()))
+    app = open_page("data_page")
+    assert "1 file in your folder, not read yet" in app.info[0].value
+    pressed = []
+    monkeypatch.setattr(data_page.work, "start_reading", lambda: pressed.append(True))
+    checked(app.button(key="read_first").click().run())
+    assert pressed
 
 
 def test_a_model_cannot_take_the_starters_name(models_dir):

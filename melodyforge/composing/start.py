@@ -90,6 +90,8 @@ def _suitable_headings(task: Task) -> list[Heading]:
     headings, controls = task.model.representation.headings, task.model.representation.controls
     if not controls:
         return headings
+    if not (task.settings.style or task.settings.instruments):  # drums alone are for those who ask for them
+        headings = [one for one in headings if one.traits.key is not None] or headings
     fits = [controls.suits(heading.traits, task.settings) for heading in headings]
     best = max(fits)
     return [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]

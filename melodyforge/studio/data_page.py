@@ -8,13 +8,15 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from melodyforge.corpus.files import find_music_files
 from melodyforge.corpus.report import CorpusReport, Fate
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError
-from melodyforge.places import DATASET_DIR
+from melodyforge.places import DATASET_DIR, MIDI_DIR
 from melodyforge.studio import shared, work
 from melodyforge.studio.player import player
 from melodyforge.studio.words import told
+from melodyforge.words import counted
 from melodyforge.workshop.music_folder import (
     DAYS_KEPT,
     Summary,
@@ -37,12 +39,22 @@ ABOUT_FATES = {
 }
 
 
+def _unread() -> None:
+    num_files = len(find_music_files(MIDI_DIR))
+    if not num_files:
+        st.info("There is no music yet. Add some on the page **Train**.", icon=":material/folder_open:")
+        return
+    st.info(f"{counted(num_files, 'file')} in your folder, not read yet.", icon=":material/folder_open:")
+    if st.button("Read the folder", key="read_first", icon=":material/refresh:", type="primary"):
+        work.start_reading()
+
+
 def show() -> None:
     """The page."""
     work.watch(work.READ, "Reading")
     found = open_dataset()
     if found is None:
-        st.info("No music has been read yet. Add some on the page **Train**.", icon=":material/folder_open:")
+        _unread()
         _removed()
         return
     store, report = found
