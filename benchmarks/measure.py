@@ -24,6 +24,9 @@ from typing import Any, NamedTuple
 
 RESULTS_DIR = Path(__file__).parent / "results"
 VERSIONS_OF = ("numpy", "keras", "tensorflow", "music21", "symusic")
+WORSE = 1.2  # times; less is noise where others use the same processors
+SAME = ("processor", "num_cores")  # figures of other machines say nothing
+LOWER_IS_BETTER, HIGHER_IS_BETTER = ("s", "ms", "MB"), "/s"  # units; the second is their end
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss (getrusage(2) of each system)
 
 
@@ -85,10 +88,14 @@ def run_command(*args: str) -> Command:
 
 
 def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) -> None:
-    """Prints the figures as a table, with the machine, and writes them to `benchmarks/results/<name>.json`."""
+    """Prints the figures as a table, with the machine, and writes them to `benchmarks/results/<name>.json`.
+
+    What is worse by more than a fifth than in the run before on such a machine is said.
+    """
     from rich.console import Console
     from rich.table import Table
 
+    RESULTS_DIR.mkdir(exist_ok=True)
     seen = machine()
     table = Table(
         title=f"{title}, on {seen['num_cores']} cores of {seen['processor']}, {seen['date']}",
@@ -101,7 +108,40 @@ def report(name: str, title: str, figures: Sequence[Figure], **conditions: Any) 
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.target)
     Console().print(table)
+    for line in compare(RESULTS_DIR / f"{name}.history.jsonl", seen, conditions, figures):
+        print(line)
     write_results(name, {"conditions": conditions, "figures": [asdict(figure) for figure in figures]})
+
+
+def compare(path: Path, machine: dict[str, Any], conditions: dict[str, Any], figures: Sequence[Figure]) -> list[str]:
+    """Adds a run to the history, and says in a line each what is worse than in the newest run like it.
+
+    Args:
+        path: the history; it is made when there is none.
+        machine: what the figures were seen on, and when.
+        conditions: of the run.
+        figures: what was seen.
+    """
+    runs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    known = {name: machine[name] for name in ("date", *SAME)} | {"conditions": json.loads(json.dumps(conditions))}
+    alike = [run for run in runs if all(run[name] == known[name] for name in (*SAME, "conditions"))]
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(known | {"figures": {one.name: one.value for one in figures}}) + "\n")
+    return [line for one in figures if (line := _worse(one, alike[-1]))] if alike else []
+
+
+def _worse(figure: Figure, before: dict[str, Any]) -> str:
+    was = before["figures"].get(figure.name)
+    if not was or not figure.value:
+        return ""
+    if figure.unit.endswith(HIGHER_IS_BETTER):
+        ratio = was / figure.value
+    elif figure.unit in LOWER_IS_BETTER:
+        ratio = figure.value / was
+    else:
+        return ""
+    said = f"{figure.name}: {was:,.4g} -> {figure.value:,.4g} {figure.unit}"
+    return f"Worse than on {before['date']} by {ratio - 1:.0%}: {said}" if ratio > WORSE else ""
 
 
 def write_results(name: str, content: dict[str, Any]) -> None:

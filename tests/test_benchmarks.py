@@ -9,6 +9,7 @@ import pytest
 from scipy.io import savemat
 
 from benchmarks import measure, tutorial_pipeline
+from benchmarks.measure import Figure, compare
 from melodyforge.music.midi import write_midi
 from melodyforge.places import PROJECT_DIR
 from melodyforge.training import plan
@@ -124,3 +125,17 @@ def test_a_benchmark_runs_to_its_end(name, flags, tmp_path, tune_store, monkeypa
 def test_the_readme_says_on_what_processor_it_was_measured():
     kept = json.loads((PROJECT_DIR / "benchmarks" / "results" / "speed.json").read_text())
     assert kept["machine"]["processor"] in (PROJECT_DIR / "README.md").read_text()
+
+
+def test_what_is_worse_than_before_on_the_same_machine_is_said(tmp_path):
+    path, conditions = tmp_path / "speed.history.jsonl", {"units": 256}
+    here = {"date": "2026-01-01", "processor": "fast", "num_cores": 2}
+    run = [Figure("composing", 1000.0, "notes/s"), Figure("start", 1.0, "s"), Figure("ratio", 5.0, "times")]
+    slow = [Figure("composing", 700.0, "notes/s"), Figure("start", 1.1, "s"), Figure("ratio", 1.0, "times")]
+    assert compare(path, here, conditions, run) == []
+    assert compare(path, here | {"processor": "slow"}, conditions, slow) == []
+    assert compare(path, here, {"units": 64}, slow) == []
+    (line,) = compare(path, here, conditions, slow)
+    assert line == "Worse than on 2026-01-01 by 43%: composing: 1,000 -> 700 notes/s"
+    assert compare(path, here, conditions, slow) == []  # it is the newest that counts
+    assert len(path.read_text().splitlines()) == 5
