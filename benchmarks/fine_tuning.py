@@ -184,7 +184,7 @@ def draw(outcomes: dict[int, dict[str, Outcome]]) -> str:
         parts += [f'<text x="{x:.0f}" y="{y - 8:.0f}" fill="{color}">{value:.2f}</text>' for x, y, value in points]
         parts.append(f'<text x="{points[-1][0] + 14:.0f}" y="{points[-1][1] + 13:.0f}" fill="{color}">{label}</text>')
     parts += [f'<text x="{place(index, low)[0]:.0f}" y="275">{size} files</text>' for index, size in enumerate(sizes)]
-    parts.append('<text x="10" y="20">nats a held-out note, lower is better</text>')
+    parts.append('<text x="10" y="20">validation loss, nats per note; lower is better</text>')
     frame = 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 290" font-family="sans-serif" font-size="14"'
     return f"<svg {frame}>\n" + "\n".join(parts) + "\n</svg>\n"
 

@@ -183,7 +183,7 @@ def store_in_half(model_dir: Path, store: PieceStore) -> None:
         save_model(model_dir, parts)
     lost = sum(nats.values()) - model.metrics["held_out_nats"]
     size = (model_dir / WEIGHTS_FILE).stat().st_size
-    print(f"Weights stored as float16: {size / 1e6:.1f} MB, {lost:+.5f} nats a held-out note")
+    print(f"Weights stored as float16: {size / 1e6:.1f} MB, {lost:+.5f} nats per note held out")
 
 
 def measure(model: Model, weights: Path, store: PieceStore) -> dict[str, float]:
