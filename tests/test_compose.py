@@ -16,7 +16,7 @@ from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.errors import ModelFolderError, OutputError, SettingsError
 from melodyforge.music.audio import render_small
-from melodyforge.music.habits import Habits
+from melodyforge.music.habits import Fault, Habits
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.recipe import load_recipe
@@ -118,7 +118,8 @@ def test_degenerate_takes_are_drawn_again_and_the_user_is_told(model, monkeypatc
 
 
 def test_when_every_take_has_a_flaw_the_first_that_only_misses_a_wish_is_kept(model, monkeypatch):
-    flaws = [("it loops", None), (None, "its key is C"), (None, "its key is D"), *[("it loops", None)] * 3]
+    loops = Fault("it loops", 2.0)
+    flaws = [(loops, None), (None, "its key is C"), (None, "its key is D"), *[(loops, None)] * 3]
     takes = []
 
     def judge(task, take):
@@ -134,12 +135,25 @@ def test_when_every_take_has_a_flaw_the_first_that_only_misses_a_wish_is_kept(mo
     assert composition.notices[-1].startswith("kept although its key is C;")
 
 
+def test_when_every_take_is_degenerate_the_least_so_is_kept(model, monkeypatch):
+    takes = []
+
+    def judge(task, take):
+        takes.append(take)
+        return Judged(take, Fault(f"fault {len(takes)}", (9.0, 4.0, 2.0, 3.0, 2.0, 7.0)[len(takes) - 1]), None)
+
+    monkeypatch.setattr(redraw, "judge", judge)
+    (composition,) = compose(model, default_settings(model, num_notes=10, seed=0))
+    assert np.array_equal(composition.piece.notes, takes[2].piece.notes)
+    assert composition.notices[-1].startswith("kept although fault 3;")
+
+
 def test_only_the_pieces_that_are_rejected_are_drawn_again(model, monkeypatch):
     judged = []
 
     def judge(task, take):
         judged.append(take)
-        return Judged(take, "it loops" if len(judged) == 2 else None, None)
+        return Judged(take, Fault("it loops", 2.0) if len(judged) == 2 else None, None)
 
     monkeypatch.setattr(redraw, "judge", judge)
     compositions = compose(model, default_settings(model, num_notes=10, num_pieces=3, seed=0))

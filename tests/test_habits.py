@@ -1,6 +1,6 @@
 """What is normal for music of a style, and what is a fault."""
 
-from melodyforge.music.habits import Habits, find_fault, learn_habits, measure_habits
+from melodyforge.music.habits import Fault, Habits, find_fault, learn_habits, measure_habits
 from melodyforge.music.piece import Piece, make_notes
 from tests.music_samples import performed_piece
 
@@ -10,17 +10,27 @@ def repeated(pitches, times, steps=12):
     return Piece(make_notes(rows))
 
 
+def said(*args):
+    fault = find_fault(*args)
+    return fault and fault.words
+
+
+def test_how_far_a_fault_goes_is_told():
+    assert find_fault(repeated([60], 102), Habits(loop_onsets=20)) == Fault("it loops for 100 notes", 5.0)
+    assert find_fault(repeated([60], 31), Habits(loop_onsets=20)) is None
+
+
 def test_a_loop_is_a_fault_and_a_tune_is_none():
-    assert "loops" in find_fault(repeated([60, 62, 64], 40), Habits())
-    assert "loops" in find_fault(repeated([60], 100), Habits())
+    assert "loops" in said(repeated([60, 62, 64], 40), Habits())
+    assert "loops" in said(repeated([60], 100), Habits())
     assert find_fault(performed_piece(), Habits(note_quarters=20, polyphony=40)) is None
 
 
 def test_silence_stuck_notes_and_crowds_are_faults():
-    assert "silent" in find_fault(Piece(make_notes([(0, 12, 0, 60, 80), (2400, 12, 0, 62, 80)])), Habits())
-    assert "stuck" in find_fault(Piece(make_notes([(0, 2400, 0, 60, 80)])), Habits())
-    assert "at once" in find_fault(Piece(make_notes([(0, 12, 0, p, 80) for p in range(40, 60)])), Habits())
-    assert "no notes" in find_fault(Piece(make_notes([])), Habits())
+    assert "silent" in said(Piece(make_notes([(0, 12, 0, 60, 80), (2400, 12, 0, 62, 80)])), Habits())
+    assert "stuck" in said(Piece(make_notes([(0, 2400, 0, 60, 80)])), Habits())
+    assert "at once" in said(Piece(make_notes([(0, 12, 0, p, 80) for p in range(40, 60)])), Habits())
+    assert "no notes" in said(Piece(make_notes([])), Habits())
 
 
 def test_what_real_pieces_do_is_no_fault():
@@ -49,7 +59,7 @@ def test_the_faults_of_a_primer_are_not_those_of_what_follows():
 
 
 def judged(piece, number):
-    return find_fault(piece, Habits(), number)
+    return said(piece, Habits(), number)
 
 
 def test_what_is_composed_after_a_primer_is_judged():
@@ -69,5 +79,5 @@ def test_what_is_composed_after_a_primer_is_judged():
 def test_music_may_go_on_as_densely_as_its_primer_but_not_repeat_itself_for_that():
     crowd = [(12 * beat, 12, pitch) for beat in range(70) for pitch in range(40, 56)]
     piece, number = after(crowd[:320], crowd[320:])
-    assert "loops for 50 notes" in find_fault(piece, Habits(), number)
+    assert "loops for 50 notes" in said(piece, Habits(), number)
     assert find_fault(piece, Habits(loop_onsets=60), number) is None

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
-from melodyforge.music.habits import Habits, find_fault
+from melodyforge.music.habits import Fault, Habits, find_fault
 from melodyforge.music.traits import read_traits
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A take, and what is wrong with it, in words.
+    """A take, and what is wrong with it.
 
     Attributes:
         take: the take.
@@ -21,13 +21,13 @@ class Judged:
     """
 
     take: Take
-    fault: str | None
+    fault: Fault | None
     missed: str | None
 
     @property
     def flaw(self) -> str | None:
         """What is wrong with it; None if nothing."""
-        return self.fault or self.missed
+        return self.fault.words if self.fault else self.missed
 
     @property
     def is_rejected(self) -> bool:
@@ -41,7 +41,7 @@ def judge(task: Task, take: Take) -> Judged:
     return Judged(take, fault, None if fault else _find_disobedience(task, take))
 
 
-def _find_fault(task: Task, take: Take) -> str | None:
+def _find_fault(task: Task, take: Take) -> Fault | None:
     """What is degenerate about what was composed, measured by music of its style."""
     habits = task.model.config.get("habits", {})
     normal = Habits.from_dict(habits.get(take.piece.style, habits.get("", {})))

@@ -36,10 +36,10 @@ def draw_until_good(task: Task, listener: Listener | None = None) -> list[Outcom
 
 
 def _choose(takes: list[Judged]) -> Outcome:
-    """The last take; if even that is rejected, the first that only misses a wish, where there is one."""
+    """The last take; if even that is rejected, the first that only misses a wish, else the least degenerate."""
     *earlier, last = takes
     notices = [f"drawn again because {one.flaw}" for one in earlier]
     if not last.is_rejected:
         return Outcome(last.take, notices)
-    best = next((one for one in takes if not one.fault), last)
+    best = min(takes, key=lambda one: one.fault.excess if one.fault else 0.0)
     return Outcome(best.take, [*notices, f"{KEPT}{best.flaw}; a higher temperature or more training may help"])

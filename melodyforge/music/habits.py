@@ -6,9 +6,10 @@ Knows pieces; does not know how they came about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -18,6 +19,21 @@ from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 LONGEST_PERIOD = 32  # onsets in a loop that is looked for
 TOLERANCE = 1.5  # a composition may exceed what real pieces do by this factor
 NORMAL_QUANTILE = 0.9  # of real pieces; the rest are outliers, such as those whose pedal never goes up
+
+
+FAULTS = {
+    "loop_onsets": "it loops for {:.0f} notes",
+    "gap_quarters": "it falls silent for {:.0f} quarter notes",
+    "note_quarters": "a note is stuck for {:.0f} quarter notes",
+    "polyphony": "{:.0f} notes sound at once",
+}
+
+
+class Fault(NamedTuple):
+    """What is wrong with a composition, in words, and how many times as far as normal it goes."""
+
+    words: str
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -98,20 +114,16 @@ def learn_habits_by_style(pieces: Iterable[Piece], max_pieces: int) -> dict[str,
     return {style: learn_habits(group) for style, group in by_style.items()}
 
 
-def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> str | None:
-    """The first thing that is wrong with a composition after its first `num_given` notes, in words; None if nothing."""
+def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> Fault | None:
+    """The first thing that is wrong with a composition after its first `num_given` notes; None if nothing."""
     if len(piece) <= num_given:
-        return "it has no notes"
-    found = measure_habits(piece, num_given)
-    normal = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given])))
-    if found.loop_onsets > TOLERANCE * normal.loop_onsets:
-        return f"it loops for {found.loop_onsets:.0f} notes"
-    if found.gap_quarters > TOLERANCE * normal.gap_quarters:
-        return f"it falls silent for {found.gap_quarters:.0f} quarter notes"
-    if found.note_quarters > TOLERANCE * normal.note_quarters:
-        return f"a note is stuck for {found.note_quarters:.0f} quarter notes"
-    if found.polyphony > TOLERANCE * normal.polyphony:
-        return f"{found.polyphony:.0f} notes sound at once"
+        return Fault("it has no notes", math.inf)
+    found = measure_habits(piece, num_given).to_dict()
+    normal_here = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given]))).to_dict()
+    for name, words in FAULTS.items():
+        excess = found[name] / max(1e-9, normal_here[name])
+        if excess > TOLERANCE:
+            return Fault(words.format(found[name]), excess)
     return None
 
 
