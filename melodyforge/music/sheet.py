@@ -16,6 +16,7 @@ OPTIONS = {
     "pageWidth": 1600,  # tenths of a millimetre, at 40 % of full size
     "pageHeight": 2000,
     "scale": 40,
+    "pageMarginLeft": 150,  # names of instruments are wider in fonts that Verovio does not know of
     "adjustPageHeight": True,
     "breaks": "auto",
     "footer": "none",
