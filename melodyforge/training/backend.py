@@ -72,3 +72,13 @@ def set_precision(precision: str, machine: Machine) -> None:
     if precision == "auto":
         precision = "bfloat16" if machine.num_gpus else "float32"
     keras.mixed_precision.set_global_policy(precision if precision == "float32" else f"mixed_{precision}")
+
+
+def sync_variables(model: keras.Model) -> None:
+    """Gives the variables of a model that is being trained their values of now, which JAX keeps apart meanwhile.
+
+    What is assigned to them afterwards counts in the next step.
+    """
+    sync = getattr(model, "jax_state_sync", None)
+    if sync:
+        sync()

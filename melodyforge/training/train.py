@@ -37,7 +37,7 @@ from melodyforge.settings import TrainingSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.representation import Representation
-from melodyforge.training.backend import Machine, find_machine, keras, set_precision
+from melodyforge.training.backend import Machine, find_machine, keras, set_precision, sync_variables
 from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save_checkpoint
 from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
 from melodyforge.training.former import settle_former
@@ -335,6 +335,7 @@ class Training:
     def save_checkpoint(self) -> None:
         """Writes down where the training stands."""
         self.tick()
+        sync_variables(self.learner)
         facts = {
             "recipe": self.recipe.model_dump(),
             "plan": self.plan.to_dict(),
@@ -562,6 +563,7 @@ class EveryStep(keras.callbacks.Callback):
         """Sets the learning rate."""
         training = self._training
         share = training.progress.learning_share(training.plan)
+        sync_variables(self.model)
         self.model.optimizer.learning_rate = learning_rate(training.recipe.training, share)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
