@@ -51,6 +51,31 @@ def end_at_once() -> None:
         _set_signal(number, signal.SIG_DFL)
 
 
+class EndAfterStep:
+    """Once steps are taken, an end that is asked for comes after the step under way; asked for again, at once.
+
+    What Python raises amid TensorFlow's own code may be lost there, or crash the process.
+    """
+
+    def __init__(self) -> None:
+        self._is_asked: bool | None = None  # None before the first step
+
+    def after_step(self) -> None:
+        """Ends the training, by KeyboardInterrupt, where that was asked for."""
+        if self._is_asked:
+            raise KeyboardInterrupt
+        if self._is_asked is None:
+            self._is_asked = False
+            for number in (signal.SIGINT, signal.SIGTERM):
+                _set_signal(number, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        if self._is_asked:
+            end_politely()
+            raise KeyboardInterrupt
+        self._is_asked = True
+
+
 def _set_signal(number: signal.Signals, handler: Any) -> None:
     if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` and the like
         signal.signal(number, handler)
@@ -200,7 +225,7 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
     from melodyforge.training.train import resume_training, train_model
 
     model_dir = MODELS_DIR / name
-    with ConsoleWatcher(name, progress_file=progress_path(model_dir), on_first_step=end_politely) as watcher:
+    with ConsoleWatcher(name, progress_file=progress_path(model_dir), on_step=EndAfterStep().after_step) as watcher:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
             return resume_training(store, model_dir, watcher, changes)

@@ -33,7 +33,7 @@ class ConsoleWatcher(Watcher):
         name: of the model; samples are named after it.
         samples_dir: where samples go.
         progress_file: where it is written down, as JSON, how far the training has come; nowhere when None.
-        on_first_step: called when the network is compiled and there is something to save.
+        on_step: called after each step; from the first on there is something to save.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class ConsoleWatcher(Watcher):
         name: str,
         samples_dir: Path = OUTPUT_DIR / "samples",
         progress_file: Path | None = None,
-        on_first_step: Callable[[], None] | None = None,
+        on_step: Callable[[], None] | None = None,
     ) -> None:
         from rich.console import Console
 
         self._name, self._samples_dir, self._progress_file = name, samples_dir, progress_file
-        self._on_first_step = on_first_step
+        self._on_step = on_step
         self._facts: dict[str, Any] = {}
         self._written = 0.0
         self._console = Console(highlight=False, soft_wrap=True)
@@ -82,8 +82,8 @@ class ConsoleWatcher(Watcher):
         """Moves the bar, or prints a line now and then."""
         if self._first_step is None:
             self._first_step = progress.step
-            if self._on_first_step:
-                self._on_first_step()
+        if self._on_step:
+            self._on_step()
         minutes_left = progress.seconds_left(plan) / 60
         if progress.step - self._first_step == STEPS_TO_TIME:
             self._console.print(
