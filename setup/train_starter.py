@@ -41,7 +41,12 @@ CARD_FILE = "MODEL_CARD.md"
 
 
 class Folder(Section):
-    """A folder of music that others have made: what it is, on what terms, and which styles it holds."""
+    """A folder of music that others have made: what it is, on what terms, and which styles it holds.
+
+    Attributes:
+        style: of all of it; "" where each subfolder is a style.
+        styles: of subfolders that do not give their style its name; "" leaves them out.
+    """
 
     title: str
     licence: str
@@ -101,7 +106,7 @@ def gather(plan: Plan, midi_dirs: list[Path]) -> PieceStore:
     from melodyforge.progress import show_progress
 
     music_dir = WORK_DIR / "midi_files"
-    links = {style: source for folder in midi_dirs for style, source in styles_in(plan, folder)}
+    links = [one for folder in midi_dirs for one in styles_in(plan, folder)]
     for corpus in plan.corpora:
         with show_progress(f"Fetching {corpus}", "pieces") as on_progress:
             fetch_corpus(corpus, music_dir, on_progress=on_progress)
@@ -126,16 +131,19 @@ def styles_in(plan: Plan, folder: Path) -> Iterator[tuple[str, Path]]:
         yield known.style, folder
         return
     for subfolder in sorted(path for path in folder.iterdir() if path.is_dir()):
-        yield known.styles.get(subfolder.name, subfolder.name), subfolder
+        style = known.styles.get(subfolder.name, subfolder.name)
+        if style:
+            yield style, subfolder
 
 
-def link_all(links: dict[str, Path], music_dir: Path) -> None:
-    """Makes a subfolder for each style, a link to where its music lies; earlier links are dropped."""
-    for path in music_dir.iterdir():
+def link_all(links: list[tuple[str, Path]], music_dir: Path) -> None:
+    """Makes a subfolder for each style, with links to where its music lies; earlier links are dropped."""
+    for path in [*music_dir.iterdir(), *music_dir.glob("*/*")]:
         if path.is_symlink():
             path.unlink()
-    for style, source in links.items():
-        (music_dir / style).symlink_to(source.resolve(), target_is_directory=True)
+    for style, source in links:
+        (music_dir / style).mkdir(exist_ok=True)
+        (music_dir / style / source.name).symlink_to(source.resolve(), target_is_directory=True)
 
 
 def train(store: PieceStore, recipe: Recipe, model_dir: Path, arguments: argparse.Namespace) -> None:
@@ -249,10 +257,15 @@ def music_rows(plan: Plan, midi_dirs: list[Path], store: PieceStore) -> Iterator
         known = plan.folders[folder.resolve().name]
         styles = [style for style, _ in styles_in(plan, folder)]
         sources.append((styles, known.title, known.licence, known.attribution))
+    told: set[str] = set()
     for styles, title, licence, attribution in sources:
         numbers = [number for number, style in enumerate(store.style_names) if style in styles]
         if not numbers:
             continue
+        if told.issuperset(styles):
+            yield f"| {title} | {', '.join(dict.fromkeys(styles))}, counted above | | | {licence} | {attribution} |"
+            continue
+        told.update(styles)
         is_part = np.isin(store.styles, numbers)
         names = ", ".join(f"{store.style_names[number]} {int((store.styles == number).sum())}" for number in numbers)
         pieces, notes = int(is_part.sum()), int(store.lengths[is_part].sum())

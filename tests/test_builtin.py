@@ -71,10 +71,10 @@ def test_chorales_have_four_named_voices_and_other_works_are_left_out(tmp_path: 
     piece, repairs = read_midi(paths[1].read_bytes())
     assert piece.tracks == tuple(Track(0, False, name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
     assert piece.notes[:4].tolist() == [
-        (48, 24, 0, 67, 80),
-        (48, 24, 1, 62, 80),
-        (48, 24, 2, 59, 80),
-        (48, 24, 3, 43, 80),
+        (48, 24, 0, 67, 80, 0),
+        (48, 24, 1, 62, 80, 0),
+        (48, 24, 2, 59, 80, 0),
+        (48, 24, 3, 43, 80, 0),
     ]
     assert (piece.meters[0].numerator, repairs) == (3, [])
     assert reports == [(0, 2), (1, 2), (2, 2)]

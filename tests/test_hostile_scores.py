@@ -218,7 +218,7 @@ def test_excerpt_of_a_piece_with_distant_notes_takes_no_memory_for_the_silence()
     piece = Piece(make_notes([(0, 24, 0, 60, 64), (2_000_000_000, 24, 0, 62, 64)]))
     last_bar = 2_000_000_000 // 96
     excerpt = piece.excerpt(last_bar, last_bar + 1)
-    assert excerpt.notes.tolist() == [(2_000_000_000 % 96, 24, 0, 62, 64)]
+    assert excerpt.notes.tolist() == [(2_000_000_000 % 96, 24, 0, 62, 64, 0)]
 
 
 def test_origin_of_endless_depth_gives_a_line():

@@ -44,10 +44,10 @@ def test_length_of_a_bar(meter, steps):
 def test_of_notes_alike_the_longest_or_the_loudest_is_kept():
     rows = [(24, 6, 0, 60, 80), (0, 6, 1, 60, 90), (0, 6, 0, 60, 70), (0, 9, 0, 60, 60), (0, 9, 0, 60, 99)]
     notes = make_notes(rows)
-    assert without_doubles(notes).tolist() == [(0, 9, 0, 60, 60), (0, 6, 1, 60, 90), (24, 6, 0, 60, 80)]
+    assert without_doubles(notes).tolist() == [(0, 9, 0, 60, 60, 0), (0, 6, 1, 60, 90, 0), (24, 6, 0, 60, 80, 0)]
     each_length = ("onset", "track", "pitch", "duration")
     assert without_doubles(notes, each_length, most="velocity").tolist() == [
-        (0, 6, 0, 60, 70), (0, 9, 0, 60, 99), (0, 6, 1, 60, 90), (24, 6, 0, 60, 80)
+        (0, 6, 0, 60, 70, 0), (0, 9, 0, 60, 99, 0), (0, 6, 1, 60, 90, 0), (24, 6, 0, 60, 80, 0)
     ]  # fmt: skip
     assert len(without_doubles(notes[:0])) == 0
 

@@ -79,7 +79,7 @@ def mxl(**entries: bytes) -> bytes:
 
 def test_notes_come_in_steps(tmp_path: Path) -> None:
     piece, repairs = read_bytes(tmp_path, score_xml(note_xml("C4") + note_xml("E4"), note_xml("G4", 2)))
-    assert piece.notes.tolist() == [(0, 24, 0, 60, 80), (24, 24, 0, 64, 80), (48, 48, 0, 67, 80)]
+    assert piece.notes.tolist() == [(0, 24, 0, 60, 80, 0), (24, 24, 0, 64, 80, 0), (48, 48, 0, 67, 80, 0)]
     assert piece.meters == (Meter(0, 2, 4),)
     assert piece.tracks == (Track(0, False, "Line"),)
     assert repairs == []
@@ -161,7 +161,7 @@ def test_transposing_instrument_sounds_as_it_sounds(tmp_path: Path) -> None:
 def test_two_staves_of_a_piano_are_one_track(tmp_path: Path) -> None:
     hands = note_xml("C5", 2, "<staff>1</staff>") + "<backup><duration>2</duration></backup>"
     piece, _ = read_bytes(tmp_path, score_xml(hands + note_xml("C3", 2, "<staff>2</staff>"), head="<staves>2</staves>"))
-    assert piece.notes.tolist() == [(0, 48, 0, 48, 80), (0, 48, 0, 72, 80)]
+    assert piece.notes.tolist() == [(0, 48, 0, 48, 80, 0), (0, 48, 0, 72, 80, 0)]
 
 
 def test_program_that_music21_has_no_class_for_survives(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_split_tunes_without_number_is_one_tune() -> None:
 def test_kern_is_read_with_its_upper_part_first(tmp_path: Path) -> None:
     kern = "**kern\t**kern\n*M2/4\t*M2/4\n=1\t=1\n2C\t4e\n.\t4g\n==\t==\n*-\t*-\n"
     piece, _ = read_bytes(tmp_path, kern.encode(), "duet.krn")
-    assert piece.notes.tolist() == [(0, 24, 0, 64, 80), (0, 48, 1, 48, 80), (24, 24, 0, 67, 80)]
+    assert piece.notes.tolist() == [(0, 24, 0, 64, 80, 0), (0, 48, 1, 48, 80, 0), (24, 24, 0, 67, 80, 0)]
     assert piece.name == "duet"
 
 

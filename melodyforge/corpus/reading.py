@@ -21,7 +21,7 @@ from melodyforge.guard import Guard, StoppedError
 from melodyforge.music.load import read_pieces
 from melodyforge.music.piece import Piece
 
-READER_VERSION = 2  # raise when the same file gives other pieces than before
+READER_VERSION = 3  # raise when the same file gives other pieces than before
 
 CHUNK_FILES = 64  # sending a file to a worker costs about as much as reading it: send many
 CHUNK_BYTES = 2**20

@@ -18,7 +18,7 @@ from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, Meter, Piece, Tempo, Track
 from melodyforge.words import command
 
-STORE_VERSION = 1  # raise when the files below change their meaning
+STORE_VERSION = 2  # raise when the files below change their meaning
 INDEX_FILE = "dataset.json"
 
 TEMPO_DTYPE = np.dtype([("onset", np.int32), ("qpm", np.float64)])

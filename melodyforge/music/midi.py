@@ -15,6 +15,7 @@ import numpy as np
 
 from melodyforge.errors import MusicReadError
 from melodyforge.music import midi_container
+from melodyforge.music.grid import Grid, Heard, find_grid, place
 from melodyforge.music.limits import (
     DROPPED_METERS,
     DROPPED_TEMPOS,
@@ -27,7 +28,9 @@ from melodyforge.music.limits import (
 )
 from melodyforge.music.piece import (
     DEFAULT_TEMPO_QPM,
+    MICRO_PER_STEP,
     NOTE_DTYPE,
+    NUM_PITCHES,
     STEPS_PER_QUARTER,
     Meter,
     Piece,
@@ -42,18 +45,33 @@ MICROSECONDS_PER_MINUTE = 60_000_000
 SUSTAIN_PEDAL = 64  # controller number
 PEDAL_DOWN = 64  # least controller value that counts as down (MIDI 1.0, table III)
 
-# An onset is on the grid when it lies within 1/96 quarter of a 32nd note or 16th triplet, which a random
-# onset does one time in four. Measured: human drumming (Groove) at most 0.67 of onsets, sequenced music
-# (piano-midi.de, Nottingham) at least 0.87.
-GRID_TOLERANCE_QUARTERS = 1 / 96
-MIN_GRID_SHARE = 0.77
-
 TICKS_PER_QUARTER = 480  # written files; a multiple of STEPS_PER_QUARTER
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
+TICKS_PER_MICRO = TICKS_PER_STEP // MICRO_PER_STEP
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 _Change = TypeVar("_Change", Tempo, Meter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticks:
+    """The notes of all tracks in ticks, one array a field, each of shape (num_notes,)."""
+
+    tracks: tuple[Track, ...]
+    ticks_per_quarter: int
+    onset: np.ndarray
+    end: np.ndarray
+    track: np.ndarray
+    pitch: np.ndarray
+    velocity: np.ndarray
+
+    @property
+    def heard(self) -> Heard:
+        """The same in quarter notes."""
+        is_drum = np.array([track.is_drum for track in self.tracks])[self.track]
+        onset, duration = self.onset / self.ticks_per_quarter, (self.end - self.onset) / self.ticks_per_quarter
+        return Heard(onset, duration, self.pitch, is_drum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +104,21 @@ def read_midi(data: bytes, name: str = "") -> tuple[Piece, list[str]]:
     repairs: list[str] = []
     data = midi_container.unwrap(data, repairs)
     score = _parse(data, repairs)
-    sources = _read_tracks(score, repairs)
-    notes, tracks = _place_on_grid(sources, score.ticks_per_quarter, repairs)
+    ticks = _joined(_read_tracks(score, repairs), score.ticks_per_quarter)
+    tempos, meters = _read_tempos(score, repairs), _read_meters(score, repairs)
+    grid = find_grid(ticks.heard, [(one.numerator, one.denominator) for one in meters], [one.qpm for one in tempos])
+    notes = _place_on_grid(ticks, grid, repairs)
     texts = midi_container.opening_texts(data)
     piece = Piece(
         notes=notes,
-        tracks=tracks,
-        tempos=_read_tempos(score, repairs),
-        meters=_read_meters(score, repairs),
-        is_performed=_is_performed(sources, score.ticks_per_quarter),
+        tracks=ticks.tracks,
+        tempos=tempos,
+        meters=meters,
+        is_performed=not grid.has_beat,
         name=name or texts.get(midi_container.SEQUENCE_NAME, ""),
         text=texts.get(midi_container.SEQUENCE_TEXT, ""),
     )
-    return _without_leading_bars(piece), repairs
+    return _without_leading_bars(_counted_by(grid, piece)), repairs
 
 
 def _parse(data: bytes, repairs: list[str]) -> Any:
@@ -207,25 +227,34 @@ def _next_onset_of_pitch(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     return following
 
 
-def _place_on_grid(
-    sources: list[_TrackTicks], ticks_per_quarter: int, repairs: list[str]
-) -> tuple[np.ndarray, tuple[Track, ...]]:
-    """All notes in steps, in order, each once; and the tracks they point into."""
+def _joined(sources: list[_TrackTicks], ticks_per_quarter: int) -> _Ticks:
+    """The notes of all tracks, drum tracks as one."""
     tracks, track_of_source = _merge_drums([source.track for source in sources])
     check_num_tracks(len(tracks))
-    onset_ticks = np.concatenate([source.onset for source in sources])
-    end_ticks = np.concatenate([source.end for source in sources])
-    onset = _to_steps(onset_ticks, ticks_per_quarter)
-    notes = np.empty(len(onset), NOTE_DTYPE)
-    notes["onset"] = onset
-    notes["duration"] = np.maximum(1, _to_steps(end_ticks, ticks_per_quarter) - onset)
-    notes["track"] = np.repeat(track_of_source, [len(source.onset) for source in sources])
-    notes["pitch"] = np.concatenate([source.pitch for source in sources])
-    notes["velocity"] = np.concatenate([source.velocity for source in sources])
-    _count_repair(repairs, int((end_ticks <= onset_ticks).sum()), "without length got the shortest one")
+    onset, end, pitch, velocity = (
+        np.concatenate([getattr(source, name) for source in sources]) for name in ("onset", "end", "pitch", "velocity")
+    )
+    track = np.repeat(track_of_source, [len(source.onset) for source in sources])
+    return _Ticks(tracks, ticks_per_quarter, onset, end, track, pitch, velocity)
+
+
+def _place_on_grid(ticks: _Ticks, grid: Grid, repairs: list[str]) -> np.ndarray:
+    """All notes in steps, in order, each once."""
+    notes = np.zeros(len(ticks.onset), NOTE_DTYPE)
+    if grid.is_exact or not grid.has_beat:
+        onset, end = (_to_steps(times, ticks.ticks_per_quarter) for times in (ticks.onset, ticks.end))
+        notes["onset"] = onset - round(grid.start * STEPS_PER_QUARTER)
+        notes["duration"] = np.maximum(1, end - onset)
+    else:
+        heard = ticks.heard
+        same = ticks.track.astype(np.int64) * NUM_PITCHES + ticks.pitch
+        notes["onset"], notes["micro"] = place(heard.onset * grid.ratio - grid.start, same)
+        notes["duration"] = np.maximum(1, np.rint(heard.duration * grid.ratio * STEPS_PER_QUARTER))
+    notes["track"], notes["pitch"], notes["velocity"] = ticks.track, ticks.pitch, ticks.velocity
+    _count_repair(repairs, int((ticks.end <= ticks.onset).sum()), "without length got the shortest one")
     distinct = without_doubles(notes, ("onset", "track", "pitch", "duration"), most="velocity")
     _count_repair(repairs, len(notes) - len(distinct), "written twice in one track, kept once")
-    return distinct, tracks
+    return distinct
 
 
 def _merge_drums(tracks: Sequence[Track]) -> tuple[tuple[Track, ...], list[int]]:
@@ -289,14 +318,14 @@ def _last_at_each_step(changes: Iterable[_Change]) -> list[_Change]:
     return [at_step[step] for step in sorted(at_step)]
 
 
-def _is_performed(sources: list[_TrackTicks], ticks_per_quarter: int) -> bool:
-    """Whether too few onsets lie on 32nd notes and 16th triplets to have been written there."""
-    onset = np.concatenate([source.onset for source in sources])
-    distances = [
-        np.abs(onset - np.rint(onset * parts / ticks_per_quarter) * ticks_per_quarter / parts) for parts in (8, 6)
-    ]
-    tolerance = max(0.5, ticks_per_quarter * GRID_TOLERANCE_QUARTERS)
-    return bool((np.minimum(*distances) <= tolerance).mean() < MIN_GRID_SHARE)
+def _counted_by(grid: Grid, piece: Piece) -> Piece:
+    """The piece with tempos and time signatures as its grid counts quarter notes."""
+    tempos = tuple(
+        replace(tempo, onset=round(tempo.onset * grid.ratio), qpm=tempo.qpm * grid.ratio) for tempo in piece.tempos
+    )
+    start = round(grid.start * STEPS_PER_QUARTER)
+    meters = (Meter(0, grid.beats_per_bar, 4),) if grid.beats_per_bar else piece.meters
+    return replace(piece, tempos=_earlier(tempos, start), meters=meters)
 
 
 def _without_leading_bars(piece: Piece) -> Piece:
@@ -372,8 +401,13 @@ def _track_events(track: Track, notes: np.ndarray, channel: int, is_channel_shar
     note_on, note_off = 0x90 | channel, 0x80 | channel
     events = [(0, name), (0, program_change)]
     order = np.lexsort((notes["duration"], notes["onset"]))  # of equal starts the shorter must end first
-    onset_ticks = notes["onset"].astype(int) * TICKS_PER_STEP
+    onset_ticks = notes["onset"].astype(int) * TICKS_PER_STEP + notes["micro"].astype(int) * TICKS_PER_MICRO
+    onset_ticks = np.maximum(0, onset_ticks)
     end_ticks = onset_ticks + notes["duration"].astype(int) * TICKS_PER_STEP
+    if notes["micro"].any():  # what is played late does not sound into the next note of its pitch
+        end_ticks = np.minimum(
+            end_ticks, np.maximum(onset_ticks + 1, _next_onset_of_pitch(onset_ticks, notes["pitch"]))
+        )
     rows = [column[order].tolist() for column in (onset_ticks, end_ticks, notes["pitch"], notes["velocity"])]
     ends = [(end, bytes([note_off, pitch, 64])) for _, end, pitch, _ in zip(*rows, strict=True)]
     starts = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 STEPS_PER_QUARTER = 24  # divides 32nd notes (3 steps) and 16th-note triplets (4 steps)
+MICRO_PER_STEP = 4  # micro-timing is this much finer: 5 ms at 120 quarters a minute
 DEFAULT_TEMPO_QPM = 120.0  # what MIDI means when a file names no tempo
 NUM_PITCHES = 128
 
@@ -21,6 +22,7 @@ NOTE_DTYPE = np.dtype(
         ("track", np.uint8),  # index into Piece.tracks
         ("pitch", np.uint8),  # 0-127, 60 = middle C
         ("velocity", np.uint8),  # 1-127
+        ("micro", np.int8),  # micro-timing: how much later it was played than written, in parts of a step
     ]
 )
 
@@ -71,8 +73,8 @@ class Piece:
         tracks: the instruments that `notes["track"]` points into, at most 256.
         tempos: ordered by onset, the first at step 0.
         meters: ordered by onset, the first at step 0.
-        is_performed: whether the notes were played freely, not written on a grid;
-            then bars and beats mean nothing.
+        is_performed: whether the notes were played without a beat that could be found;
+            then bars and beats mean nothing. Notes that were played to a beat have micro-timing instead.
         name: for people: file name or title.
         style: label of the style, "" when unknown.
     """
@@ -123,6 +125,11 @@ class Piece:
         starts = [meter.onset for meter in self.meters]
         spans = np.diff(starts, append=max(self.end, starts[-1] + 1))
         return self.meters[int(np.argmax(spans))]
+
+    @property
+    def has_micro_timing(self) -> bool:
+        """Whether some notes are played earlier or later than written."""
+        return bool(self.notes["micro"].any())
 
     @property
     def seconds(self) -> float:
@@ -204,8 +211,8 @@ class Piece:
 
 
 def make_notes(rows: list[tuple[int, int, int, int, int]]) -> np.ndarray:
-    """Notes from tuples (onset, duration, track, pitch, velocity), put in order."""
-    return sort_notes(np.array(rows, dtype=NOTE_DTYPE))
+    """Notes from tuples (onset, duration, track, pitch, velocity), played as written, put in order."""
+    return sort_notes(np.array([(*row, 0) for row in rows], dtype=NOTE_DTYPE))
 
 
 def sort_notes(notes: np.ndarray) -> np.ndarray:

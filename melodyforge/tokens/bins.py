@@ -13,6 +13,7 @@ MAX_EXACT_VALUES = 192  # music on a grid uses fewer; the network learns each va
 LONGEST_STEPS = 24 * 64  # 16 bars of 4/4; longer times are cut to it
 # What written music holds notes for: 16ths up to two bars of 4/4, triplets up to one, quarters beyond.
 WRITTEN_STEPS = np.unique(np.concatenate([np.arange(6, 193, 6), np.arange(8, 97, 8), np.arange(192, 1537, 24)]))
+MICRO_BIN = 2  # parts of a step
 LOG_RATIO = 1.03  # about half of the smallest change of a long duration that listeners notice
 
 
@@ -76,6 +77,18 @@ def fit_time_bins(counts: np.ndarray, exact_below_steps: int) -> Bins:
     is_apart = np.abs(spaced[:, None] / written - 1).min(axis=1) > (LOG_RATIO - 1) / 2
     values = np.unique(np.concatenate([np.arange(used[0], exact_below_steps), spaced[is_apart], written]))
     return Bins(np.append(values[values < used[-1]], used[-1]))
+
+
+def fit_micro_bins(counts: np.ndarray, lowest: int) -> Bins:
+    """Micro-timing that occurs, every other value of it: half a step, about 10 ms, is what listeners can just notice.
+
+    Args:
+        counts: how often each value occurs, from `lowest` on.
+        lowest: at most 0.
+    """
+    used = np.flatnonzero(counts) + lowest
+    values = np.arange(MICRO_BIN * round(min(0, used[0]) / MICRO_BIN), max(0, used[-1]) + 1, MICRO_BIN)
+    return Bins(values)
 
 
 def fit_velocity_bins(counts: np.ndarray, max_values: int = 32) -> Bins:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, FailFast, Field, model_validator
 from typing_extensions import override
 
 from melodyforge.errors import CorpusError
-from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Piece, Track
+from melodyforge.music.piece import NUM_PITCHES, Piece, Track, make_notes
 from melodyforge.music.traits import Program
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS
@@ -147,7 +147,7 @@ class EventsRepresentation(Representation):
             pitches, steps = parse_event(self.tokens[index])
             notes += [(clock, steps, 0, pitch, VELOCITY) for pitch in pitches]
             clock += steps
-        return piece_under(heading, np.array(notes, NOTE_DTYPE), (Track(self.program),))
+        return piece_under(heading, make_notes(notes), (Track(self.program),))
 
     def notes_in(self, rows: np.ndarray) -> np.ndarray:
         """See the base class; a chord has several, a rest none."""

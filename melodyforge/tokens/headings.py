@@ -116,10 +116,15 @@ def unpack_passages(packed: Iterable[Sequence[Any]], row_dtype: np.dtype) -> lis
     return [
         Passage(
             unpack_headings([heading])[0],
-            np.array([tuple(row) if row_dtype.names else row for row in rows], row_dtype),
+            np.array([_whole_row(row, row_dtype) for row in rows], row_dtype),
         )
         for heading, rows in packed
     ]
+
+
+def _whole_row(row: Any, row_dtype: np.dtype) -> Any:
+    """A row as its type takes it; fields that were not known when it was packed are 0."""
+    return (*row, *[0] * (len(row_dtype.names) - len(row))) if row_dtype.names else row
 
 
 def _unpacked(row: Sequence[Any]) -> Heading:

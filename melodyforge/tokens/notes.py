@@ -1,4 +1,4 @@
-"""Notes: one row a note, predicted field by field: shift, track, pitch, duration, velocity.
+"""Notes: one row a note, predicted field by field: shift, track, pitch, duration, velocity, and micro-timing if any.
 
 What follows from the past for free is told, not predicted: the place in the bar, what still sounds and for how
 long, each track's last pitch, and what earlier music suggests. Knows pieces; knows no network.
@@ -18,18 +18,19 @@ from melodyforge.errors import CorpusError
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track, without_doubles
 from melodyforge.music.traits import Program
 from melodyforge.settings import MAX_TRACKS, RepresentationSettings
-from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
+from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_micro_bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.controls import Controls, ControlsState
 from melodyforge.tokens.features import NOT_ASKED, Head, Rows
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.past import Past
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
-from melodyforge.tokens.recall import HORIZON_ROWS, GrowingRecall, WindowRecall
+from melodyforge.tokens.recall import HORIZON_ROWS, LONGEST_RUN, GrowingRecall, WindowRecall
 from melodyforge.tokens.representation import Change, Context, Representation, padded
-from melodyforge.tokens.signals import BEFORE_ALL, Moment, Vocabulary, note_signals, steps_of_bars
+from melodyforge.tokens.signals import BEFORE_ALL, LATEST_VERSION, Moment, Vocabulary, note_signals, steps_of_bars
 from melodyforge.tokens.states import (
     Ascending,
     Duration,
+    Micro,
     Passages,
     Pitch,
     PitchRange,
@@ -51,16 +52,21 @@ ROW_DTYPE = np.dtype(
         ("position", np.int16),  # steps since the bar line; -1 in performed music
         ("bar_steps", np.int16),  # length of the bar; 0 in performed music
         ("bar", np.int32),  # number of the bar; 0 in performed music
+        ("micro", np.int8),  # micro-timing, as in `NOTE_DTYPE`
     ]
 )
 EXACT_SHIFT_STEPS = 96
 EXACT_DURATION_STEPS = 48
-LOOKBACK_ROWS = HORIZON_ROWS  # how far before a window notes are looked for that still sound in it, or return
+# How far before a window notes are looked for that still sound in it, or return, or are repeated up to it.
+LOOKBACK_ROWS = HORIZON_ROWS + LONGEST_RUN
 
 BarSteps = Annotated[int, Field(ge=0, le=np.iinfo(np.int16).max)]
 TrackIndex = Annotated[int, Field(ge=0, le=MAX_TRACKS)]
 Position = Annotated[int, Field(ge=-1, le=np.iinfo(np.int16).max)]
-NoteRow = tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps]  # as `ROW_DTYPE`
+NoteRow = (  # as `ROW_DTYPE`; the second is that of models that know no micro-timing
+    tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro]
+    | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps]
+)
 
 
 class NotesState(VocabularyState):
@@ -73,6 +79,8 @@ class NotesState(VocabularyState):
     bar_lengths: Ascending[BarSteps]
     tracks: Annotated[list[tuple[Program, bool, TrackIndex]], FailFast(), Field(min_length=1, max_length=MAX_TRACKS)]
     ranges: Annotated[list[PitchRange], FailFast(), Field(max_length=MAX_TRACKS)]
+    micros: Ascending[Micro] = [0]  # noqa: RUF012 - pydantic copies it
+    version: Annotated[int, Field(ge=1, le=LATEST_VERSION)] = 1
     controls: Annotated[Any, GetPydanticSchema(lambda _, handler: handler(ControlsState))]
     passages: Passages[NoteRow] = ()
 
@@ -113,6 +121,7 @@ class NotesRepresentation(Representation):
             ),
             Head("duration", durations, self.known_with("pitch"), self.suggestions("duration")),
             Head("velocity", len(vocabulary.velocities), self.known_with("duration")),
+            *([Head("micro", len(vocabulary.micros), self.known_with("velocity"))] if vocabulary.has_micro else []),
         )
 
     @classmethod
@@ -121,6 +130,7 @@ class NotesRepresentation(Representation):
         shift_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
         duration_counts = np.zeros(LONGEST_STEPS + 1, np.int64)
         velocity_counts = np.zeros(128, np.int64)
+        micro_counts = np.zeros(256, np.int64)
         headings: list[Heading] = []
         key_counts: Counter[TrackKey] = Counter()
         pitch_counts = PitchCounts()
@@ -132,6 +142,7 @@ class NotesRepresentation(Representation):
             shift_counts += np.bincount(np.minimum(shifts, LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
             duration_counts += np.bincount(np.minimum(notes["duration"], LONGEST_STEPS), minlength=LONGEST_STEPS + 1)
             velocity_counts += np.bincount(notes["velocity"], minlength=128)
+            micro_counts += np.bincount(notes["micro"].astype(np.int64) + 128, minlength=256)
             headings.append(heading_of(piece))
             key_counts.update(track_keys(piece.tracks))
             pitch_counts.add(piece)
@@ -144,6 +155,7 @@ class NotesRepresentation(Representation):
             shifts=fit_time_bins(shift_counts, EXACT_SHIFT_STEPS),
             durations=fit_time_bins(duration_counts, EXACT_DURATION_STEPS),
             velocities=fit_velocity_bins(velocity_counts),
+            micros=fit_micro_bins(micro_counts, -128),
             bar_lengths=Bins(sorted({0} | meters)),
             tracks=tracks,
         )
@@ -160,6 +172,7 @@ class NotesRepresentation(Representation):
         rows["track"] = classes[notes["track"]]
         rows["pitch"] = notes["pitch"]
         rows["velocity"] = words.velocities.snap(notes["velocity"])
+        rows["micro"] = words.micros.snap(notes["micro"])
         rows = without_doubles(rows)
         if piece.is_performed:
             rows["position"] = -1
@@ -171,7 +184,7 @@ class NotesRepresentation(Representation):
         """Notes with the tracks that play; tempo and meter from the heading."""
         used = np.unique(rows["track"])
         notes = np.zeros(len(rows), NOTE_DTYPE)
-        for name in ("onset", "duration", "pitch", "velocity"):
+        for name in ("onset", "duration", "pitch", "velocity", "micro"):
             notes[name] = rows[name]
         notes["track"] = np.searchsorted(used, rows["track"])
         keys = [self.vocabulary.tracks.keys[index] for index in used]
@@ -237,6 +250,8 @@ class NotesRepresentation(Representation):
             "shifts": self.vocabulary.shifts.values.tolist(),
             "durations": self.vocabulary.durations.values.tolist(),
             "velocities": self.vocabulary.velocities.values.tolist(),
+            "micros": self.vocabulary.micros.values.tolist(),
+            "version": self.vocabulary.version,
             "bar_lengths": self.vocabulary.bar_lengths.values.tolist(),
             "tracks": [list(key) for key in self.vocabulary.tracks.keys],
             "ranges": self.ranges.state(),
@@ -252,6 +267,8 @@ class NotesRepresentation(Representation):
             shifts=Bins(known.shifts),
             durations=Bins(known.durations),
             velocities=Bins(known.velocities),
+            micros=Bins(known.micros),
+            version=known.version,
             bar_lengths=Bins(known.bar_lengths),
             tracks=TrackClasses(known.tracks),
         )
@@ -353,8 +370,7 @@ class NotesContext(Context):
         elif head.name in ("track", "pitch"):
             moment.next[head.name] = classes
         else:
-            bins = vocabulary.durations if head.name == "duration" else vocabulary.velocities
-            moment.next[head.name] = bins.values.take(classes)
+            moment.next[head.name] = vocabulary.bins[head.name].values.take(classes)
 
     @override
     def commit(self) -> None:

@@ -39,11 +39,21 @@ class Past:
     Attributes:
         end_by_pitch: step at which each pitch stops sounding, drums left out, shape (n, NUM_PITCHES).
         track_end: step at which each track's last note ends, shape (n, num_tracks).
+        track_start: step at which it begins, -1 before it has played, shape (n, num_tracks).
         track_pitch: each track's last pitch or NO_PITCH, shape (n, num_tracks).
+        track_before: the one before that or NO_PITCH, shape (n, num_tracks).
     """
 
-    def __init__(self, end_by_pitch: np.ndarray, track_end: np.ndarray, track_pitch: np.ndarray) -> None:
-        self.end_by_pitch, self.track_end, self.track_pitch = end_by_pitch, track_end, track_pitch
+    def __init__(
+        self,
+        end_by_pitch: np.ndarray,
+        track_end: np.ndarray,
+        track_start: np.ndarray,
+        track_pitch: np.ndarray,
+        track_before: np.ndarray,
+    ) -> None:
+        self.end_by_pitch, self.track_end, self.track_start = end_by_pitch, track_end, track_start
+        self.track_pitch, self.track_before = track_pitch, track_before
 
     @classmethod
     def empty(cls, num_pieces: int, num_tracks: int) -> Self:
@@ -51,6 +61,8 @@ class Past:
         return cls(
             np.zeros((num_pieces, NUM_PITCHES), np.int64),
             np.zeros((num_pieces, num_tracks), np.int64),
+            np.full((num_pieces, num_tracks), -1),
+            np.full((num_pieces, num_tracks), NO_PITCH),
             np.full((num_pieces, num_tracks), NO_PITCH),
         )
 
@@ -70,10 +82,14 @@ class Past:
         last_row = np.full((number + 1, len(is_drum)), -1)  # of each track; -1: it has not played yet
         last_row[np.arange(1, number + 1), rows["track"]] = np.arange(number)
         last_row = np.maximum.accumulate(last_row, axis=0)
+        row_before = np.append(last_row[np.arange(number), rows["track"]], -1)  # of the same track
+        pitches = np.append(rows["pitch"], NO_PITCH).astype(np.int64)
         return cls(
             np.maximum.accumulate(end_by_pitch, axis=0),
             np.append(ends, 0)[last_row],  # index -1 finds what was appended
-            np.append(rows["pitch"], NO_PITCH).astype(np.int64)[last_row],
+            np.append(rows["onset"], -1)[last_row],
+            pitches[last_row],
+            pitches[row_before[last_row]],
         )
 
     def add(self, rows: Rows, is_drum: np.ndarray) -> None:
@@ -84,11 +100,19 @@ class Past:
         ends[at] = np.maximum(ends.take(at), end * ~is_drum.take(track))
         at = np.arange(0, self.track_end.size, len(is_drum)) + track
         self.track_end.reshape(-1)[at] = end
+        self.track_start.reshape(-1)[at] = rows["onset"]
+        self.track_before.reshape(-1)[at] = self.track_pitch.take(at)
         self.track_pitch.reshape(-1)[at] = pitch
 
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
-        return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
+        return Past(
+            self.end_by_pitch[index],
+            self.track_end[index],
+            self.track_start[index],
+            self.track_pitch[index],
+            self.track_before[index],
+        )
 
     def sounding(self, onset: np.ndarray) -> np.ndarray:
         """Steps that each pitch still sounds from a step on, uint8, shapes (n,) -> (n, NUM_PITCHES)."""

@@ -23,6 +23,7 @@ from melodyforge.tokens.features import Rows
 
 MATCH_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # stretches of so many notes are looked for in the past
 HORIZON_ROWS = 512  # how far back
+LONGEST_RUN, FARTHEST_COPY = 128, 256  # notes; what is repeated for longer, or from farther, is not counted
 SCALE_ROWS = 64  # notes that tell the present scale
 LONGEST_WEIGHT_STEPS = 48  # a longer note says no more about the scale
 NOTHING = -1
@@ -39,10 +40,15 @@ class Continuation(NamedTuple):
 
     Attributes:
         length: of the stretch, as an index into (0, *MATCH_LENGTHS).
+        distance: how many notes before the newest one it ended; 0 where there is none or it is farther than
+            `FARTHEST_COPY`.
+        run: how many notes on end equal those at this distance, at most `LONGEST_RUN`; 0 without distance.
         shift, track, pitch, duration: of the note that came next; shapes (...).
     """
 
     length: np.ndarray
+    distance: np.ndarray
+    run: np.ndarray
     shift: np.ndarray
     track: np.ndarray
     pitch: np.ndarray
@@ -115,10 +121,22 @@ class WindowRecall(Recall):
         tokens = _token(shifts, rows["duration"], rows["pitch"], rows["track"])
         found, before = _matches(tokens, np.arange(len(rows)), np.zeros(len(rows), np.int64))
         newest = self._moments - 1
-        place, length = self._longest(found, before, newest)
+        place, length = self._longest(found, before, newest, self._oldest_row)
         following = np.where(place >= 0, place + 1, NOTHING)
         values = (_at(values, following) for values in (shifts, rows["track"], rows["pitch"], rows["duration"]))
-        return Continuation(length, *values)
+        return Continuation(length, *self._copied(found, before), *values)
+
+    def _copied(self, found: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distance and run for each moment, see `Continuation`; the arguments are as `_longest` takes them."""
+        first = max(0, self._here.start - LONGEST_RUN)
+        newest = np.arange(first, self._moments[-1] + 1) - 1
+        place, length = self._longest(found, before, newest, newest + 1 - HORIZON_ROWS)
+        distance = _copy_distance(newest, place)
+        begins = np.diff(distance, prepend=-1) != 0
+        start = np.maximum.accumulate(np.where(begins, np.arange(len(distance)), 0))
+        run = np.arange(len(distance)) - start + np.array((0, *MATCH_LENGTHS))[length[start]]
+        run = np.where(distance > 0, np.minimum(run, LONGEST_RUN), 0)
+        return distance[self._moments[0] - first :], run[self._moments[0] - first :]
 
     @override
     def line(self, track: np.ndarray) -> LineContinuation:
@@ -130,7 +148,7 @@ class WindowRecall(Recall):
         tokens = _token(np.diff(pitches, prepend=0), durations, 0, tracks)
         found, before = _matches(tokens, order, starts + 1)  # a first note has no interval
         newest = self._newest_of_line(order, tracks, track)
-        place, length = self._longest(found, before, newest)
+        place, length = self._longest(found, before, newest, self._oldest_row)
         following = np.where(place >= 0, place + 1, NOTHING)
         step = _at(pitches, following) - _at(pitches, place)
         return LineContinuation(
@@ -172,13 +190,16 @@ class WindowRecall(Recall):
         index = np.searchsorted(tracks * size + order, track.astype(np.int64) * size + self._moments) - 1
         return np.where((index >= 0) & (_at(tracks, index) == track), index, NOTHING)
 
-    def _longest(self, found: np.ndarray, before: np.ndarray, newest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _longest(
+        self, found: np.ndarray, before: np.ndarray, newest: np.ndarray, oldest_row: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The longest match for each moment that lies within the horizon.
 
         Args:
             found: for each length and place the latest earlier place with the same stretch, or `NOTHING`.
             before: for each length and place the row before the first of its stretch; -1 before the piece.
             newest: for each moment the place of its newest note.
+            oldest_row: for each moment the first row within the horizon.
 
         Returns:
             The earlier place, or `NOTHING`, and the class of the length.
@@ -186,7 +207,7 @@ class WindowRecall(Recall):
         place, length = np.full(len(newest), NOTHING), np.zeros(len(newest), np.int64)
         for index in range(len(MATCH_LENGTHS)):
             earlier = _at(found[index], newest)
-            is_near = (earlier >= 0) & (_at(before[index], earlier) >= self._oldest_row)
+            is_near = (earlier >= 0) & (_at(before[index], earlier) >= oldest_row)
             place = np.where(is_near, earlier, place)
             length = np.where(is_near, index + 1, length)
         return place, length
@@ -251,6 +272,7 @@ class _GrowingPiece:
         self._onsets: list[int] = []
         self._first_at: dict[tuple[int, int], int] = {}
         self._all = _Stretches()
+        self._place, self._length, self._distance, self._run = NOTHING, 0, 0, 0
         self._lines = [_Stretches() for _ in range(num_tracks)]
 
     def append(self, shift: int, onset: int, track: int, pitch: int, duration: int) -> None:
@@ -261,13 +283,20 @@ class _GrowingPiece:
         self._first_at.setdefault((onset, track), row)
         self._all.append(_token_of_one(shift, duration, pitch, track), row)
         line.append(_token_of_one(interval, duration, 0, track), row, has_token=bool(line.rows))
+        self._place, self._length = self._all.longest(row + 1 - HORIZON_ROWS)
+        distance = row - self._place
+        if self._place < 0 or distance > FARTHEST_COPY:
+            self._distance = self._run = 0
+        elif distance == self._distance:
+            self._run = min(self._run + 1, LONGEST_RUN)
+        else:
+            self._distance, self._run = distance, MATCH_LENGTHS[self._length - 1]
 
-    def continuation(self) -> tuple[int, int, int, int, int]:
-        place, length = self._all.longest(len(self._rows) - HORIZON_ROWS)
-        if place < 0:
-            return 0, NOTHING, NOTHING, NOTHING, NOTHING
-        shift, _, track, pitch, duration = self._rows[place + 1]
-        return length, shift, track, pitch, duration
+    def continuation(self) -> tuple[int, ...]:
+        if self._place < 0:
+            return 0, 0, 0, NOTHING, NOTHING, NOTHING, NOTHING
+        shift, _, track, pitch, duration = self._rows[self._place + 1]
+        return self._length, self._distance, self._run, shift, track, pitch, duration
 
     def line(self, track: int) -> tuple[int, int, int, int]:
         rows = self._lines[track].rows
@@ -402,6 +431,12 @@ def _latest_equal(hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
     latest = np.full(len(hashes), NOTHING)
     latest[later[is_equal]] = earlier[is_equal]
     return latest
+
+
+def _copy_distance(newest: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """How many notes before the newest ones the places lie, 0 for none or farther than is counted."""
+    distance = newest - place
+    return np.where((place >= 0) & (distance <= FARTHEST_COPY), distance, 0)
 
 
 def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:

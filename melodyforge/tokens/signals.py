@@ -7,7 +7,7 @@ last pitch, and what earlier music suggests. Knows rows and their past; knows no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,8 +17,16 @@ from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
+from melodyforge.tokens.neighbours import NUM_DISTANCES, NUM_MOVES, Neighbours, find_neighbours
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
-from melodyforge.tokens.recall import MATCH_LENGTHS, Continuation, LineContinuation, Recall
+from melodyforge.tokens.recall import (
+    FARTHEST_COPY,
+    LONGEST_RUN,
+    MATCH_LENGTHS,
+    Continuation,
+    LineContinuation,
+    Recall,
+)
 from melodyforge.tokens.tracks import TrackClasses
 from melodyforge.tokens.wishes import PREFIX
 
@@ -28,8 +36,13 @@ BARS_AGO = (1, 2, 4, 8)
 NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
 BEFORE_ALL = 2**40  # steps
+LATEST_VERSION = 2  # from 2 on: voices beside the track's own, and how often the newest passage was repeated
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
+
+MOST_TIMES = 8  # that a passage is counted to be repeated
+_RUNS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
+_RUN_CLASS = np.searchsorted(_RUNS, np.arange(max(LONGEST_RUN, FARTHEST_COPY) + 1), side="right") - 1
 
 _Value = TypeVar("_Value")
 
@@ -82,27 +95,36 @@ class Vocabulary:
     velocities: Bins
     bar_lengths: Bins
     tracks: TrackClasses
+    micros: Bins = field(default_factory=lambda: Bins([0]))
+    version: int = LATEST_VERSION  # of what is told; models are told what they were trained with
+
+    @property
+    def has_micro(self) -> bool:
+        """Whether there is micro-timing to predict."""
+        return len(self.micros) > 1
+
+    @property
+    def bins(self) -> dict[str, Bins]:
+        """The values of those fields that are numbers, by name."""
+        bins = {"shift": self.shifts, "duration": self.durations, "velocity": self.velocities}
+        return bins | ({"micro": self.micros} if self.has_micro else {})
 
     def classes(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The classes of each field of rows that follow one another, int64."""
+        micro = {"micro": self.micros.classes(rows["micro"])} if self.has_micro else {}
         return {
             "shift": self.shifts.classes(np.diff(rows["onset"], prepend=0)),
             "track": rows["track"].astype(np.int64),
             "pitch": rows["pitch"].astype(np.int64),
             "duration": self.durations.classes(rows["duration"]),
             "velocity": self.velocities.classes(rows["velocity"]),
-        }
+        } | micro
 
     @property
     def nothing(self) -> dict[str, int]:
         """The class of each field before the first note; of shifts the last but one is the end."""
-        return {
-            "shift": len(self.shifts),
-            "track": len(self.tracks),
-            "pitch": NUM_PITCHES,
-            "duration": len(self.durations),
-            "velocity": len(self.velocities),
-        }
+        sizes = {name: len(bins) for name, bins in self.bins.items()}
+        return {"shift": sizes.pop("shift"), "track": len(self.tracks), "pitch": NUM_PITCHES} | sizes
 
 
 class Moment:
@@ -203,6 +225,12 @@ class Moment:
         return self.recall.line(self.chosen["track"])
 
     @Once
+    def neighbours(self) -> Neighbours:
+        """The voices beside the track's own line at the new onset."""
+        is_drum = self.vocabulary.tracks.is_drum
+        return find_neighbours(self.past, self.chosen["track"], self.own_pitch, self.next["onset"], is_drum)
+
+    @Once
     def ago_notes(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes of pitch and duration of the track's note some bars before, (len(BARS_AGO), num_moments) each."""
         pitch, duration = self.recall.note_at(self.next["onset"] - self.bars_ago, self.chosen["track"])
@@ -258,7 +286,10 @@ def note_signals(vocabulary: Vocabulary, controls: Controls) -> tuple[Signal, ..
         "track": _with_track(vocabulary),
         "pitch": _with_pitch(vocabulary),
         "duration": [_signal("new_duration", len(vocabulary.durations), lambda m: m.chosen["duration"])],
+        "velocity": [_signal("new_velocity", len(vocabulary.velocities), lambda m: m.chosen["velocity"])],
     }
+    if not vocabulary.has_micro:
+        del stages["velocity"]  # nothing is predicted behind it
     return tuple(replace(signal, known=head) for head, signals in stages.items() for signal in signals)
 
 
@@ -283,6 +314,16 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         *_by_bars("shift", shifts, lambda m: m.ago_shifts),
         _signal("scale", DEGREES, lambda m: m.scale),
         _signal("last_degree", DEGREES, lambda m: m.degree(m.past.track_pitch), slots=num_tracks),
+        *(_repeats() if words.version >= 2 else []),
+    ]
+
+
+def _repeats() -> list[Signal]:
+    """How long, from how far and how often the newest passage has been repeated."""
+    return [
+        _signal("copied", len(_RUNS), lambda m: _RUN_CLASS.take(m.again.run)),
+        _signal("copy_distance", len(_RUNS), lambda m: _RUN_CLASS.take(m.again.distance)),
+        _signal("copy_times", MOST_TIMES + 1, lambda m: _times(m.again.run, m.again.distance)),
     ]
 
 
@@ -318,6 +359,20 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         _signal("line_pitch", PITCHES, lambda m: _or_none(m.line.pitch, NUM_PITCHES), suggests="pitch"),
         _signal("line_last_duration", durations, lambda m: words.durations.classes_or_none(m.line.last_duration)),
         *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0]),
+        *(_voices() if words.version >= 2 else []),
+    ]
+
+
+def _voices() -> list[Signal]:
+    """Where the voices beside the track's own are, how they just moved, and what would be parallel."""
+    return [
+        signal
+        for index, name in enumerate(("above", "below", "outer"))
+        for signal in (
+            _signal(f"{name}_distance", NUM_DISTANCES, _row(lambda m: m.neighbours.distance, index)),
+            _signal(f"{name}_move", NUM_MOVES, _row(lambda m: m.neighbours.move, index)),
+            _signal(f"{name}_parallel", PITCHES, _row(lambda m: m.neighbours.parallel, index), suggests="pitch"),
+        )
     ]
 
 
@@ -355,6 +410,11 @@ def _by_bars(field: str, size: int, of: Told) -> list[Signal]:
 
 def _row(of: Told, row: int) -> Told:
     return lambda m: of(m)[row]
+
+
+def _times(run: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """How many times what lies as far back was repeated as a whole."""
+    return np.minimum(run // np.maximum(distance, 1), MOST_TIMES)
 
 
 def _agreed_track(moment: Moment) -> np.ndarray:

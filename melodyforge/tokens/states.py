@@ -36,6 +36,7 @@ Pitch = Annotated[int, Field(ge=0, lt=NUM_PITCHES)]
 Velocity = Annotated[int, Field(ge=1, le=127)]
 Shift = Annotated[int, Field(ge=0, le=LONGEST_STEPS)]
 Duration = Annotated[int, Field(ge=1, le=LONGEST_STEPS)]
+Micro = Annotated[int, Field(ge=-128, le=127)]
 Steps = Annotated[int, Field(ge=0, le=10_000_000)]  # beyond any piece that is read
 PitchRange = tuple[Pitch, Pitch]
 
