@@ -20,6 +20,20 @@ def gridded_piece(seed: int = 0, num_notes: int = 120) -> Piece:
     return Piece(make_notes(rows), tracks, (Tempo(0, 100.0),), (Meter(0, 3, 4),), name=f"gridded-{seed}")
 
 
+def played_piece(seed: int = 0, num_notes: int = 900) -> Piece:
+    """Two voices and drums that loop now and then, on the grid but played a little early or late."""
+    rng = np.random.default_rng(seed)
+    rows, onset = [], 0
+    while len(rows) < num_notes:
+        pattern = [(int(rng.choice([6, 12, 24])), *rng.integers(0, 13, 2).tolist()) for _ in range(rng.integers(2, 9))]
+        for shift, high, low in pattern * int(rng.integers(1, 12)):
+            rows += [(onset, shift, 0, 60 + high, 80), (onset, shift, 1, 48 + low, 70), (onset, 3, 2, 36 + low, 90)]
+            onset += shift
+    notes = make_notes(rows)
+    notes["micro"] = np.clip(rng.normal(0, 3, len(notes)), -12, 12).round()
+    return Piece(notes, (Track(40), Track(42), Track(0, True)), name=f"played-{seed}")
+
+
 def performed_piece(seed: int = 0, num_notes: int = 400) -> Piece:
     """One track played freely: any number of steps between notes."""
     rng = np.random.default_rng(seed)

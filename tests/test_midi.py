@@ -11,7 +11,7 @@ import pytest
 from melodyforge.errors import MusicReadError
 from melodyforge.music.limits import MAX_NOTES
 from melodyforge.music.midi import read_midi, write_midi
-from melodyforge.music.piece import MICRO_PER_STEP, STEPS_PER_QUARTER, Meter, Piece, Tempo, Track, make_notes
+from melodyforge.music.piece import MICRO_PER_STEP, Meter, Piece, Tempo, Track, make_notes
 from tests.midi_bytes import chunk, meta, meter, midi, off, on, pedal, tempo, track, tune
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"

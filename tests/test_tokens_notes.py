@@ -9,9 +9,11 @@ from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import Bins, fit_time_bins
 from melodyforge.tokens.features import NOT_ASKED
 from melodyforge.tokens.headings import heading_of
+from melodyforge.tokens.neighbours import WIDEST_MOVE
 from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
+from melodyforge.tokens.past import NO_PITCH
 from melodyforge.tokens.representation import Change
-from tests.music_samples import gridded_piece, performed_piece, tune
+from tests.music_samples import gridded_piece, performed_piece, played_piece, tune
 
 SETTINGS = RepresentationSettings(kind="notes")
 
@@ -28,6 +30,47 @@ def test_round_trip_is_exact_on_gridded_music():
     assert [(t.program, t.is_drum) for t in decoded.tracks] == [(t.program, t.is_drum) for t in piece.tracks]
     assert decoded.meters == piece.meters
     assert decoded.tempo_qpm == piece.tempo_qpm
+
+
+def test_micro_timing_comes_back_within_half_a_step_and_is_predicted_only_where_there_is_some():
+    piece = played_piece()
+    representation = fit(piece)
+    decoded = representation.decode(representation.encode(piece), heading_of(piece)).notes
+    assert decoded["onset"].tolist() == piece.notes["onset"].tolist()
+    assert np.abs(decoded["micro"].astype(int) - piece.notes["micro"]).max() <= 1
+    assert [head.name for head in representation.heads][-1] == "micro"
+    assert [head.name for head in fit(gridded_piece()).heads][-1] == "velocity"
+
+
+def test_a_vocabulary_of_before_is_told_what_it_was_told_then():
+    representation = fit(gridded_piece())
+    state = representation.state()
+    del state["version"], state["micros"]
+    before = NotesRepresentation.from_state(SETTINGS, state)
+    gone = {one.name for one in representation.features} - {one.name for one in before.features}
+    assert "copied" in gone
+    assert "above_parallel" in gone
+    assert all("parallel" in name or "copy" in name or name[-4:] in ("move", "ance", "pied") for name in gone)
+
+
+def test_neighbours_tell_what_would_be_parallel_fifths():
+    rows = [(0, 24, 0, 67, 80), (0, 24, 1, 60, 80), (24, 24, 0, 69, 80), (24, 24, 1, 62, 80)]
+    piece = Piece(make_notes(rows), (Track(40), Track(42)))
+    representation = fit(piece)
+    window = representation.window(representation.encode(piece), 0, 4)
+    assert window["above_parallel"][3] == 62  # both a tone up: the fifth stays a fifth
+    assert window["above_move"][3] == WIDEST_MOVE + 2
+    assert window["above_distance"][3] == 1 + 9  # 69 above 60
+    assert window["below_distance"][3] == 0
+    assert window["outer_parallel"][2] == NO_PITCH  # the lower voice has not moved yet
+
+
+def test_repetition_is_counted():
+    piece = Piece(make_notes([(12 * i, 12, 0, 60 + i % 4, 80) for i in range(20)]))
+    representation = fit(piece)
+    window = representation.window(representation.encode(piece), 0, 20)
+    assert window["copy_times"].tolist()[-1] == 3  # 15 of 19 notes repeat those four before
+    assert window["copied"][4] == 0
 
 
 def test_round_trip_of_performed_music_stays_within_half_a_bin_and_does_not_drift():
@@ -53,7 +96,7 @@ def test_hand_made_rows_are_as_expected():
     assert window["last_pitch"][:4, 0].tolist() == [128, 60, 64, 62]
 
 
-@pytest.mark.parametrize("piece", [gridded_piece(num_notes=700), performed_piece()])
+@pytest.mark.parametrize("piece", [gridded_piece(num_notes=700), performed_piece(), played_piece()])
 def test_window_and_context_tell_the_same(piece):
     representation = fit(piece)
     rows = representation.encode(piece)
@@ -78,9 +121,10 @@ def test_window_and_context_tell_the_same(piece):
     assert np.array_equal(context.rows(1), rows)
 
 
-def test_window_in_the_middle_equals_the_whole_piece_there():
-    representation = fit(gridded_piece(num_notes=900))
-    rows = representation.encode(gridded_piece(num_notes=900))
+@pytest.mark.parametrize("piece", [gridded_piece(num_notes=1000), played_piece(num_notes=1200)])
+def test_window_in_the_middle_equals_the_whole_piece_there(piece):
+    representation = fit(piece)
+    rows = representation.encode(piece)
     whole = representation.window(rows, 0, len(rows) + 1)
     start = LOOKBACK_ROWS + 77
     part = representation.window(rows, start, 50)

@@ -132,6 +132,11 @@ class Piece:
         return bool(self.notes["micro"].any())
 
     @property
+    def played_onsets(self) -> np.ndarray:
+        """When notes are heard, in steps and parts of steps, float64, shape (num_notes,)."""
+        return np.maximum(0.0, self.notes["onset"] + self.notes["micro"] / MICRO_PER_STEP)
+
+    @property
     def seconds(self) -> float:
         """Playing time."""
         return float(self.seconds_at(np.array([self.end]))[0])
@@ -140,7 +145,7 @@ class Piece:
         """The clock time of each step under the tempo map.
 
         Args:
-            steps: any shape, integers >= 0.
+            steps: any shape, >= 0.
 
         Returns:
             Seconds from the start, float64, same shape.

@@ -24,8 +24,9 @@ def timeline(piece: Piece) -> dict[str, Any]:
         `seconds`: playing time.
     """
     notes = piece.notes
-    starts = piece.seconds_at(notes["onset"])
-    lengths = piece.seconds_at(notes["onset"] + notes["duration"]) - starts
+    onsets = piece.played_onsets
+    starts = piece.seconds_at(onsets)
+    lengths = piece.seconds_at(onsets + notes["duration"]) - starts
     columns = (starts.round(3), lengths.round(3), notes["pitch"], notes["velocity"], notes["track"])
     return {
         "name": piece.name,

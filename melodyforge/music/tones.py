@@ -116,8 +116,9 @@ def render_tones(piece: Piece) -> np.ndarray:
         Samples at `SAMPLE_RATE_HZ`, one channel, float32, shape (num_samples,); not yet brought to full height.
     """
     notes = piece.notes
-    starts = np.rint(piece.seconds_at(notes["onset"]) * SAMPLE_RATE_HZ).astype(np.int64)
-    ends = np.rint(piece.seconds_at(notes["onset"] + notes["duration"]) * SAMPLE_RATE_HZ).astype(np.int64)
+    onsets = piece.played_onsets
+    starts = np.rint(piece.seconds_at(onsets) * SAMPLE_RATE_HZ).astype(np.int64)
+    ends = np.rint(piece.seconds_at(onsets + notes["duration"]) * SAMPLE_RATE_HZ).astype(np.int64)
     gains = (notes["velocity"] / np.float32(127)) ** 2  # General MIDI level 2: 40 dB x log10(velocity / 127)
     samples = np.zeros(round((piece.seconds + TAIL_SECONDS) * SAMPLE_RATE_HZ), np.float32)
     columns = (starts, ends - starts, notes["track"], notes["pitch"], gains)

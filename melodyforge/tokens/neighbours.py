@@ -17,7 +17,9 @@ FARTHEST = 24  # semitones between neighbours; farther ones are all alike
 WIDEST_MOVE = 12  # semitones; wider moves are all alike
 NUM_DISTANCES = FARTHEST + 2  # none, 0 to 24
 NUM_MOVES = 2 * WIDEST_MOVE + 2  # -12 to 12, and none
-PERFECT = np.isin(np.arange(12), (0, 7))  # unisons, octaves and fifths, by semitones modulo 12
+PERFECT = np.isin(
+    np.arange(12), (0, 7)
+)  # unisons, octaves and fifths, by semitones from the lower to the higher, modulo 12
 
 
 class Neighbours(NamedTuple):
@@ -67,7 +69,7 @@ def find_neighbours(
     theirs, before = pitch[moments, voice], past.track_before[moments, voice]
     has_moved = is_there & strikes[moments, voice] & (before != NO_PITCH)
     move = theirs - before
-    is_perfect = PERFECT[(own - before) % 12] & has_moved & (move != 0)
+    is_perfect = PERFECT[np.abs(own - before) % 12] & has_moved & (move != 0)
     target = own + move
     return Neighbours(
         np.where(is_there, np.minimum(np.abs(theirs - own), FARTHEST) + 1, 0),
