@@ -1,14 +1,17 @@
 """Notes <-> rows, and the twin ways of telling a network about them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from melodyforge.errors import CorpusError, VocabularyError
 from melodyforge.music.piece import Piece, Track, make_notes
+from melodyforge.music.traits import Traits
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import Bins, fit_time_bins
 from melodyforge.tokens.features import NOT_ASKED
-from melodyforge.tokens.headings import heading_of
+from melodyforge.tokens.headings import MAX_HEADINGS, Heading, heading_of, some_headings
 from melodyforge.tokens.neighbours import WIDEST_MOVE
 from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
 from melodyforge.tokens.past import NO_PITCH
@@ -205,3 +208,13 @@ def test_time_bins_are_exact_for_few_values_and_logarithmic_for_many():
     assert values[-1] <= 899
     assert (np.diff(values[48:]) / values[48:-1]).max() < 0.05
     assert Bins([0, 6, 12]).classes(np.array([2, 4, 100])).tolist() == [0, 1, 2]
+
+
+def test_rare_styles_keep_all_their_headings():
+    headings = [
+        Heading(traits=Traits(style="rare" if index % 500 == 0 else f"style {index % 3}")) for index in range(5000)
+    ]
+    kept = Counter(one.traits.style for one in some_headings(headings))
+    assert kept["rare"] == 10
+    assert 900 < kept.total() <= MAX_HEADINGS
+    assert some_headings(headings[:900]) == headings[:900]

@@ -72,8 +72,21 @@ def heading_of(piece: Piece) -> Heading:
 
 
 def some_headings(headings: list[Heading]) -> list[Heading]:
-    """At most `MAX_HEADINGS` of them, evenly spaced, so that vocabularies of large corpora stay small."""
-    return headings[:: -(-len(headings) // MAX_HEADINGS)]
+    """At most `MAX_HEADINGS` of them, so that vocabularies of large corpora stay small; rare styles keep all of theirs.
+
+    Of styles that have more than others, those that are kept are evenly spaced.
+    """
+    of_style: dict[str, list[int]] = {}
+    for index, heading in enumerate(headings):
+        of_style.setdefault(heading.traits.style, []).append(index)
+    most = len(headings)  # that any style keeps
+    while sum(min(len(group), most) for group in of_style.values()) > MAX_HEADINGS and most > 1:
+        most = max(1, int(most * 0.95))
+    kept = [
+        group[place * len(group) // most] for group in of_style.values() if len(group) > most for place in range(most)
+    ]
+    kept += [index for group in of_style.values() if len(group) <= most for index in group]
+    return [headings[index] for index in sorted(kept)[:MAX_HEADINGS]]
 
 
 def piece_under(heading: Heading, notes: np.ndarray, tracks: tuple[Track, ...]) -> Piece:
