@@ -111,6 +111,27 @@ def test_three_beats_are_told_from_four():
     assert {place for _, place, pitch in places_of(piece) if pitch < 60} == {0}
 
 
+def test_an_upbeat_stays_before_the_first_bar_line():
+    onsets, pitches, lengths = music()
+    onsets, pitches, lengths = np.append(onsets + 1, 0.5), np.append(pitches, 67), np.append(lengths, 0.5)
+    piece, _ = read_midi(file_of(onsets + 0.1, pitches, lengths, meters=[(1, 4)]))
+    assert piece.bars_at(piece.notes["onset"])[1][0] == 84
+    assert piece.bars_at(piece.notes["onset"])[:2][0][1] == 1
+
+
+def test_changing_meters_and_tempi_are_the_files_own():
+    late, beats = 0.002, [(bar, beat) for bar in range(8) for beat in range(4 if bar < 4 else 3)]
+    onsets = [bar * 4 + beat if bar < 4 else 16 + (bar - 4) * 3 + beat for bar, beat in beats]
+    events = [(0, meter(4, 2)), (0, tempo(500_000))]
+    for index, onset in enumerate(onsets):
+        if onset == 16:
+            events += [(0, meter(3, 2)), (0, tempo(700_000))]
+        events += [(round(late * TICKS) if not index else 0, on(60 + index % 5)), (TICKS, off(60 + index % 5))]
+    piece, _ = read_midi(midi(track(*events)))
+    assert [(one.numerator, one.onset) for one in piece.meters] == [(4, 0), (3, 16 * STEPS_PER_QUARTER)]
+    assert len(piece.tempos) == 2
+
+
 @pytest.mark.parametrize(
     ("onsets", "pitches", "channel"),
     [([0.013], [60], 0), ([0.1, 0.6, 1.1], [36, 38, 36], 9), ([3.3] * 3, [60, 64, 67], 0), ([0.0, 40.01], [38, 38], 9)],
