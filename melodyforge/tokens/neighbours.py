@@ -50,29 +50,28 @@ def find_neighbours(
         onset: at which it is to play, shape (num_moments,).
         is_drum: of each track.
     """
-    pitch = past.track_pitch  # (num_moments, num_tracks)
+    pitch, starts = past.track_pitch, np.arange(0, past.track_pitch.size, len(is_drum))  # (num_moments, num_tracks)
     strikes = past.track_start == onset[:, None]
-    is_other = (strikes | (past.track_end > onset[:, None])) & ~is_drum & (pitch != NO_PITCH)
-    moments = np.arange(len(track))
-    is_other[moments, track] = False
+    is_other = (strikes | (past.track_end > onset[:, None])) & (pitch != NO_PITCH) & ~is_drum
+    is_other.reshape(-1)[starts + track] = False
     is_other &= (own != NO_PITCH)[:, None]
     is_above = is_other & (pitch > own[:, None])
     is_below = is_other & ~is_above
-    lowest, highest = np.where(is_other, pitch, NUM_PITCHES), np.where(is_other, pitch, -1)
-    found = [
-        np.where(is_above, pitch, NUM_PITCHES).argmin(axis=1),
-        np.where(is_below, pitch, -1).argmax(axis=1),
-        np.where(is_below.any(axis=1), lowest.argmin(axis=1), highest.argmax(axis=1)),
-    ]
-    is_there = np.stack([is_above.any(axis=1), is_below.any(axis=1), is_other.any(axis=1)])  # (3, num_moments)
-    voice = np.stack(found)
-    theirs, before = pitch[moments, voice], past.track_before[moments, voice]
-    has_moved = is_there & strikes[moments, voice] & (before != NO_PITCH)
+    goes_down = np.logical_or.reduce(is_below, axis=1)[:, None]  # to the outer voice
+    orders = np.empty((3, *pitch.shape), np.int64)  # the lowest of each is the voice that is looked for
+    orders[0], orders[1], orders[2] = pitch, -pitch, np.where(goes_down, pitch, -pitch)
+    for order, is_possible in zip(orders, (is_above, is_below, is_other), strict=True):
+        order[~is_possible] = NUM_PITCHES
+    voice = orders.argmin(axis=2) + starts  # (3, num_moments), in all tracks of all moments
+    is_there = np.minimum.reduce(orders, axis=2) < NUM_PITCHES
+    theirs, before = pitch.take(voice), past.track_before.take(voice)
+    has_moved = is_there & strikes.take(voice) & (before != NO_PITCH)
     move = theirs - before
-    is_perfect = PERFECT[np.abs(own - before) % 12] & has_moved & (move != 0)
     target = own + move
+    is_perfect = has_moved & (move != 0) & PERFECT.take(np.abs(own - before) % 12)
+    is_perfect &= (target >= 0) & (target < NUM_PITCHES)
     return Neighbours(
         np.where(is_there, np.minimum(np.abs(theirs - own), FARTHEST) + 1, 0),
-        np.where(has_moved, np.clip(move, -WIDEST_MOVE, WIDEST_MOVE) + WIDEST_MOVE, NUM_MOVES - 1),
-        np.where(is_perfect & (target >= 0) & (target < NUM_PITCHES), target, NO_PITCH),
+        np.where(has_moved, np.minimum(np.maximum(move, -WIDEST_MOVE), WIDEST_MOVE) + WIDEST_MOVE, NUM_MOVES - 1),
+        np.where(is_perfect, target, NO_PITCH),
     )
