@@ -43,6 +43,7 @@ SIZES = {  # what each takes instead of its own
     "jsb_chorales": {},
     "piano_rolls": {},
     "large_data": {"NUM_FILES": 3, "NUM_NOTES": 1200, "PASSAGE_NOTES": 50},
+    "mood": {"REPEATS": 1, "KNOWN": {"sad": "0 1", "happy": "2"}},
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
 }  # fmt: skip
 
@@ -54,6 +55,8 @@ def flags(tmp_path, tiny_model_dir):
     music.mkdir()
     for index in range(8):
         (music / f"{index}.mid").write_bytes(write_midi(gridded_piece(index, 300)))
+    labels = "".join(f"{index}.mid,{index / 8 - 0.4},{0.4 - index % 3 / 3},30\n" for index in range(8))
+    (music / "labels.csv").write_text(f"file,valence,arousal,listeners\n{labels}")
     (tmp_path / "tiny.toml").write_text(TINY)
     cells = np.repeat([[60, 55, 52, 48], [62, 55, 53, 47]] * 8, 2, axis=0).tolist()
     (tmp_path / "table.json").write_text(json.dumps({part: [cells] * 3 for part in ("train", "valid", "test")}))
@@ -72,6 +75,7 @@ def flags(tmp_path, tiny_model_dir):
         "jsb_chorales": ["--table", str(tmp_path / "table.json"), *SMALL_FLAGS],
         "piano_rolls": ["--folder", str(tmp_path), "--tables", "Nottingham", *SMALL_FLAGS],
         "large_data": [*from_music, *FEW_MINUTES, "--recipe", "tiny.toml"],
+        "mood": ["--labelled", str(music), "--known", str(music)],
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
     }
 

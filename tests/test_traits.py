@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import INSTRUMENTS, instrument_name, instruments_named
 from melodyforge.music.keys import Key, key_named
 from melodyforge.music.load import load_piece
+from melodyforge.music.mood import WEIGHTS, Affect, read_affect, read_figures
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
-from melodyforge.music.traits import Affect, read_affect, read_traits
+from melodyforge.music.traits import read_traits
 from tests.music_samples import gridded_piece, performed_piece
 
 PIANO_MUSIC = Path(__file__).parents[1].parent / "shared" / "data" / "piano_midi"
@@ -68,6 +70,49 @@ def test_silence_and_drums_alone_are_neutral():
     assert read_affect(Piece(make_notes([]))) == Affect(0.0, 0.0)
     drums = Piece(make_notes([(0, 6, 0, 38, 90), (24, 6, 0, 42, 90)]), (Track(0, True),))
     assert read_traits(drums).key is None
+
+
+def drum_piece(steps):
+    return Piece(make_notes([(index * steps, 1, 0, 38, 90) for index in range(64)]), (Track(0, True),))
+
+
+def test_drums_alone_are_more_or_less_excited():
+    assert read_affect(drum_piece(6)).arousal > 0 > read_affect(drum_piece(48)).arousal
+
+
+def test_every_figure_that_is_heard_has_a_weight():
+    assert read_figures(scale_piece()).keys() == WEIGHTS.keys()
+    assert read_figures(drum_piece(6)).keys() < WEIGHTS.keys()
+
+
+@pytest.mark.parametrize("velocity", [1, 127])
+def test_how_loud_all_notes_of_a_file_are_does_not_make_its_mood(velocity):
+    assert read_affect(scale_piece(velocity=velocity)) == read_affect(scale_piece(velocity=64))
+
+
+def test_who_plays_loud_is_more_excited():
+    soft, loud = scale_piece(), scale_piece()
+    soft.notes["velocity"], loud.notes["velocity"] = np.resize([30, 60], 32), np.resize([90, 120], 32)
+    assert read_affect(soft).arousal < read_affect(loud).arousal
+
+
+@pytest.mark.parametrize("steps", [MAJOR, MINOR])
+def test_a_pedal_that_holds_everything_hardly_moves_the_mood(steps):
+    piece, held = scale_piece(steps, duration=6), scale_piece(steps, duration=6)
+    held.notes["duration"] = 2000
+    before, after = read_affect(piece), read_affect(held)
+    assert abs(after.valence - before.valence) < 0.1 > abs(after.arousal - before.arousal)
+
+
+def test_one_note_and_music_without_mode_have_a_place_between_all_moods():
+    alone = read_affect(Piece(make_notes([(0, 24, 0, 60, 80)])))
+    chromatic = read_affect(scale_piece(range(8)))
+    assert max(abs(alone.valence), abs(chromatic.valence)) < 0.25
+
+
+def test_the_time_between_notes_takes_no_memory():
+    notes = make_notes([(0, 24, 0, 60, 80), (2**31 - 100, 24, 0, 64, 80)])
+    assert read_traits(Piece(notes, tempos=(Tempo(0, 0.5),))).mood  # 11,000 years
 
 
 @pytest.mark.skipif(not PIANO_MUSIC.is_dir(), reason="the shared development data is not here")

@@ -133,10 +133,26 @@ def key_fits(piece: Piece) -> np.ndarray:
         Correlations from -1 to 1, shape (24,); zeros without notes.
     """
     notes = piece.pitched_notes
-    sounding = np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES)
-    centred = sounding - sounding.mean()
-    spread = np.linalg.norm(centred)
-    return centred @ _KEY_PROFILES / spread if spread else np.zeros(2 * NUM_PITCH_CLASSES)
+    return fits_of(np.bincount(notes["pitch"] % NUM_PITCH_CLASSES, notes["duration"], NUM_PITCH_CLASSES))
+
+
+def fits_of(sounding: np.ndarray) -> np.ndarray:
+    """How well each key fits what sounds, as in `key_fits`.
+
+    Args:
+        sounding: how long each pitch class does, shape (..., 12).
+
+    Returns:
+        Correlations, shape (..., 24); zeros where nothing sounds, or everything equally long.
+    """
+    centred = sounding - sounding.mean(axis=-1, keepdims=True)
+    spread = np.sqrt((centred * centred).sum(axis=-1, keepdims=True))
+    return centred @ _KEY_PROFILES / np.where(spread > 0, spread, 1)
+
+
+def majorness(fits: np.ndarray) -> np.ndarray:
+    """How much better the best major key fits than the best minor one; shapes (..., 24) -> (...)."""
+    return fits[..., :NUM_PITCH_CLASSES].max(axis=-1) - fits[..., NUM_PITCH_CLASSES:].max(axis=-1)
 
 
 def spell(pitch: int, fifths: int) -> tuple[str, int]:

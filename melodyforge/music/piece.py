@@ -100,7 +100,8 @@ class Piece:
     @property
     def pitched_notes(self) -> np.ndarray:
         """The notes of all tracks but drums, in order, shape (num_pitched,)."""
-        return self.notes[~self.is_drum_track[self.notes["track"]]]
+        is_drum = self.is_drum_track
+        return self.notes[~is_drum[self.notes["track"]]] if is_drum.any() else self.notes
 
     @property
     def end(self) -> int:

@@ -1,10 +1,4 @@
-"""What people would say about a piece: its style, key, tempo, meter, mood, density, polyphony and instruments.
-
-Mood is a place in the plane of valence (sad to happy) and arousal (calm to excited) of Russell, "A circumplex model of
-affect" (1980). What moves it follows Gabrielsson and Lindstroem, "The role of structure in the musical expression of
-emotions" (2010), and Livingstone et al., "Changing musical emotion" (2010): mode above all for valence; speed, then
-loudness for arousal; high register and speed brighten. The weights are ours, checked on pieces whose mood is known.
-"""
+"""What people would say about a piece: its style, key, tempo, meter, mood, density, polyphony and instruments."""
 
 from __future__ import annotations
 
@@ -15,33 +9,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key, key_fits
+from melodyforge.music.mood import read_affect
 from melodyforge.music.piece import DEFAULT_TEMPO_QPM, STEPS_PER_QUARTER, Piece
-
-MOODS = ("happy", "tense", "sad", "calm")  # quadrants: valence +-, arousal +; then valence -+, arousal -
-
-USUAL_ONSETS_PER_SECOND = 3.2  # the middle of chorales, tunes, pop songs and classical piano
-USUAL_VELOCITY = 72.0
-USUAL_PITCH = 62.0
-
-
-@dataclass(frozen=True, slots=True)
-class Affect:
-    """A place in the plane of feelings.
-
-    Attributes:
-        valence: -1 sad to 1 happy.
-        arousal: -1 calm to 1 excited.
-    """
-
-    valence: float
-    arousal: float
-
-    @property
-    def mood(self) -> str:
-        """One of `MOODS`: the quadrant."""
-        if self.arousal >= 0:
-            return "happy" if self.valence >= 0 else "tense"
-        return "calm" if self.valence >= 0 else "sad"
 
 
 def _key(known: Any) -> Any:
@@ -63,7 +32,7 @@ class Traits:
         tempo_qpm: quarter notes per minute.
         meter: such as "3/4"; "" in performed music, which has none.
         style: its label.
-        mood: one of `MOODS`; "" when the piece has not been listened to.
+        mood: one of `mood.MOODS`; "" when the piece has not been listened to.
         key: None when nothing has a pitch.
         density: onsets per quarter note.
         polyphony: mean number of notes that sound while any does.
@@ -95,22 +64,6 @@ def read_traits(piece: Piece) -> Traits:
         polyphony=_polyphony(pitched if len(pitched) else piece.notes),
         instruments=_instruments(piece),
     )
-
-
-def read_affect(piece: Piece) -> Affect:
-    """The feeling of a piece; 0 and 0 without notes."""
-    notes, pitched, fits = piece.notes, piece.pitched_notes, key_fits(piece)
-    if not len(notes):
-        return Affect(0.0, 0.0)
-    onsets_per_second = _density(piece) * piece.tempo_qpm / 60
-    speed = np.log2(max(0.1, onsets_per_second) / USUAL_ONSETS_PER_SECOND)
-    loudness = (float(notes["velocity"].mean()) - USUAL_VELOCITY) / 32
-    pitch = float(np.average(pitched["pitch"], weights=pitched["duration"])) if len(pitched) else USUAL_PITCH
-    register = (pitch - USUAL_PITCH) / 12
-    mode = 4 * float(fits[:NUM_PITCH_CLASSES].max() - fits[NUM_PITCH_CLASSES:].max())  # how clearly major
-    arousal = 0.7 * speed + 0.3 * loudness
-    valence = np.clip(mode, -0.8, 0.8) + 0.15 * speed + 0.1 * register
-    return Affect(float(np.clip(valence, -1, 1)), float(np.clip(arousal, -1, 1)))
 
 
 def _density(piece: Piece) -> float:

@@ -16,7 +16,8 @@ from typing_extensions import override
 from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instrument_name, instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, TONIC_NAMES, Key, key_named
-from melodyforge.music.traits import MOODS, Measure, Name, Traits
+from melodyforge.music.mood import MOODS
+from melodyforge.music.traits import Measure, Name, Traits
 from melodyforge.tokens.features import Feature
 from melodyforge.tokens.tracks import TrackClasses
 
