@@ -220,12 +220,14 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
 
     from melodyforge.bundle import find_model
     from melodyforge.evaluation.baseline import best_ngram
+    from melodyforge.evaluation.ear import Ear
     from melodyforge.evaluation.watch_training import ConsoleWatcher
     from melodyforge.model_state import progress_path
     from melodyforge.training.train import resume_training, train_model
 
     model_dir = MODELS_DIR / name
-    with ConsoleWatcher(name, progress_file=progress_path(model_dir), on_step=EndAfterStep().after_step) as watcher:
+    progress_file, on_step = progress_path(model_dir), EndAfterStep().after_step
+    with ConsoleWatcher(name, progress_file=progress_file, on_step=on_step, ear=Ear(store, recipe)) as watcher:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
             return resume_training(store, model_dir, watcher, changes)

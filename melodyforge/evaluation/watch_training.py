@@ -15,6 +15,7 @@ from typing import Any, Self
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose
 from melodyforge.composing.wishes import default_settings
+from melodyforge.evaluation.ear import Ear
 from melodyforge.files import write_bytes
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.training.plan import Plan
@@ -34,6 +35,7 @@ class ConsoleWatcher(Watcher):
         samples_dir: where samples go.
         progress_file: where it is written down, as JSON, how far the training has come; nowhere when None.
         on_step: called after each step; from the first on there is something to save.
+        ear: listens to compositions after epochs; nobody does when None.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class ConsoleWatcher(Watcher):
         samples_dir: Path = OUTPUT_DIR / "samples",
         progress_file: Path | None = None,
         on_step: Callable[[], None] | None = None,
+        ear: Ear | None = None,
     ) -> None:
         from rich.console import Console
 
         self._name, self._samples_dir, self._progress_file = name, samples_dir, progress_file
-        self._on_step = on_step
+        self._on_step, self._ear = on_step, ear
         self._facts: dict[str, Any] = {}
         self._written = 0.0
         self._console = Console(highlight=False, soft_wrap=True)
@@ -116,11 +119,13 @@ class ConsoleWatcher(Watcher):
         path = self._samples_dir / f"{self._name}-epoch-{row['epoch']:03d}.mid"
         model = load_model(latest_model)
         compose(model, default_settings(model, num_notes=SAMPLE_NOTES, seed=0))[0].save(path)
+        told = self._ear.listen(model) if self._ear else None
+        heard = f"; told from real music: {told:.2f} (0.5: not at all, 1: always)" if told is not None else ""
         self._write(sample=str(path), history=[*self._facts.get("history", [])[: row["epoch"] - 1], row])
         self._console.print(
             f"epoch {row['epoch']}: training loss {row['train_nats']:.3f}, validation loss {row['held_out_nats']:.3f} "
             "nats per note"
-            f"{' (best so far)' if is_best else ''}; sample {path}"
+            f"{' (best so far)' if is_best else ''}{heard}; sample {path}"
         )
 
     def _write(self, **facts: Any) -> None:
