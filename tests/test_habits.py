@@ -16,7 +16,7 @@ def said(*args):
 
 
 def test_how_far_a_fault_goes_is_told():
-    assert find_fault(repeated([60], 102), Habits(loop_onsets=20)) == Fault("it loops for 100 notes", 5.0)
+    assert find_fault(repeated([60], 102), Habits(loop_onsets=20)) == Fault("it loops for 100 notes", 5.0, note=2)
     assert find_fault(repeated([60], 31), Habits(loop_onsets=20)) is None
 
 
