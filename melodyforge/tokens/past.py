@@ -86,6 +86,12 @@ class Past:
         self.track_end.reshape(-1)[at] = end
         self.track_pitch.reshape(-1)[at] = pitch
 
+    def go_back(self, piece_index: int, alone: Past) -> None:
+        """Gives one piece the past that it has alone."""
+        self.end_by_pitch[piece_index] = alone.end_by_pitch[0]
+        self.track_end[piece_index] = alone.track_end[0]
+        self.track_pitch[piece_index] = alone.track_pitch[0]
+
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
         return Past(self.end_by_pitch[index], self.track_end[index], self.track_pitch[index])
