@@ -186,9 +186,9 @@ def test_a_piece_taken_back_is_where_it_was(networks, kind, primer):
                 if context.num_rows[place] == number:
                     taken_back = {}
                     again = np.random.default_rng([7, place])
-                    again.random((64 - num_given, num_heads))
+                    again.random((80 - num_given, num_heads))
                     made.go_back(place, 90, again)
-                    assert context.num_rows[place] == 64
+                    assert context.num_rows[place] == 80
         return [context.rows(index) for index in range(3)]
 
     expected = composed({})

@@ -43,7 +43,7 @@ def _choose(takes: list[Judged]) -> Outcome:
     notices = [f"drawn again because {one.flaw}" for one in earlier]
     if not last.is_rejected:
         return Outcome(last.take, [*notices, *_mended(last.take)])
-    best = min(takes, key=lambda one: one.fault.excess if one.fault else 0.0)
+    best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
     kept = f"{KEPT}{best.flaw}; a higher temperature or more training may help"
     return Outcome(best.take, [*notices, *_mended(best.take), kept])
 

@@ -53,6 +53,7 @@ class Take:
         passage: of training music, that it was started from without keeping it; None if there is none.
         ended_at: draw and row at which the listener ended it; None if it did not.
         mended: what went wrong on the way, and was composed again from there; in words.
+        is_whole: whether it came to its end; otherwise it was abandoned as degenerate.
     """
 
     piece: Piece
@@ -60,6 +61,7 @@ class Take:
     passage: Piece | None
     ended_at: list[int] | None = None
     mended: tuple[str, ...] = ()
+    is_whole: bool = True
 
     @property
     def composed(self) -> Piece:
@@ -93,6 +95,7 @@ def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | N
             passage=start.passage(place),
             ended_at=ended_at,
             mended=tuple(watched.mended),
+            is_whole=not watched.is_abandoned,
         )
         for place, watched in enumerate(watch.pieces)
     ]

@@ -19,9 +19,10 @@ from melodyforge.music.habits import Fault, find_fault
 from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Context
 
-ROWS_BETWEEN_LOOKS = 64  # of a piece; of a long one more, because all of it is heard
+ROWS_BETWEEN_LOOKS = 32  # of a piece; of a long one more, because all of it is heard
 LOOKS_OF_LONG = 32  # it grows by such a part of its length from look to look
-ROWS_LOST = 256  # a piece may lose so many rows and as many as it has: then what degenerates is kept
+ROWS_LOST = 256  # a piece may lose so many rows, and as many as are sound, before it is abandoned
+NUM_ABANDONED = 3  # draws that end where they cannot be mended; others are there to choose from if none comes out well
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Watched:
     Attributes:
         next_look: at so many rows.
         is_done: whether it need not be heard any more: it has been to its end, or cannot be mended.
+        is_abandoned: whether it ended where it could not be mended.
         num_lost: rows of it that were taken back.
         num_failed: how often it has been taken back from the same place before.
         num_notes: that it had when it was taken back last or before, at most: what goes wrong before is the same place.
@@ -39,6 +41,7 @@ class Watched:
 
     next_look: int = ROWS_BETWEEN_LOOKS
     is_done: bool = False
+    is_abandoned: bool = False
     num_lost: int = 0
     num_failed: int = 0
     num_notes: int = 0
@@ -89,6 +92,9 @@ class Watch:
         num_sound = self._start.num_rows(self.context, place, fault.note)
         if watched.num_lost > ROWS_LOST + num_sound or not self._generation.can_go_back(place, num_sound):
             watched.is_done = True
+            if self._draw < NUM_ABANDONED:
+                watched.is_abandoned = True
+                self.context.end(np.arange(len(self.pieces)) == place)
             return False
         self._mend(place, watched, piece, fault)
         return True

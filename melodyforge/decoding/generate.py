@@ -21,8 +21,8 @@ from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.representation import Context, Representation
 
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
-ROWS_BETWEEN_STATES = 32  # of a piece, to which it can be taken back
-STATES_KEPT = 32
+ROWS_BETWEEN_STATES = 16  # of a piece, to which it can be taken back
+STATES_KEPT = 64
 ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
 ENDING_LOGIT = 4.0  # how much, at the very end
 ROWS_PER_NOTE = 4  # at most, on average: most representations have one, others have rests in rows of their own
@@ -105,8 +105,7 @@ class Generation:
         self.context = representation.begin(headings, controls)
         self._state = network.start(self.context.num_pieces)
         if primers:
-            for _ in _hear(representation, self.context, primers):
-                self._advance()
+            self._listen(primers)
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
 
@@ -142,11 +141,20 @@ class Generation:
         num_kept, picked = states[-1]
         controls = None if self._controls is None else self._controls[place : place + 1]
         alone = self._representation.begin(self._headings[place : place + 1], controls)
-        for _ in _hear(self._representation, alone, [self.context.rows(place)[:num_kept]]):
-            pass
+        alone.hear(self.context.rows(place)[:num_kept])
         self.context.go_back(place, alone)
         self._state = self._network.put(self._state, self._only(place), picked)
         self._uniforms.change(place, rng)
+
+    def _listen(self, primers: list[np.ndarray]) -> None:
+        """Takes a primer into the past of each piece."""
+        windows = [self._representation.window(primer, 0, len(primer)) for primer in primers]
+        for row_index in range(len(primers[0])):
+            self._advance()
+            for head in self._representation.heads:
+                classes = [window[f"target_{head.name}"][row_index] for window in windows]
+                self.context.choose(head, np.array(classes))
+            self.context.commit()
 
     def _remember(self) -> None:
         """Keeps the states of pieces, to take them back there. One without rows has none that could be kept."""
@@ -176,16 +184,6 @@ class Generation:
             context.choose(head, sample(logits, self._settings, uniforms))
             if context.is_over:
                 return
-
-
-def _hear(representation: Representation, context: Context, primers: list[np.ndarray]) -> Iterator[None]:
-    """Takes a primer into the past of each piece; yields before each row."""
-    windows = [representation.window(primer, 0, len(primer)) for primer in primers]
-    for row_index in range(len(primers[0])):
-        yield
-        for head in representation.heads:
-            context.choose(head, np.array([window[f"target_{head.name}"][row_index] for window in windows]))
-        context.commit()
 
 
 class _Uniforms:

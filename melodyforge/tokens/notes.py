@@ -366,6 +366,18 @@ class NotesContext(Context):
         self._moment = self._moment_after(row, classes)
 
     @override
+    def hear(self, rows: np.ndarray) -> None:
+        """At once, because a long piece may be taken back often."""
+        is_drum = self._vocabulary.tracks.is_drum
+        self._keep_all(rows)
+        self._past = Past.of_rows(rows, is_drum).select(slice(len(rows), None))
+        for pair in np.unique(rows[["track", "pitch"]]):
+            self._reach.add(pair["track"][None], pair["pitch"][None])
+        self._recall.extend(rows)
+        newest = {name: rows[name][-1:].astype(np.int64) for name in ROW_DTYPE.names or ()}
+        self._moment = self._moment_after(newest, {n: ids[-1:] for n, ids in self._vocabulary.classes(rows).items()})
+
+    @override
     def go_back(self, piece_index: int, alone: Self) -> None:
         super().go_back(piece_index, alone)
         self._past.go_back(piece_index, alone._past)

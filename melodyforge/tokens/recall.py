@@ -214,6 +214,17 @@ class GrowingRecall(Recall):
         for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
             piece.append(*values)
 
+    def extend(self, rows: np.ndarray) -> None:
+        """Takes the first rows of the one piece that there is into its past."""
+        shifts = np.diff(rows["onset"], prepend=0)
+        columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
+        for values in zip(shifts.tolist(), *columns, strict=True):
+            self._pieces[0].append(*values)
+        newest = rows[-SCALE_ROWS:]
+        weights = _weight(newest["duration"], self._is_drum[newest["track"]])
+        profiles = _PROFILES.take(newest["pitch"] % 12, axis=0) * weights[:, None]
+        self._fits, self._newest = profiles.sum(axis=0, keepdims=True), deque(profiles[:, None])
+
     def go_back(self, piece_index: int, alone: GrowingRecall) -> None:
         """Gives one piece the past that it has alone, where it has no more rows."""
         self._pieces[piece_index], self._fits[piece_index] = alone._pieces[0], alone._fits[0]

@@ -137,6 +137,18 @@ class Context(ABC):
             self.has_ended = self.has_ended | is_end
             self.is_over = bool(self.has_ended.all())
 
+    def hear(self, rows: np.ndarray) -> None:
+        """Takes the first rows of the one piece that there is into its past; the same as to choose and commit them."""
+        window = self._of.window(rows, 0, len(rows))
+        for index in range(len(rows)):
+            for head in self._of.heads:
+                self.choose(head, window[f"target_{head.name}"][index : index + 1])
+            self.commit()
+
+    def _keep_all(self, rows: np.ndarray) -> None:
+        """Adds the first rows to the one piece that there is."""
+        self._rows, self.num_rows, self.has_begun = rows[:, None].copy(), np.array([len(rows)]), True
+
     def go_back(self, piece_index: int, alone: Self) -> None:
         """Takes one piece back to where it was when it had fewer rows; it goes on, even if it had ended.
 
