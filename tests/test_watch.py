@@ -27,8 +27,8 @@ def starter():
 
 
 def settings_of(starter, **others):
-    """So cold that much of it loops."""
-    return default_settings(starter, **{"style": "fiddle-tunes", "num_notes": 200, "temperature": 0.8} | others)
+    """A style in which much loops."""
+    return default_settings(starter, **{"style": "fiddle-tunes", "num_notes": 130, "temperature": 0.9} | others)
 
 
 def normal_of(starter, style="fiddle-tunes"):
@@ -38,7 +38,7 @@ def normal_of(starter, style="fiddle-tunes"):
 @pytest.fixture(scope="module")
 def mended(starter):
     """A composition that was mended once, its settings, and how it would have gone on."""
-    for seed in range(40):
+    for seed in range(2, 40):
         settings = settings_of(starter, seed=seed)
         (composition,) = compose(starter, settings)
         if len(composition.notices) == 1 and MENDED.fullmatch(composition.notices[0]):
@@ -67,8 +67,8 @@ def test_the_same_seed_is_mended_in_the_same_way(starter, mended):
 
 
 def test_pieces_are_mended_beside_others_as_they_are_alone(starter):
-    task = make_task(starter, settings_of(starter, num_pieces=5, num_notes=150, seed=1), None)
-    beside = draw_takes(task, [0, 1, 2, 3, 4], 0)
+    task = make_task(starter, settings_of(starter, num_pieces=4, num_notes=110, seed=1, temperature=0.8), None)
+    beside = draw_takes(task, [0, 1, 2, 3], 0)
     assert sum(bool(take.mended) for take in beside) >= 2
     for index, take in enumerate(beside):
         (alone,) = draw_takes(task, [index], 0)
@@ -86,7 +86,7 @@ def test_whoever_listens_hears_what_takes_the_place_of_a_loop(starter, mended):
 
 
 def test_what_cannot_be_mended_costs_no_whole_take_and_one_is_kept_in_the_end(starter):
-    num_notes, rows = 400, [0] * MAX_DRAWS
+    num_notes, rows = 150, [0] * MAX_DRAWS
 
     def count(growing):
         rows[growing.draw] += 1
@@ -103,7 +103,7 @@ def test_what_cannot_be_mended_costs_no_whole_take_and_one_is_kept_in_the_end(st
 def test_a_primer_is_never_taken_back(starter):
     pitches = [74, 76, 78, 79] * 25
     primer = Piece(make_notes([(12 * index, 12, 0, pitch, 80) for index, pitch in enumerate(pitches)]))
-    settings = settings_of(starter, num_notes=100, num_pieces=2, temperature=0.5, seed=0)
+    settings = settings_of(starter, num_notes=60, num_pieces=2, temperature=0.7, seed=0)
     for composition in compose(starter, settings, primer):
         assert np.array_equal(composition.piece.notes[HEARD][: len(primer)], primer.notes[HEARD])
         for notice in composition.notices:

@@ -24,7 +24,7 @@ class Growing:
     """Takes while they are composed.
 
     Attributes:
-        num_rows: composed so far, the primer not counted.
+        num_rows: composed so far, the primer not counted, what was taken back counted.
         num_notes: composed so far by the piece that has fewest, of those that go on.
         share: of these pieces that is there, 0 to 1; what has ended sooner is all there.
         draw: 0 at first, more when takes are drawn again.
