@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.measure import run_alone, write_results
 from benchmarks.recipes import figures_of, print_columns
 from melodyforge.cli import Parser, run
-from melodyforge.decoding.generate import Length, generate
+from melodyforge.decoding.generate import Generation, Length
 from melodyforge.settings import SamplingSettings
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class Duel:
             network = read_network((Path(folder) / WEIGHTS_FILE).read_bytes(), representation, self.model.recipe)
         rngs = [np.random.default_rng([SEED, number, index]) for index in range(BATCH_SIZE)]
         headings = [representation.headings[rng.integers(len(representation.headings))] for rng in rngs]
-        *_, context = generate(
+        *_, context = Generation(
             network, representation, headings, SamplingSettings(), Length(NUM_NOTES, is_full=True), rngs
         )
         return _stacked([representation.window(context.rows(index), 0, NUM_NOTES) for index in range(BATCH_SIZE)])

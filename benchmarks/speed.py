@@ -234,13 +234,13 @@ def _predict_seconds_per_note(model: keras.Model) -> float:
 def _seconds_per_note(
     network: DecodingNetwork, representation: Representation, num_pieces: int, num_notes: int, repeats: int = 5
 ) -> float:
-    from melodyforge.decoding.generate import Length, generate
+    from melodyforge.decoding.generate import Generation, Length
 
     def compose() -> None:
         rngs = [np.random.default_rng(seed) for seed in range(num_pieces)]
         headings = [representation.headings[0]] * num_pieces
         with threadpool_limits(1):  # as `compose` does
-            for _ in generate(network, representation, headings, SamplingSettings(), Length(num_notes, True), rngs):
+            for _ in Generation(network, representation, headings, SamplingSettings(), Length(num_notes, True), rngs):
                 pass
 
     return median_seconds(compose, repeats) / (num_notes * num_pieces)

@@ -58,7 +58,8 @@ def compose(
         listener: is told after every row, and may end the composing.
 
     Returns:
-        The pieces; takes that ran into a loop or fell silent have been drawn again.
+        The pieces; what ran into a loop or fell silent has been drawn again from before that, what missed a wish as a
+        whole.
 
     Raises:
         SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model, read_network
-from melodyforge.decoding.generate import Length, generate
+from melodyforge.decoding.generate import Generation, Length
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
 from melodyforge.recipe import Recipe, load_recipe
@@ -103,11 +103,17 @@ class UniformNetwork(DecodingNetwork):
     def logits(self, state, head, told):
         return np.zeros((state, head.size), np.float32)
 
+    def pick(self, state, which):
+        return None
+
+    def put(self, state, which, picked):
+        return state
+
 
 def compose_uniformly(seed, num_pieces=1, length=SHORT, settings=PLAIN, primers=None):
     representation = representations()["notes"][0]
     rngs = [np.random.default_rng([seed, index]) for index in range(num_pieces)]
-    *_, context = generate(UniformNetwork(), representation, [HEADING] * num_pieces, settings, length, rngs, primers)
+    *_, context = Generation(UniformNetwork(), representation, [HEADING] * num_pieces, settings, length, rngs, primers)
     return representation, [context.rows(index) for index in range(num_pieces)]
 
 
@@ -142,6 +148,70 @@ def test_a_primer_stands_at_the_beginning():
     _, (rows,) = compose_uniformly(1, primers=[primer])
     assert np.array_equal(rows[:20][["onset", "pitch", "duration"]], primer[["onset", "pitch", "duration"]])
     assert len(rows) > 20
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """A network of each family and representation, with any weights."""
+    from melodyforge.networks import build_network, keras
+
+    known, made = representations(), {}
+    attention = load_recipe("attention")
+    recipes = {kind: Recipe(network=NetworkSettings(units=32, **shape)) for kind, (_, shape) in known.items()}
+    recipes["attention"] = attention.changed(network=attention.network.changed(units=16).model_dump())
+    for kind, recipe in recipes.items():
+        representation = known["ids" if kind == "attention" else kind][0]
+        keras.utils.set_random_seed(1)
+        path = tmp_path_factory.mktemp("weights") / "a.weights.h5"
+        build_network(representation, recipe.network).save_weights(path)
+        made[kind] = representation, read_network(path.read_bytes(), representation, recipe)
+    return made
+
+
+@pytest.mark.parametrize("primer", [None, tune()])
+@pytest.mark.parametrize("kind", ["notes", "notes of one track", "events", "ids", "numbers", "attention"])
+def test_a_piece_taken_back_is_where_it_was(networks, kind, primer):
+    """With the random numbers of before it composes the very same again; those beside it do not notice."""
+    representation, network = networks[kind]
+    primers = [representation.encode(primer)[:20]] * 3 if primer else None
+    num_heads, num_given = len(representation.heads), 20 if primer else 0
+
+    def composed(taken_back):
+        rngs = [np.random.default_rng([7, index]) for index in range(3)]
+        controls = np.ones((3, representation.controls.num_columns), np.int16) if representation.controls else None
+        settings = SamplingSettings(guidance=2.0)
+        made = Generation(network, representation, [HEADING] * 3, settings, Length(150, True), rngs, primers, controls)
+        for context in made:
+            for place, number in taken_back.items():
+                if context.num_rows[place] == number:
+                    taken_back = {}
+                    again = np.random.default_rng([7, place])
+                    again.random((80 - num_given, num_heads))
+                    made.go_back(place, 90, again)
+                    assert context.num_rows[place] == 80
+        return [context.rows(index) for index in range(3)]
+
+    expected = composed({})
+    for taken_back in ({0: 100}, {2: 129}):
+        for one, other in zip(composed(taken_back), expected, strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_a_piece_that_has_ended_goes_on_when_it_is_taken_back():
+    representation = representations()["notes"][0]
+    rngs = [np.random.default_rng([1, index]) for index in range(2)]
+    made = Generation(UniformNetwork(), representation, [HEADING] * 2, PLAIN, SHORT, rngs)
+    *_, context = made
+    before = [context.rows(index) for index in range(2)]
+    assert made.can_go_back(1, 40)
+    assert not made.can_go_back(1, 0)  # at least one row stays
+    made.go_back(1, 40, np.random.default_rng(2))
+    assert (context.num_rows[1], context.has_ended.tolist(), context.is_over) == (32, [True, False], False)
+    *_, context = made
+    assert np.array_equal(context.rows(0), before[0])
+    assert np.array_equal(context.rows(1)[:32], before[1][:32])
+    assert not np.array_equal(context.rows(1)[32:40], before[1][32:40])
+    assert 54 <= len(context.rows(1)) <= 60
 
 
 def draws(logits, number=4000, **settings):
@@ -192,7 +262,7 @@ def test_a_piece_ends_after_its_first_composed_note_at_the_earliest(kind):
     representation = representations()[kind][0]
     primers = [representation.encode(tune())[:20]]
     network, rngs = EndingNetwork(), [np.random.default_rng(1)]
-    *_, context = generate(network, representation, [HEADING], PLAIN, Length(50), rngs, primers)
+    *_, context = Generation(network, representation, [HEADING], PLAIN, Length(50), rngs, primers)
     assert context.num_given.tolist() == [representation.notes_in(primers[0]).sum()]
     assert 1 <= context.num_composed[0] <= 16
 

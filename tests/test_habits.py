@@ -16,7 +16,7 @@ def said(*args):
 
 
 def test_how_far_a_fault_goes_is_told():
-    assert find_fault(repeated([60], 102), Habits(loop_onsets=20)) == Fault("it loops for 100 notes", 5.0)
+    assert find_fault(repeated([60], 102), Habits(loop_onsets=20)) == Fault("it loops for 100 notes", 5.0, note=2)
     assert find_fault(repeated([60], 31), Habits(loop_onsets=20)) is None
 
 
@@ -24,6 +24,27 @@ def test_a_loop_is_a_fault_and_a_tune_is_none():
     assert "loops" in said(repeated([60, 62, 64], 40), Habits())
     assert "loops" in said(repeated([60], 100), Habits())
     assert find_fault(performed_piece(), Habits(note_quarters=20, polyphony=40)) is None
+
+
+def test_a_strain_may_return_once_and_a_figure_may_not():
+    strain = [20 + index**3 % 101 for index in range(100)]  # each pitch once
+    melody = [20 + index * index % 97 for index in range(120)]
+    assert find_fault(repeated(melody + strain + strain, 1), Habits()) is None
+    thrice = find_fault(repeated(melody + 3 * strain, 1), Habits())
+    assert thrice.words == "it loops for 100 notes"
+    assert abs(thrice.note - 320) <= 1
+    assert find_fault(repeated(melody + 8 * strain[:10], 1), Habits()).words == "it loops for 70 notes"
+
+
+def test_where_a_fault_begins_is_told():
+    scale = [(12 * index, 12, 0, 60 + index, 80) for index in range(20)]
+    for rows, note in (
+        ([(240 + 12 * index, 12, 0, 80, 80) for index in range(50)], 21),
+        ([(900, 12, 0, 80, 80)], 20),
+        ([(240, 12, 0, 80, 80), (252, 2000, 0, 81, 80)], 21),
+        ([(240 + 12 * (index > 4), 99, 0, 80 + index, 80) for index in range(15)], 25),
+    ):
+        assert find_fault(Piece(make_notes(scale + rows)), Habits()).note == note
 
 
 def test_silence_stuck_notes_and_crowds_are_faults():

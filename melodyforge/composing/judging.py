@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
-from melodyforge.music.habits import Fault, Habits, find_fault
+from melodyforge.music.habits import Fault, find_fault
 from melodyforge.music.traits import read_traits
 
 
@@ -43,9 +43,7 @@ def judge(task: Task, take: Take) -> Judged:
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
     """What is degenerate about what was composed, measured by music of its style."""
-    habits = task.model.config.get("habits", {})
-    normal = Habits.from_dict(habits.get(take.piece.style, habits.get("", {})))
-    return find_fault(take.piece, normal, take.num_given)
+    return find_fault(take.piece, task.normal(take.piece.style), take.num_given)
 
 
 def _find_disobedience(task: Task, take: Take) -> str | None:

@@ -1,5 +1,6 @@
 """The loop that composes pieces: draws a take of each, and draws those again that are rejected.
 
+A take that degenerates is mended while it is drawn (`watch`): what comes here misses a wish, or could not be mended.
 Knows neither how a take is drawn (`takes`) nor by what it is judged (`judging`).
 """
 
@@ -11,6 +12,7 @@ from melodyforge.composing.judging import Judged, judge
 from melodyforge.composing.takes import Listener, Take, draw_takes
 from melodyforge.composing.task import Task
 from melodyforge.composition import KEPT
+from melodyforge.words import counted
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
 
@@ -40,6 +42,14 @@ def _choose(takes: list[Judged]) -> Outcome:
     *earlier, last = takes
     notices = [f"drawn again because {one.flaw}" for one in earlier]
     if not last.is_rejected:
-        return Outcome(last.take, notices)
-    best = min(takes, key=lambda one: one.fault.excess if one.fault else 0.0)
-    return Outcome(best.take, [*notices, f"{KEPT}{best.flaw}; a higher temperature or more training may help"])
+        return Outcome(last.take, [*notices, *_mended(last.take)])
+    best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
+    kept = f"{KEPT}{best.flaw}; a higher temperature or more training may help"
+    return Outcome(best.take, [*notices, *_mended(best.take), kept])
+
+
+def _mended(take: Take) -> list[str]:
+    """What the user should be told of a take that was composed again in part."""
+    first, *others = take.mended or [""]
+    more = f", and from {counted(len(others), 'other place')}" if others else ""
+    return [f"drawn again {first}{more}"] if first else []

@@ -46,6 +46,12 @@ class Start:
             piece = _until(piece, begins + self.length.num_steps[place])
         return _with_at_most(piece, self.num_given(context, place) + self.length.num_notes)
 
+    def num_rows(self, context: Context, place: int, num_notes: int) -> int:
+        """How many rows of the context the first notes of the piece at a place stand for."""
+        num_dropped = len(self.primers[place]) if self.primers and not self.are_kept else 0
+        num_notes_of_rows = self.representation.notes_in(context.rows(place)[num_dropped:]).cumsum()
+        return num_dropped + int(np.searchsorted(num_notes_of_rows, num_notes, side="right"))
+
     def num_given(self, context: Context, place: int) -> int:
         """Notes of the piece that were given, not composed."""
         return int(context.num_given[place]) if self.are_kept else 0

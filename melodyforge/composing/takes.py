@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Start, choose_start
 from melodyforge.composing.task import FOR_ROWS, Task
-from melodyforge.decoding.generate import generate
+from melodyforge.composing.watch import Watch
+from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Context
 from melodyforge.tokens.wishes import ANY
@@ -23,7 +24,7 @@ class Growing:
     """Takes while they are composed.
 
     Attributes:
-        num_rows: composed so far, the primer not counted.
+        num_rows: composed so far, the primer not counted, what was taken back counted.
         num_notes: composed so far by the piece that has fewest, of those that go on.
         share: of these pieces that is there, 0 to 1; what has ended sooner is all there.
         draw: 0 at first, more when takes are drawn again.
@@ -51,12 +52,16 @@ class Take:
         num_given: how many of its first notes were given, not composed.
         passage: of training music, that it was started from without keeping it; None if there is none.
         ended_at: draw and row at which the listener ended it; None if it did not.
+        mended: what went wrong on the way, and was composed again from there; in words.
+        is_whole: whether it came to its end; otherwise it was abandoned as degenerate.
     """
 
     piece: Piece
     num_given: int
     passage: Piece | None
     ended_at: list[int] | None = None
+    mended: tuple[str, ...] = ()
+    is_whole: bool = True
 
     @property
     def composed(self) -> Piece:
@@ -68,7 +73,7 @@ class Take:
 
 
 def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | None = None) -> list[Take]:
-    """One take of each of these pieces.
+    """One take of each of these pieces; what degenerates on the way is mended.
 
     Args:
         task: what is to be composed.
@@ -78,27 +83,30 @@ def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | N
     """
     start, ended_at = choose_start(task, indices, draw), None
     with threadpool_limits(1):  # products this small wait for other threads longer than they compute
-        for num_rows, context in enumerate(grow(task, start, indices, draw), start=1):
+        watch = Watch(task, start, grow(task, start, indices, draw), indices, draw)
+        for num_rows, context in enumerate(watch, start=1):
             if listener and listener(_growing(start, context, num_rows, indices, draw)):
                 ended_at = [draw, num_rows]
                 break
     return [
         Take(
-            piece=finished(task, start.piece(context, place)),
-            num_given=start.num_given(context, place),
+            piece=finished(task, start.piece(watch.context, place)),
+            num_given=start.num_given(watch.context, place),
             passage=start.passage(place),
             ended_at=ended_at,
+            mended=tuple(watched.mended),
+            is_whole=not watched.is_abandoned,
         )
-        for place in range(len(indices))
+        for place, watched in enumerate(watch.pieces)
     ]
 
 
-def grow(task: Task, start: Start, indices: list[int], draw: int) -> Iterator[Context]:
-    """Composes what follows the start of each piece; yields the same context after every row."""
+def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
+    """What composes the music that follows the start of each piece."""
     settings = task.settings
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
-    return generate(
+    return Generation(
         task.model.network,
         task.model.representation,
         start.headings,

@@ -9,6 +9,7 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import SettingsError
+from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
 
@@ -36,6 +37,15 @@ class Task:
     def rngs(self, indices: list[int], draw: int, purpose: int) -> list[np.random.Generator]:
         """For each piece a source of random numbers of its own, and another for each draw and purpose."""
         return [np.random.default_rng([self.settings.seed, index, draw, purpose]) for index in indices]
+
+    def rng_after(self, index: int, draw: int, num_mended: int) -> np.random.Generator:
+        """The random numbers that a piece goes on with once it has been taken back so many times."""
+        return np.random.default_rng([self.settings.seed, index, draw, FOR_ROWS, num_mended])
+
+    def normal(self, style: str) -> Habits:
+        """How far music of a style goes, as the model has heard it."""
+        habits = self.model.config.get("habits", {})
+        return Habits.from_dict(habits.get(style, habits.get("", {})))
 
 
 def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> Task:

@@ -63,6 +63,16 @@ class AttentionNetwork(DecodingNetwork):
             state.hidden = self._read(state.heard)
         return self._outputs[head.name](state.hidden, told)
 
+    def pick(self, state: WindowState, which: np.ndarray) -> np.ndarray:
+        """See the base class. The window must have heard a row."""
+        return state.heard[:, which]
+
+    def put(self, state: WindowState, which: np.ndarray, picked: np.ndarray) -> WindowState:
+        """See the base class."""
+        heard = state.heard.copy()
+        heard[:, which] = picked
+        return WindowState(heard)
+
     def _read(self, hidden: np.ndarray) -> np.ndarray:
         """Shape (window, num_pieces, units) -> (num_pieces, 2 * units)."""
         for forward, backward in self._layers:

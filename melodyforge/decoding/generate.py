@@ -1,10 +1,12 @@
 """The one loop that composes: hear the past, draw head after head, take the row into the past.
 
-Yields after every row; scripts, web app and tests all wrap it. Knows no files.
+Yields after every row; scripts, web app and tests all wrap it. A piece that went wrong can be taken back to an earlier
+row; what is wrong others say. Knows no files.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,8 @@ from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.representation import Context, Representation
 
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
+ROWS_BETWEEN_STATES = 16  # of a piece, to which it can be taken back
+STATES_KEPT = 64
 ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
 ENDING_LOGIT = 4.0  # how much, at the very end
 ROWS_PER_NOTE = 4  # at most, on average: most representations have one, others have rests in rows of their own
@@ -62,73 +66,143 @@ class Length:
         return is_over if self.num_steps is None else is_over | (context.steps_composed >= self.num_steps)
 
 
-def generate(
-    network: DecodingNetwork,
-    representation: Representation,
-    headings: list[Heading],
-    settings: SamplingSettings,
-    length: Length,
-    rngs: list[np.random.Generator],
-    primers: list[np.ndarray] | None = None,
-    controls: np.ndarray | None = None,
-) -> Iterator[Context]:
-    """Composes several pieces side by side.
+class Generation:
+    """Composes several pieces side by side; each of them can be taken back, and then goes on in another way.
 
-    Args:
-        network: the trained network.
-        representation: its representation.
-        headings: tempo and meter of every piece.
-        settings: how rows are drawn.
-        length: of every piece, the primer not counted.
-        rngs: a source of random numbers for every piece.
-        primers: for each piece rows to start from, all of the same length.
-        controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
-
-    Yields:
-        The same context after every row, until all pieces have ended.
+    Attributes:
+        context: what is known of the pieces.
     """
-    context = representation.begin(headings, controls)
-    if controls is not None and settings.guidance != 1 and controls.any():
-        network = GuidedNetwork(network, settings.guidance)
-    state = network.start(context.num_pieces)
-    if primers:
-        state = _listen(network, representation, context, state, primers)
-    context.begin_composing()
-    draws = _uniforms(rngs, len(representation.heads))
-    for _ in range(length.max_rows):
-        state = network.advance(state, context.inputs())
-        for head, uniforms in zip(representation.heads, next(draws), strict=True):
-            logits = network.logits(state, head, context.told(head))
-            illegal = context.illegal(head)
-            if head is representation.heads[0]:
-                logits[:, representation.end_class] += length.ending_bias(context)
-            if illegal is not None:
-                np.copyto(logits, IMPOSSIBLE, where=illegal)
-            context.choose(head, sample(logits, settings, uniforms))
+
+    def __init__(
+        self,
+        network: DecodingNetwork,
+        representation: Representation,
+        headings: list[Heading],
+        settings: SamplingSettings,
+        length: Length,
+        rngs: list[np.random.Generator],
+        primers: list[np.ndarray] | None = None,
+        controls: np.ndarray | None = None,
+    ) -> None:
+        """Hears the primers.
+
+        Args:
+            network: the trained network.
+            representation: its representation.
+            headings: tempo and meter of every piece.
+            settings: how rows are drawn.
+            length: of every piece, the primer not counted.
+            rngs: a source of random numbers for every piece.
+            primers: for each piece rows to start from, all of the same length.
+            controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
+        """
+        if controls is not None and settings.guidance != 1 and controls.any():
+            network = GuidedNetwork(network, settings.guidance)
+        self._network, self._representation, self._settings = network, representation, settings
+        self._headings, self._length, self._controls = headings, length, controls
+        self._uniforms = _Uniforms(rngs, len(representation.heads))
+        self._states: list[deque[tuple[int, Any]]] = [deque(maxlen=STATES_KEPT) for _ in headings]  # after so many rows
+        self.context = representation.begin(headings, controls)
+        self._state = network.start(self.context.num_pieces)
+        if primers:
+            self._listen(primers)
+        self.context.begin_composing()
+        self._begins = self.context.num_rows.copy()
+
+    def __iter__(self) -> Iterator[Context]:
+        """Draws row after row; yields the same context after each, until all pieces have ended."""
+        context = self.context
+        while not context.is_over:
+            self._remember()
+            self._advance()
+            self._draw()
             if context.is_over:
                 return
-        context.commit()
-        context.end(length.is_over(context))
-        yield context
-        if context.is_over:
-            return
+            context.commit()
+            context.end(self._length.is_over(context) | (context.num_rows >= self._begins + self._length.max_rows))
+            yield context
+
+    def can_go_back(self, place: int, num_rows: int) -> bool:
+        """Whether a piece can be taken back to at most so many rows."""
+        return bool(self._states[place]) and self._states[place][0][0] <= num_rows
+
+    def go_back(self, place: int, num_rows: int, rng: np.random.Generator) -> None:
+        """Takes one piece back to its first rows; it goes on with other random numbers.
+
+        Args:
+            place: of the piece.
+            num_rows: that it may keep, a primer counted. It keeps a few less, as many as there is a state for; if all
+                of those have more rows, the oldest.
+            rng: its random numbers from now on.
+        """
+        states = self._states[place]
+        while len(states) > 1 and states[-1][0] > num_rows:
+            states.pop()
+        num_kept, picked = states[-1]
+        controls = None if self._controls is None else self._controls[place : place + 1]
+        alone = self._representation.begin(self._headings[place : place + 1], controls)
+        alone.hear(self.context.rows(place)[:num_kept])
+        self.context.go_back(place, alone)
+        self._state = self._network.put(self._state, self._only(place), picked)
+        self._uniforms.change(place, rng)
+
+    def _listen(self, primers: list[np.ndarray]) -> None:
+        """Takes a primer into the past of each piece."""
+        windows = [self._representation.window(primer, 0, len(primer)) for primer in primers]
+        for row_index in range(len(primers[0])):
+            self._advance()
+            for head in self._representation.heads:
+                classes = [window[f"target_{head.name}"][row_index] for window in windows]
+                self.context.choose(head, np.array(classes))
+            self.context.commit()
+
+    def _remember(self) -> None:
+        """Keeps the states of pieces, to take them back there. One without rows has none that could be kept."""
+        num_rows = self.context.num_rows
+        is_due = ((num_rows % ROWS_BETWEEN_STATES == 0) | (num_rows == self._begins + 1)) & (num_rows > 0)
+        for place in np.flatnonzero(is_due & ~self.context.has_ended).tolist():
+            states, number = self._states[place], int(num_rows[place])
+            if not states or states[-1][0] < number:
+                states.append((number, self._network.pick(self._state, self._only(place))))
+
+    def _only(self, place: int) -> np.ndarray:
+        return np.arange(self.context.num_pieces) == place
+
+    def _advance(self) -> None:
+        self._state = self._network.advance(self._state, self.context.inputs())
+
+    def _draw(self) -> None:
+        """Draws head after head of the next row."""
+        context, representation = self.context, self._representation
+        for head, uniforms in zip(representation.heads, next(self._uniforms), strict=True):
+            logits = self._network.logits(self._state, head, context.told(head))
+            illegal = context.illegal(head)
+            if head is representation.heads[0]:
+                logits[:, representation.end_class] += self._length.ending_bias(context)
+            if illegal is not None:
+                np.copyto(logits, IMPOSSIBLE, where=illegal)
+            context.choose(head, sample(logits, self._settings, uniforms))
+            if context.is_over:
+                return
 
 
-def _listen(
-    network: DecodingNetwork, representation: Representation, context: Context, state: Any, primers: list[np.ndarray]
-) -> Any:
-    """Takes a primer into the past of each piece."""
-    windows = [representation.window(primer, 0, len(primer)) for primer in primers]
-    for row_index in range(len(primers[0])):
-        state = network.advance(state, context.inputs())
-        for head in representation.heads:
-            context.choose(head, np.array([window[f"target_{head.name}"][row_index] for window in windows]))
-        context.commit()
-    return state
-
-
-def _uniforms(rngs: list[np.random.Generator], num_heads: int) -> Iterator[np.ndarray]:
+class _Uniforms:
     """Random numbers for row after row, shape (num_heads, num_pieces); each piece has its own source."""
-    while True:
-        block = np.stack([rng.random((UNIFORMS_AT_ONCE, num_heads)) for rng in rngs], axis=-1)
-        yield from block
+
+    def __init__(self, rngs: list[np.random.Generator], num_heads: int) -> None:
+        self._rngs, self._num_heads = [*rngs], num_heads
+        self._next_rows = np.zeros((0, num_heads, len(rngs)))
+
+    def __next__(self) -> np.ndarray:
+        if not len(self._next_rows):
+            self._next_rows = np.stack([self._drawn(rng, UNIFORMS_AT_ONCE) for rng in self._rngs], axis=-1)
+        row, self._next_rows = self._next_rows[0], self._next_rows[1:]
+        return row
+
+    def change(self, place: int, rng: np.random.Generator) -> None:
+        """From the next row on, one piece has another source."""
+        self._rngs[place] = rng
+        self._next_rows[..., place] = self._drawn(rng, len(self._next_rows))
+
+    def _drawn(self, rng: np.random.Generator, num_rows: int) -> np.ndarray:
+        return rng.random((num_rows, self._num_heads))

@@ -34,3 +34,11 @@ class GuidedNetwork(DecodingNetwork):
         both = self._network.logits(state, head, Twice(told))
         asked, unasked = both[: len(both) // 2], both[len(both) // 2 :]
         return unasked + self._guidance * (asked - unasked)
+
+    @override
+    def pick(self, state: Any, which: np.ndarray) -> Any:
+        return self._network.pick(state, np.tile(which, 2))
+
+    @override
+    def put(self, state: Any, which: np.ndarray, picked: Any) -> Any:
+        return self._network.put(state, np.tile(which, 2), picked)

@@ -5,7 +5,7 @@ A test holds it equal to Keras. Layer names are the contract between the two; al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from typing_extensions import override
@@ -104,6 +104,18 @@ class LstmNetwork(DecodingNetwork):
         if self._hidden is not None:
             vector = np.maximum(vector + state.told, 0.0)
         return self._outputs[head.name](vector, state.known)
+
+    @override
+    def pick(self, state: LstmState, which: np.ndarray) -> list[np.ndarray]:
+        return [values[which] for values in (*state.outputs, *state.cells)]
+
+    @override
+    def put(self, state: LstmState, which: np.ndarray, picked: list[np.ndarray]) -> LstmState:
+        values = [values.copy() for values in (*state.outputs, *state.cells)]
+        for of_all, of_some in zip(values, picked, strict=True):
+            of_all[which] = of_some
+        num_layers = len(state.outputs)
+        return replace(state, outputs=values[:num_layers], cells=values[num_layers:])
 
     def _hear(self, hearing: Hearing, values: dict[str, np.ndarray]) -> _Heard:
         """What is heard, shape (num_pieces, units), and what of it heads look up."""

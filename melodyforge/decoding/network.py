@@ -30,3 +30,11 @@ class DecodingNetwork(ABC):
 
         Called once for each head in order after `advance`; `told` is what has become known since the head before.
         """
+
+    @abstractmethod
+    def pick(self, state: Any, which: np.ndarray) -> Any:
+        """What `advance` needs of the state of some pieces, for `put`; `which` is bool, shape (num_pieces,)."""
+
+    @abstractmethod
+    def put(self, state: Any, which: np.ndarray, picked: Any) -> Any:
+        """The state with what was picked of the same pieces before; what comes next is `advance`."""

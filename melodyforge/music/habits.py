@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from melodyforge.hashing import MULTIPLIER
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
-LONGEST_PERIOD = 32  # onsets in a loop that is looked for
+LONGEST_PERIOD = 128  # onsets in a loop that is looked for
+SHORT_PERIOD = 32  # what takes more onsets is a strain, not a figure: it may return once before it counts as a loop
+MOST_COMPARED = 2**22  # pairs of onsets compared at once, to save memory
 TOLERANCE = 1.5  # a composition may exceed what real pieces do by this factor
 NORMAL_QUANTILE = 0.9  # of real pieces; the rest are outliers, such as those whose pedal never goes up
 
@@ -30,10 +33,24 @@ FAULTS = {
 
 
 class Fault(NamedTuple):
-    """What is wrong with a composition, in words, and how many times as far as normal it goes."""
+    """What is wrong with a composition.
+
+    Attributes:
+        words: for people.
+        excess: how many times as far as normal it goes.
+        note: of the piece, at which it begins; of silence the note behind it.
+    """
 
     words: str
     excess: float
+    note: int = 0
+
+
+class Extreme(NamedTuple):
+    """How far a piece goes in one respect, and the note at which it begins to."""
+
+    size: float
+    note: int
 
 
 @dataclass(frozen=True)
@@ -41,7 +58,8 @@ class Habits:
     """How far a piece goes; of a style: how far its pieces go.
 
     Attributes:
-        loop_onsets: longest stretch of onsets that only repeats what stood up to 32 onsets before.
+        loop_onsets: longest stretch of onsets that only repeats what stood up to 128 onsets before; where it stood more
+            than 32 before, its first return does not count.
         gap_quarters: longest silence, in quarter notes.
         note_quarters: longest note.
         polyphony: most notes that sound at once.
@@ -75,19 +93,30 @@ def measure_habits(piece: Piece, num_given: int = 0) -> Habits:
         num_given: its first notes, which are heard but not judged: only the notes after them can loop, be stuck, come
             after silence or crowd.
     """
+    return Habits(**{name: extreme.size for name, extreme in _extremes(piece, num_given).items()})
+
+
+def _extremes(piece: Piece, num_given: int) -> dict[str, Extreme]:
+    """How far a piece goes in each respect, by the names of `Habits`."""
     judged = piece.notes[num_given:]
     if not len(judged):
-        return Habits(0.0, 0.0, 0.0, 0.0)
+        return dict.fromkeys(Habits().to_dict(), Extreme(0.0, 0))
     onsets = piece.notes["onset"].astype(np.int64)
     sounding_until = np.maximum.accumulate(_ends(piece.notes))
-    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)[max(0, num_given - 1) :]
-    first_onset = int(np.searchsorted(np.unique(onsets), judged["onset"][0]))
-    return Habits(
-        float(_longest_loop(_onset_keys(piece), first_onset)),
-        float(gaps.max()) / STEPS_PER_QUARTER,
-        float(judged["duration"].max()) / STEPS_PER_QUARTER,
-        float(_most_at_once(judged)),
-    )
+    first_gap = max(0, num_given - 1)
+    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)[first_gap:]
+    steps = np.unique(onsets)
+    loop_onsets, loop_begins = _longest_loop(_onset_keys(piece), int(np.searchsorted(steps, judged["onset"][0])))
+    polyphony, crowded_at = _most_at_once(judged)
+    durations = judged["duration"]
+    return {
+        "loop_onsets": Extreme(float(loop_onsets), int(np.searchsorted(onsets, steps[loop_begins]))),
+        "gap_quarters": Extreme(
+            float(gaps.max()) / STEPS_PER_QUARTER, min(first_gap + 1 + int(gaps.argmax()), len(onsets) - 1)
+        ),
+        "note_quarters": Extreme(float(durations.max()) / STEPS_PER_QUARTER, num_given + int(durations.argmax())),
+        "polyphony": Extreme(float(polyphony), int(np.searchsorted(onsets, crowded_at))),
+    }
 
 
 def learn_habits(pieces: Iterable[Piece]) -> Habits:
@@ -118,12 +147,13 @@ def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> Fault | None
     """The first thing that is wrong with a composition after its first `num_given` notes; None if nothing."""
     if len(piece) <= num_given:
         return Fault("it has no notes", math.inf)
-    found = measure_habits(piece, num_given).to_dict()
+    found = _extremes(piece, num_given)
     normal_here = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given]))).to_dict()
     for name, words in FAULTS.items():
-        excess = found[name] / max(1e-9, normal_here[name])
+        size, note = found[name]
+        excess = size / max(1e-9, normal_here[name])
         if excess > TOLERANCE:
-            return Fault(words.format(found[name]), excess)
+            return Fault(words.format(size), excess, note)
     return None
 
 
@@ -136,23 +166,38 @@ def _onset_keys(piece: Piece) -> np.ndarray:
     return chords + np.diff(onsets, prepend=onsets[:1]).astype(np.uint64)
 
 
-def _longest_loop(keys: np.ndarray, first: int) -> int:
-    """Length of the longest stretch from onset `first` on that equals what stood a fixed number of onsets before."""
-    longest = 0
-    for period in range(1, min(LONGEST_PERIOD, len(keys) - 1) + 1):
-        heard = keys[max(0, first - period) :]
-        differs = np.flatnonzero(heard[period:] != heard[:-period])
-        borders = np.concatenate([[-1], differs, [len(heard) - period]])
-        longest = max(longest, int(np.diff(borders).max()) - 1)
-    return longest
+def _longest_loop(keys: np.ndarray, first: int) -> tuple[int, int]:
+    """The longest stretch from onset `first` on that equals what stood a fixed number of onsets before.
+
+    Returns:
+        Its length, and the onset at which it begins, without the first return of a long period.
+    """
+    names = np.unique(keys, return_inverse=True)[1].astype(np.int32)
+    heard = names[first:]
+    before = np.concatenate([np.full(LONGEST_PERIOD, -1, np.int32), names])  # nothing equals what no onset has
+    earlier = sliding_window_view(before[first:-1], len(heard))[::-1]  # by the period - 1; shape (periods, len(heard))
+    longest, begins = 0, first
+    for periods in np.array_split(np.arange(LONGEST_PERIOD) + 1, 1 + earlier.size // MOST_COMPARED):
+        is_same = np.zeros((len(periods), len(heard) + 2), bool)  # with a border on either side
+        np.equal(earlier[periods[0] - 1 : periods[-1]], heard, out=is_same[:, 1:-1])
+        borders = np.flatnonzero(np.diff(is_same.ravel()))
+        row, starts = np.divmod(borders[::2], is_same.shape[1])
+        returned = np.where(periods > SHORT_PERIOD, periods, 0)[row]
+        lengths = np.diff(borders)[::2] - returned
+        if lengths.max(initial=0) > longest:
+            index = int(lengths.argmax())
+            longest, begins = int(lengths[index]), first + int(starts[index] + returned[index])
+    return longest, begins
 
 
-def _most_at_once(notes: np.ndarray) -> int:
-    """How many notes sound together at most."""
+def _most_at_once(notes: np.ndarray) -> tuple[int, int]:
+    """How many notes sound together at most, and the step at which they first do."""
     steps = np.concatenate([notes["onset"], _ends(notes)])
     changes = np.repeat([1, -1], len(notes))
     order = np.lexsort((changes, steps))  # at one step, notes end before others begin
-    return int(changes[order].cumsum().max())
+    sounding = changes[order].cumsum()
+    most = int(sounding.argmax())
+    return int(sounding[most]), int(steps[order[most]])
 
 
 def _ends(notes: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS
 from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signal
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
-from melodyforge.tokens.representation import Change, Context, Representation, padded
+from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
 from melodyforge.tokens.states import Passages, VocabularyState
 from melodyforge.tokens.voices import explain_silence, tracks_heard
 
@@ -238,7 +238,7 @@ class EventsContext(Context):
     @override
     def illegal(self, head: Head) -> np.ndarray | None:
         """A piece does not end before its first event."""
-        if self._committed:
+        if self.has_begun:
             return None
         return (np.arange(head.size) == self._end_class)[None].repeat(self.num_pieces, axis=0)
 
@@ -249,9 +249,16 @@ class EventsContext(Context):
 
     @override
     def commit(self) -> None:
-        self._committed.append(self._last)
+        self._keep(self._last)
         self._clock = self._clock + self._steps_of[self._last]
         self._num_notes = self._num_notes + np.where(self.has_ended, 0, self._notes_in(self._last))
+
+    @override
+    def go_back(self, piece_index: int, alone: Self) -> None:
+        super().go_back(piece_index, alone)
+        self._last = replaced(self._last, piece_index, alone._last)
+        self._clock = replaced(self._clock, piece_index, alone._clock)
+        self._num_notes = replaced(self._num_notes, piece_index, alone._num_notes)
 
     @property
     @override

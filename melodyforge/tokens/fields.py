@@ -26,7 +26,7 @@ from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signa
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.ranges import PitchRanges, Reach
-from melodyforge.tokens.representation import Change, Context, Representation, padded
+from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
 from melodyforge.tokens.states import (
     Ascending,
     Duration,
@@ -333,6 +333,7 @@ class FieldsContext(Context):
         self._reach = Reach(representation.ranges, num_pieces)
         self._track = np.zeros(num_pieces, np.int64)  # the same one for all
         self._next = np.zeros(num_pieces, ROW_DTYPE)
+        self._newest_pitch = self._next["pitch"].copy()
         self._clock = np.zeros(num_pieces, np.int64)
 
     @property
@@ -344,11 +345,11 @@ class FieldsContext(Context):
     def illegal(self, head: Head) -> np.ndarray | None:
         """Notes lie within reach, those of one onset come from low to high; no piece ends before its first note."""
         if head.name == "pitch":
-            may_end = bool(self._committed)
+            may_end = self.has_begun
             return np.insert(self._reach.is_outside(self._track), self._end_class, not may_end, axis=1)
-        if head.name != "shift" or not self._committed or head.size == 1:
+        if head.name != "shift" or not self.has_begun or head.size == 1:
             return None
-        is_later = self._next["pitch"] <= self._committed[-1]["pitch"]
+        is_later = self._next["pitch"] <= self._newest_pitch
         return is_later[:, None] & (self._bins["shift"].values == 0)
 
     @override
@@ -361,10 +362,19 @@ class FieldsContext(Context):
 
     @override
     def commit(self) -> None:
-        self._committed.append(self._next.copy())
+        self._keep(self._next)
+        self._newest_pitch = self._next["pitch"].copy()
         self._reach.add(self._track, self._next["pitch"])
         self._clock = self._clock + self._next["shift"]
         self._told = self._told_as(self._next)
+
+    @override
+    def go_back(self, piece_index: int, alone: Self) -> None:
+        super().go_back(piece_index, alone)
+        self._reach.go_back(piece_index, alone._reach)
+        self._newest_pitch = replaced(self._newest_pitch, piece_index, alone._newest_pitch)
+        self._clock = replaced(self._clock, piece_index, alone._clock)
+        self._told = {name: replaced(told, piece_index, alone._told[name]) for name, told in self._told.items()}
 
     @property
     @override

@@ -25,7 +25,7 @@ from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piec
 from melodyforge.tokens.past import Past
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
 from melodyforge.tokens.recall import HORIZON_ROWS, LONGEST_RUN, GrowingRecall, WindowRecall
-from melodyforge.tokens.representation import Change, Context, Representation, padded
+from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
 from melodyforge.tokens.signals import BEFORE_ALL, LATEST_VERSION, Moment, Vocabulary, note_signals, steps_of_bars
 from melodyforge.tokens.states import (
     Ascending,
@@ -342,11 +342,11 @@ class NotesContext(Context):
         else:
             never, first = self._reach.is_outside(following["track"]), newest["pitch"] + 1
             same_onset &= following["track"] == newest["track"]
-        return _with_order(never, first, same_onset) if self._committed and np.count_nonzero(same_onset) else never
+        return _with_order(never, first, same_onset) if self.has_begun and np.count_nonzero(same_onset) else never
 
     def _illegal_shifts(self, classes: np.ndarray) -> np.ndarray | None:
         """No end before the first note, no chord where nothing can be added; shape (num_pieces, len(classes))."""
-        if not self._committed:
+        if not self.has_begun:
             return (classes == self._end_class)[None].repeat(self.num_pieces, axis=0)
         is_chord_full = self._first_track_of_chord() > self._last_track
         if not np.count_nonzero(is_chord_full):
@@ -376,10 +376,34 @@ class NotesContext(Context):
     def commit(self) -> None:
         newest, row, classes = self._moment.newest, self._moment.next, self._moment.chosen
         self._past.add(row, self._vocabulary.tracks.is_drum)
-        self._committed.append(row)
+        self._keep(row)
         self._reach.add(row["track"], row["pitch"])
         self._recall.append(row["onset"] - newest["onset"], row)
         self._moment = self._moment_after(row, classes)
+
+    @override
+    def hear(self, rows: np.ndarray) -> None:
+        """At once, because a long piece may be taken back often."""
+        is_drum = self._vocabulary.tracks.is_drum
+        self._keep_all(rows)
+        self._past = Past.of_rows(rows, is_drum).select(slice(len(rows), None))
+        for pair in np.unique(rows[["track", "pitch"]]):
+            self._reach.add(pair["track"][None], pair["pitch"][None])
+        self._recall.extend(rows)
+        newest = {name: rows[name][-1:].astype(np.int64) for name in ROW_DTYPE.names or ()}
+        self._moment = self._moment_after(newest, {n: ids[-1:] for n, ids in self._vocabulary.classes(rows).items()})
+
+    @override
+    def go_back(self, piece_index: int, alone: Self) -> None:
+        super().go_back(piece_index, alone)
+        self._past.go_back(piece_index, alone._past)
+        self._reach.go_back(piece_index, alone._reach)
+        self._recall.go_back(piece_index, alone._recall)
+        newest, of_one = self._moment.newest, alone._moment
+        self._moment = self._moment_after(
+            {name: replaced(newest[name], piece_index, of_one.newest[name]) for name in ROW_DTYPE.names or ()},
+            {name: replaced(ids, piece_index, of_one.last[name]) for name, ids in self._moment.last.items()},
+        )
 
     @property
     @override
@@ -393,14 +417,6 @@ class NotesContext(Context):
         row["bar"], position = np.divmod(onset, self._divisor)
         row["position"] = np.where(self._bar_steps > 0, position, -1)
         return row
-
-    @override
-    def rows(self, piece_index: int) -> np.ndarray:
-        kept = self._kept(piece_index)
-        rows = np.zeros(len(kept), ROW_DTYPE)
-        for name in ROW_DTYPE.names or ():
-            rows[name] = [row[name][piece_index] for row in kept]
-        return rows
 
 
 def _with_order(never: np.ndarray, first: np.ndarray, same_onset: np.ndarray) -> np.ndarray:

@@ -104,15 +104,14 @@ class Past:
         self.track_before.reshape(-1)[at] = self.track_pitch.take(at)
         self.track_pitch.reshape(-1)[at] = pitch
 
+    def go_back(self, piece_index: int, alone: Past) -> None:
+        """Gives one piece the past that it has alone."""
+        for values, of_one in zip(vars(self).values(), vars(alone).values(), strict=True):
+            values[piece_index] = of_one[0]
+
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
-        return Past(
-            self.end_by_pitch[index],
-            self.track_end[index],
-            self.track_start[index],
-            self.track_pitch[index],
-            self.track_before[index],
-        )
+        return Past(**{name: values[index] for name, values in vars(self).items()})
 
     def sounding(self, onset: np.ndarray) -> np.ndarray:
         """Steps that each pitch still sounds from a step on, uint8, shapes (n,) -> (n, NUM_PITCHES)."""

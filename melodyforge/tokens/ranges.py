@@ -89,6 +89,12 @@ class Reach:
         """Whether nothing higher can follow, shape (num_pieces,)."""
         return pitch >= self._highest.take(self._first_track + track)
 
+    def go_back(self, piece_index: int, alone: Reach) -> None:
+        """Has one piece reach as far as in a reach of its own."""
+        first = self._first_track[piece_index]
+        tracks = slice(first, first + len(alone._highest))
+        self._is_outside[tracks], self._highest[tracks] = alone._is_outside, alone._highest
+
     def add(self, track: np.ndarray, pitch: np.ndarray) -> None:
         """A note of each piece; shapes (num_pieces,)."""
         at = self._first_track + track

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -234,6 +234,23 @@ class GrowingRecall(Recall):
         columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
         for piece, *values in zip(self._pieces, shift.tolist(), *columns, strict=True):
             piece.append(*values)
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Takes the first rows of the one piece that there is into its past."""
+        shifts = np.diff(rows["onset"], prepend=0)
+        columns = (rows[name].tolist() for name in ("onset", "track", "pitch", "duration"))
+        for values in zip(shifts.tolist(), *columns, strict=True):
+            self._pieces[0].append(*values)
+        newest = rows[-SCALE_ROWS:]
+        weights = _weight(newest["duration"], self._is_drum[newest["track"]])
+        profiles = _PROFILES.take(newest["pitch"] % 12, axis=0) * weights[:, None]
+        self._fits, self._newest = profiles.sum(axis=0, keepdims=True), deque(profiles[:, None])
+
+    def go_back(self, piece_index: int, alone: GrowingRecall) -> None:
+        """Gives one piece the past that it has alone, where it has no more rows."""
+        self._pieces[piece_index], self._fits[piece_index] = alone._pieces[0], alone._fits[0]
+        for newest, of_one in zip_longest(reversed(self._newest), reversed(alone._newest)):
+            newest[piece_index] = 0 if of_one is None else of_one[0]
 
     @override
     def continuation(self) -> Continuation:

@@ -19,8 +19,10 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.controls import Controls
-from melodyforge.tokens.features import AT_ONCE, Feature, Head, Signal
+from melodyforge.tokens.features import AT_ONCE, Feature, Head, Rows, Signal
 from melodyforge.tokens.headings import Heading
+
+FIRST_CAPACITY = 256  # rows that there is room for at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Context(ABC):
 
     Attributes:
         num_pieces: that are composed side by side.
+        num_rows: of each piece so far, shape (num_pieces,).
+        has_ended: which pieces have come to their end, bool, shape (num_pieces,).
+        has_begun: whether there is a row.
         num_given: notes of each that a primer gave, shape (num_pieces,).
         begins: the step to which each had come then, shape (num_pieces,).
         is_over: whether all pieces have ended.
@@ -50,9 +55,11 @@ class Context(ABC):
 
     def __init__(self, representation: Representation, num_pieces: int) -> None:
         self._of, self.num_pieces = representation, num_pieces
-        self._committed: list[Any] = []  # each a row of every piece
-        self._num_rows = np.full(num_pieces, -1)  # -1 while the piece goes on
-        self.is_over = False
+        self._rows = np.zeros((FIRST_CAPACITY, num_pieces), representation.row_dtype)  # those of each from the first on
+        self._pieces = np.arange(num_pieces)
+        self.num_rows = np.zeros(num_pieces, np.int64)
+        self.has_ended = np.zeros(num_pieces, bool)
+        self.has_begun = self.is_over = False
         self._signals = {head.name: representation.signals_of(head.told) for head in representation.heads}
         self._signals[AT_ONCE] = representation.signals_of(representation.inputs)
         self.num_given, self.begins = np.zeros(num_pieces, np.int64), np.zeros(num_pieces, np.int64)
@@ -94,7 +101,7 @@ class Context(ABC):
     @property
     def num_notes(self) -> np.ndarray:
         """Notes of each piece so far, shape (num_pieces,); a row is a note unless a representation says otherwise."""
-        return np.where(self.has_ended, self._num_rows, len(self._committed))
+        return self.num_rows
 
     def begin_composing(self) -> None:
         """What was heard so far was given; what follows is composed."""
@@ -110,25 +117,47 @@ class Context(ABC):
         """Steps that each piece has come since composing began, shape (num_pieces,)."""
         return self.clock - self.begins
 
-    @property
-    def has_ended(self) -> np.ndarray:
-        """Which pieces have come to their end, bool, shape (num_pieces,)."""
-        return self._num_rows >= 0
-
     def rows(self, piece_index: int) -> np.ndarray:
         """The rows of one piece so far."""
-        return np.array([rows[piece_index] for rows in self._kept(piece_index)], self._of.row_dtype)
+        return self._rows[: self.num_rows[piece_index], piece_index].copy()
 
-    def _kept(self, piece_index: int) -> list[Any]:
-        """What was committed until the piece ended."""
-        number = self._num_rows[piece_index]
-        return self._committed[: number if number >= 0 else None]
+    def _keep(self, row: Rows) -> None:
+        """Adds a row to every piece that goes on."""
+        if self.num_rows.max() == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+        names, here = self._of.row_dtype.names, (self.num_rows, self._pieces)
+        for values, of_row in [(self._rows[name], row[name]) for name in names] if names else [(self._rows, row)]:
+            values[here] = of_row
+        self.num_rows = self.num_rows + ~self.has_ended
+        self.has_begun = True
 
     def end(self, is_end: np.ndarray) -> None:
         """Ends pieces with the last row that was committed, bool, shape (num_pieces,)."""
         if np.count_nonzero(is_end):  # mostly none
-            self._num_rows[is_end & (self._num_rows < 0)] = len(self._committed)
+            self.has_ended = self.has_ended | is_end
             self.is_over = bool(self.has_ended.all())
+
+    def hear(self, rows: np.ndarray) -> None:
+        """Takes the first rows of the one piece that there is into its past; the same as to choose and commit them."""
+        window = self._of.window(rows, 0, len(rows))
+        for index in range(len(rows)):
+            for head in self._of.heads:
+                self.choose(head, window[f"target_{head.name}"][index : index + 1])
+            self.commit()
+
+    def _keep_all(self, rows: np.ndarray) -> None:
+        """Adds the first rows to the one piece that there is."""
+        self._rows, self.num_rows, self.has_begun = rows[:, None].copy(), np.array([len(rows)]), True
+
+    def go_back(self, piece_index: int, alone: Self) -> None:
+        """Takes one piece back to where it was when it had fewer rows; it goes on, even if it had ended.
+
+        Args:
+            piece_index: which.
+            alone: a context of this piece only, which has heard its first rows, at least one.
+        """
+        self.num_rows[piece_index], self.has_ended[piece_index] = alone.num_rows[0], False
+        self.is_over = False
 
 
 class Representation(ABC):
@@ -258,3 +287,10 @@ def padded(values: np.ndarray, length: int, filler: int) -> np.ndarray:
     result = np.full((length, *values.shape[1:]), filler, dtype)
     result[: len(values)] = values
     return result
+
+
+def replaced(values: np.ndarray, index: int, of_one: np.ndarray) -> np.ndarray:
+    """Values of several pieces with those of one in its place, shapes (num_pieces, ...) and (1, ...)."""
+    values = values.copy()
+    values[index] = of_one[0]
+    return values

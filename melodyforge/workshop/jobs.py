@@ -125,7 +125,7 @@ class Job:
 
     @property
     def share(self) -> float:
-        """Of all takes that is there, 0 to 1. It falls when takes are drawn again."""
+        """Of all takes that is there, 0 to 1. It falls when takes are taken back or drawn again."""
         if self.compositions or self.growing is None:
             return float(bool(self.compositions))
         num_missing = len(self.growing.indices) * (1 - self.growing.share)

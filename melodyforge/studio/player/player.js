@@ -448,4 +448,4 @@ function fit(canvas, width, height) {
   return pen;
 }
 
-function size(take) { return [take.notes.length, take.seconds]; }
+function size(take) { return [take.notes.length, take.seconds, take.notes.at(-1)]; } // some of it may be composed again
