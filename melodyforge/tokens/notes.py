@@ -360,7 +360,7 @@ class NotesContext(Context):
     def commit(self) -> None:
         newest, row, classes = self._moment.newest, self._moment.next, self._moment.chosen
         self._past.add(row, self._vocabulary.tracks.is_drum)
-        self._committed.append(row)
+        self._committed.append(_packed(row, self.num_pieces))
         self._reach.add(row["track"], row["pitch"])
         self._recall.append(row["onset"] - newest["onset"], row)
         self._moment = self._moment_after(row, classes)
@@ -381,10 +381,15 @@ class NotesContext(Context):
     @override
     def rows(self, piece_index: int) -> np.ndarray:
         kept = self._kept(piece_index)
-        rows = np.zeros(len(kept), ROW_DTYPE)
-        for name in ROW_DTYPE.names or ():
-            rows[name] = [row[name][piece_index] for row in kept]
-        return rows
+        return np.stack(kept)[:, piece_index] if kept else np.zeros(0, ROW_DTYPE)
+
+
+def _packed(row: Rows, num_pieces: int) -> np.ndarray:
+    """A row of every piece, as `ROW_DTYPE`: a tenth of the memory."""
+    packed = np.empty(num_pieces, ROW_DTYPE)
+    for name in ROW_DTYPE.names or ():
+        packed[name] = row[name]
+    return packed
 
 
 def _with_order(never: np.ndarray, first: np.ndarray, same_onset: np.ndarray) -> np.ndarray:
