@@ -1,11 +1,13 @@
 """What earlier music suggests: hand-made cases, and the twin forms held equal on music that returns."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from melodyforge.music.keys import Key
 from melodyforge.tokens.notes import ROW_DTYPE
-from melodyforge.tokens.recall import HORIZON_ROWS, NOTHING, SCALE_ROWS, GrowingRecall, WindowRecall
+from melodyforge.tokens.recall import HORIZON_ROWS, NOTHING, GrowingRecall, WindowRecall
 
 ONE_TRACK = np.array([False])
 
@@ -101,7 +103,7 @@ def returning_music(seed, num_rows):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_both_forms_suggest_the_same(seed):
-    rows = returning_music(seed, HORIZON_ROWS + 3 * SCALE_ROWS)
+    rows = returning_music(seed, 3 * HORIZON_ROWS)
     is_drum = np.array([False, False, True])
     window = WindowRecall(rows, is_drum, slice(0, len(rows) + 1))
     growing = GrowingRecall(2, is_drum)
@@ -133,6 +135,19 @@ def test_both_forms_suggest_the_same(seed):
             row = np.repeat(rows[index : index + 1], 2)
             growing.append(row["onset"] - last, row)
             last = row["onset"].astype(np.int64)
+
+
+def test_what_nobody_can_ask_for_any_more_is_forgotten():
+    growing, rng = GrowingRecall(1, ONE_TRACK), np.random.default_rng(0)
+    rows = melody(rng.integers(40, 90, 6 * HORIZON_ROWS))
+    tracemalloc.start()
+    for index in range(len(rows)):
+        growing.append(np.array([24]), rows[index : index + 1])
+        if index == len(rows) // 2:
+            half, _ = tracemalloc.get_traced_memory()
+    whole, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (whole - half) / (len(rows) // 2) < 700  # bytes a row; with all stretches of all lengths it is twice that
 
 
 def test_a_window_in_the_middle_suggests_what_the_whole_piece_does():

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from itertools import cycle, zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from typing_extensions import override
@@ -287,7 +287,7 @@ class _GrowingPiece:
     def __init__(self, num_tracks: int) -> None:
         self._rows: list[tuple[int, int, int, int, int]] = []  # shift, onset, track, pitch, duration
         self._onsets: list[int] = []
-        self._first_at: dict[tuple[int, int], int] = {}
+        self._first_at = _Newest()  # by onset and track
         self._all = _Stretches()
         self._place, self._length, self._distance, self._run = NOTHING, 0, 0, 0
         self._lines = [_Stretches() for _ in range(num_tracks)]
@@ -297,7 +297,10 @@ class _GrowingPiece:
         interval = pitch - self._rows[line.rows[-1]][3] if line.rows else 0
         self._rows.append((shift, onset, track, pitch, duration))
         self._onsets.append(onset)
-        self._first_at.setdefault((onset, track), row)
+        if row % HORIZON_ROWS == 0:
+            self._first_at.forget()
+        if self._first_at.get((onset, track)) == NOTHING:
+            self._first_at.now[onset, track] = row
         self._all.append(_token_of_one(shift, duration, pitch, track), row)
         line.append(_token_of_one(interval, duration, 0, track), row, has_token=bool(line.rows))
         self._place, self._length = self._all.longest(row + 1 - HORIZON_ROWS)
@@ -329,7 +332,7 @@ class _GrowingPiece:
 
     def note_at(self, onset: int, track: int) -> tuple[int, int]:
         row = self._first_at.get((onset, track))
-        if row is None or row < len(self._rows) - HORIZON_ROWS:
+        if row < max(0, len(self._rows) - HORIZON_ROWS):
             return NOTHING, NOTHING
         return self._rows[row][3:]
 
@@ -340,6 +343,29 @@ class _GrowingPiece:
         if row >= len(self._rows) or row < len(self._rows) - HORIZON_ROWS:
             return NOTHING
         return self._onsets[row] - step
+
+
+class _Newest:
+    """Where things were last, for as long as somebody may ask, so that memory stays the same in long pieces.
+
+    Attributes:
+        now: by thing, since the last time to forget.
+    """
+
+    __slots__ = ("_before", "now")
+
+    def __init__(self) -> None:
+        self.now: dict[Any, int] = {}
+        self._before: dict[Any, int] = {}
+
+    def get(self, thing: Any) -> int:
+        """Where it was, or `NOTHING`."""
+        now = self.now
+        return now[thing] if thing in now else self._before.get(thing, NOTHING)
+
+    def forget(self) -> None:
+        """Is called once in `HORIZON_ROWS` places, or less often; forgets what was there before the last time."""
+        self._before, self.now = self.now, {}
 
 
 class _Stretches:
@@ -357,9 +383,7 @@ class _Stretches:
         self.rows: list[int] = []
         self._hashes = [0]  # of the first 0, 1, 2, ... tokens
         # By hash, where a stretch of each length ended last; and m to the power of the length.
-        self._latest: list[tuple[dict[int, int], int, int]] = [
-            ({}, length, power) for length, power in zip(MATCH_LENGTHS, _POWERS, strict=True)
-        ]
+        self._latest = [(_Newest(), length, power) for length, power in zip(MATCH_LENGTHS, _POWERS, strict=True)]
         self._found: list[int] = []  # where the newest stretch ended before, for each length that there are tokens for
 
     def append(self, token: int, row: int, has_token: bool = True) -> None:
@@ -372,12 +396,15 @@ class _Stretches:
         of_all = (token + MULTIPLIER * hashes[-1]) & _MASK
         hashes.append(of_all)
         num_tokens = len(hashes) - 1
+        is_time_to_forget = place % HORIZON_ROWS == 0
         for latest, length, power in self._latest:
             if length > num_tokens:
                 break
+            if is_time_to_forget:
+                latest.forget()
             stretch = (of_all - power * hashes[num_tokens - length]) & _MASK
-            found.append(latest.get(stretch, NOTHING))
-            latest[stretch] = place
+            found.append(latest.get(stretch))
+            latest.now[stretch] = place
         self._found = found
 
     def longest(self, oldest_row: int) -> tuple[int, int]:
