@@ -18,6 +18,7 @@ from melodyforge.evaluation.bars import (
     returns_with_contrast,
 )
 from melodyforge.evaluation.closes import bass_ends_on_tonic, describe_close, ends_long
+from melodyforge.evaluation.ear import Ear
 from melodyforge.evaluation.figures import GROUPS, VELOCITY, describe, tables
 from melodyforge.evaluation.heard import Beside, _compared, hear_quickly, hear_style
 from melodyforge.evaluation.real_music import beginning_of, real_music
@@ -278,3 +279,16 @@ def test_a_model_is_heard_beside_real_music(model, tmp_path):
     quick = hear_quickly(model, music.pieces, 12)
     assert 0 <= quick["told from real"] <= 1
     assert quick["onsets on the grid of sixteenths"] > 0.5
+
+
+@pytest.mark.slow
+def test_a_training_is_listened_to_when_an_epoch_took_a_while(model, tmp_path, monkeypatch):
+    store = write_store(tmp_path / "tunes", [tune(index % 12 - 6, 10 + index % 9) for index in range(26)])
+    ear = Ear(store, small("forge"))
+    assert ear.listen(model) is None
+    monkeypatch.setattr("melodyforge.evaluation.ear.LEAST_SECONDS", 0.0)
+    told = ear.listen(model)
+    assert told is not None
+    assert 0 <= told <= 1
+    few = Ear(write_store(tmp_path / "few", [tune()] * 3), small("forge"))
+    assert few.listen(model) is None
