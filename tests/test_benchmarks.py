@@ -44,6 +44,10 @@ SIZES = {  # what each takes instead of its own
     "piano_rolls": {},
     "large_data": {"NUM_FILES": 3, "NUM_NOTES": 1200, "PASSAGE_NOTES": 50},
     "mood": {"REPEATS": 1, "KNOWN": {"sad": "0 1", "happy": "2"}},
+    "growth": {
+        "NUM_FILES": (2, 3, 8), "NUM_NOTES": (2, 3, 4), "NUM_PIECES": (1, 2, 3), "NOTES_EACH": 3, "NUM_STEPS": 2,
+        "UNITS": 8, "WINDOW": 16, "BATCH_SIZE": 4, "WARM_UP_NOTES": 1,
+    },
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
 }  # fmt: skip
 
@@ -76,6 +80,7 @@ def flags(tmp_path, tiny_model_dir):
         "piano_rolls": ["--folder", str(tmp_path), "--tables", "Nottingham", *SMALL_FLAGS],
         "large_data": [*from_music, *FEW_MINUTES, "--recipe", "tiny.toml"],
         "mood": ["--labelled", str(music), "--known", str(music)],
+        "growth": from_music,
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
     }
 
