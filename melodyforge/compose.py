@@ -14,7 +14,7 @@ from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.composing.origin import ends_where, origin_of, require_sources
 from melodyforge.composing.redraw import Outcome, draw_until_good
 from melodyforge.composing.start import choose_start
-from melodyforge.composing.takes import Listener, grow
+from melodyforge.composing.takes import Listener, draw_takes, grow
 from melodyforge.composing.task import Task, make_task
 from melodyforge.composing.wishes import default_settings, wished_settings
 from melodyforge.composition import Composition
@@ -66,6 +66,19 @@ def compose(
     """
     task = make_task(model, settings or default_settings(model), primer)
     return [_composition(task, outcome, index) for index, outcome in enumerate(draw_until_good(task, listener))]
+
+
+def first_takes(model: Model, settings: ComposeSettings) -> list[Piece]:
+    """The first take of each of `settings.num_pieces` pieces, good or not: what a model does before it is corrected.
+
+    `compose` with the same settings begins with these takes, and draws those again that loop, fall silent or miss a
+    wish.
+
+    Raises:
+        SettingsError: the model has not learnt what is asked for.
+    """
+    task = make_task(model, settings, None)
+    return [take.piece for take in draw_takes(task, list(range(settings.num_pieces)), 0)]
 
 
 def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None) -> Iterator[Piece]:

@@ -16,7 +16,7 @@ SCRIPTS = {
     "evaluate": "evaluate_model.py",
 }
 _EXTRAS = {  # of pyproject.toml, by package
-    **dict.fromkeys(("tensorflow", "keras", "tensorboard", "scipy", "matplotlib", "jinja2"), "train"),
+    **dict.fromkeys(("tensorflow", "keras", "tensorboard", "scipy", "sklearn", "matplotlib", "jinja2"), "train"),
     **dict.fromkeys(("streamlit", "starlette", "pandas", "verovio"), "studio"),
     "music21": "scores",
 }

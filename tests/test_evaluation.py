@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model
+from melodyforge.commands.evaluate import words_of
 from melodyforge.errors import CorpusError
 from melodyforge.evaluation.evaluate import evaluate_model
+from melodyforge.evaluation.heard import Beside, Heard
 from melodyforge.evaluation.originality import Known, measure_originality
 from melodyforge.evaluation.report import verdicts, write_report
 from melodyforge.evaluation.statistics import (
@@ -21,6 +23,7 @@ from melodyforge.evaluation.statistics import (
     scale_consistency,
 )
 from melodyforge.evaluation.style_classifier import StyleClassifier
+from melodyforge.evaluation.told_apart import ToldApart
 from melodyforge.music.piece import Piece, make_notes
 from tests.conftest import write_store
 from tests.music_samples import gridded_piece, tune
@@ -120,6 +123,29 @@ def test_the_evaluation_can_be_written_down_and_looked_at(evaluation):
         "http://creativecommons.org", ""
     ).replace("https://matplotlib.org", "")
     assert len(verdicts(evaluation)) == 4
+
+
+def test_what_is_heard_is_printed_and_in_the_report(evaluation):
+    told = ToldApart(auc=0.93, by_group={"pitch": 0.6, "velocity": 0.5}, floor=None, num_notes=150)
+    figures = {
+        "parallel fifths and octaves": Beside(0.069, 0.002, 0.0, 0.011),
+        "time with a bass": Beside(0.5, 0.5, 0, 1),
+    }
+    one = Heard("chorales", 20, 60, 12, told, 0.8, figures)
+    heard = dataclasses.replace(evaluation, heard=[one])
+    assert json.loads(json.dumps(heard.to_dict()))["heard"][0]["figures"]["time with a bass"]["low"] == 0
+    is_good, verdict = verdicts(heard)[-1]
+    assert (is_good, "chorales: AUC 0.93" in verdict) == (False, True)
+    page = write_report(heard, [], {})
+    assert "Told from real music" in page
+    assert page.count('class="unusual"') == 1
+    assert "<td>6.9%</td>" in page
+    first, groups, *unusual = words_of(one)
+    assert "0.930 told from real by 150 notes" in first
+    assert "halves" not in first
+    assert "pitch 0.60" in groups
+    assert len(unusual) == 1
+    assert "6.9% parallel fifths and octaves; real music 0.2%, from 0.0% to 1.1%" in unusual[0]
 
 
 def test_other_music_is_refused_unless_it_is_meant(tiny_model_dir, tmp_path):

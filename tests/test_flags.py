@@ -115,6 +115,7 @@ def test_words_may_be_in_any_case(generate, tiny_model_dir, tmp_path):
         (evaluate_model, f"--compositions {10**30}"),
         (evaluate_model, "--wishes -2"),
         (evaluate_model, "--wishes nan"),
+        (evaluate_model, "--heard -1"),
         (evaluate_model, "--midi-dir a --against b"),
         (preprocess, "--workers 0"),
         (preprocess, "--workers ²"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from melodyforge.words import command, counted
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
     from melodyforge.evaluation.evaluate import Evaluation
+    from melodyforge.evaluation.heard import Heard
 
 MAX_COMPOSITIONS = 4096  # composed side by side
 
@@ -65,6 +67,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help=f"compositions for each wish; 0: none (0 to {MAX_COMPOSITIONS:,}; default: %(default)s)",
     )
+    number.add_argument(
+        "--heard",
+        type=whole_number(0, MAX_COMPOSITIONS),
+        default=20,
+        metavar="N",
+        help="compositions for each style, to be told from real pieces; 60 tell more exactly, 0: none "
+        f"(0 to {MAX_COMPOSITIONS:,}; default: %(default)s)",
+    )
     parser.topic("files").add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the report (default: output/evaluation/<model>)"
     )
@@ -90,6 +100,7 @@ def evaluate(model: Model, arguments: argparse.Namespace) -> Evaluation:
             on_progress=lambda text: print(f"  {text} ...", flush=True),
             is_new=is_new,
             style=arguments.style,
+            num_heard=arguments.heard,
         )
 
 
@@ -119,3 +130,21 @@ def print_tables(evaluation: Evaluation) -> None:
         print(f"{'styles of real music':>24} {evaluation.style_accuracy[0]:8.1%} recognised; each alike {alike:.1%}")
     for name, one in evaluation.obedience.items():
         print(f"{name:>24} {one.share:8.1%} obeyed, of {one.number}")
+    for heard in evaluation.heard:
+        for line in words_of(heard):
+            print(line)
+
+
+def words_of(heard: Heard) -> Iterator[str]:
+    """What is heard in a style, in lines: how well it is told from real music, and in what it is unusual."""
+    from melodyforge.evaluation.report import figure_words
+
+    told, title = heard.told, heard.style or "compositions"
+    if told is not None:
+        floor = "" if told.floor is None else f", halves of real music {told.floor:.3f}"
+        yield f"{title:>24} {told.auc:8.3f} told from real by {told.num_notes} notes{floor}"
+        yield " " * 34 + ", ".join(f"{name} {auc:.2f}" for name, auc in told.by_group.items())
+    for name, one in heard.figures.items():
+        if not one.is_usual:
+            composed, real, low, high = figure_words(name, one)
+            yield f"{title:>24} {composed:>8} {name}; real music {real}, from {low} to {high}"

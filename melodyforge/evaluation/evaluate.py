@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from melodyforge.composition import Composition
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import CorpusError
 from melodyforge.evaluation.baseline import ngram_nats
+from melodyforge.evaluation.heard import Heard, hear_styles
 from melodyforge.evaluation.likelihood import held_out_nats
 from melodyforge.evaluation.obedience import Obedience, measure_obedience
 from melodyforge.evaluation.originality import Known, Originality, measure_originality
+from melodyforge.evaluation.real_music import as_said
 from melodyforge.evaluation.statistics import describe_pieces, overlap_areas
 from melodyforge.evaluation.style_classifier import StyleClassifier
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
@@ -58,6 +60,7 @@ class Evaluation:
         num_compositions: that statistics were taken of.
         seconds: that it took.
         samples: some of the compositions.
+        heard: what is heard in compositions of each style, beside real music.
     """
 
     model: str
@@ -73,6 +76,7 @@ class Evaluation:
     num_compositions: int
     seconds: float
     samples: list[Composition] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
 
     @property
     def best_ngram_nats(self) -> float:
@@ -92,6 +96,7 @@ def evaluate_model(
     on_progress: OnProgress | None = None,
     is_new: bool = False,
     style: str | None = None,
+    num_heard: int = 0,
 ) -> Evaluation:
     """Evaluates a model on the music that it was trained on, with the split of its training; or on other music.
 
@@ -103,6 +108,7 @@ def evaluate_model(
         on_progress: told what is being done.
         is_new: whether the model has not been trained on the music; then the split only parts real from real.
         style: look at the pieces and compositions of this style only; likelihoods are those of all styles.
+        num_heard: compositions for each style, to be told from real music; 0 leaves that out.
 
     Raises:
         CorpusError: the music is not what the model was trained on, or there is too little of it.
@@ -112,8 +118,9 @@ def evaluate_model(
     if not is_new:
         _require_its_music(model, store)
     data = prepare_data(store, model.recipe, model.representation)
-    train, held_out = _references(store, data, model, style)
-    nats, nats_when_told, nats_of_ngrams = _likelihoods(model, data, tell)
+    style = _style_in(store, style)
+    train, held_out = _references(store, data, style)
+    likelihoods = _likelihoods(model, data, held_out, tell)
     tell("compositions")
     compositions = _compositions(model, num_compositions, held_out)
     music = {"training": train, "held out": held_out, "composed": [one.piece for one in compositions]}
@@ -121,10 +128,7 @@ def evaluate_model(
     classifier = StyleClassifier(store[index] for index in data.train["piece"].tolist())
     return Evaluation(
         model=model.name,
-        nats=nats,
-        nats_when_told=nats_when_told,
-        nats_per_quarter=_nats_per_quarter(nats, held_out),
-        ngram_nats=nats_of_ngrams,
+        **likelihoods,
         statistics={name: describe_pieces(pieces) for name, pieces in music.items()},
         overlap=_overlap(music),
         originality=_originality(music, store, data),
@@ -133,6 +137,7 @@ def evaluate_model(
         num_compositions=len(compositions),
         seconds=time.perf_counter() - began,
         samples=compositions[:NUM_SAMPLES],
+        heard=hear_styles(model, store, data, num_heard, style, tell) if num_heard else [],
     )
 
 
@@ -145,38 +150,42 @@ def _require_its_music(model: Model, store: PieceStore) -> None:
         )
 
 
-def _likelihoods(
-    model: Model, data: TrainingData, tell: OnProgress
-) -> tuple[dict[str, float], dict[str, float], dict[int, float]]:
-    """Held-out nats by field: of the model, of the model that is told wishes; and a note, of n-gram models by order."""
+def _likelihoods(model: Model, data: TrainingData, held_out: list[Piece], tell: OnProgress) -> dict[str, Any]:
+    """What held-out music costs the model, the model that is told wishes, and n-gram models."""
     tell("held-out music")
     nats = held_out_nats(model, data, MAX_ROWS)
     told = held_out_nats(model, data, MAX_ROWS, is_told=True) if model.representation.controls else {}
     tell("n-gram models")
-    return nats, told, ngram_nats(data)
+    return {
+        "nats": nats,
+        "nats_when_told": told,
+        "nats_per_quarter": _nats_per_quarter(nats, held_out),
+        "ngram_nats": ngram_nats(data),
+    }
 
 
-def _references(
-    store: PieceStore, data: TrainingData, model: Model, style: str | None
-) -> tuple[list[Piece], list[Piece]]:
+def _style_in(store: PieceStore, style: str | None) -> str | None:
+    """The style as the music calls it; None for all."""
+    if style is None:
+        return None
+    known = in_any_case(style, store.style_names)
+    if known not in store.style_names:
+        raise CorpusError(f"--style must be one of {', '.join(store.style_names)}. Received {style!r}.")
+    return known
+
+
+def _references(store: PieceStore, data: TrainingData, style: str | None) -> tuple[list[Piece], list[Piece]]:
     """Real pieces as the model's vocabulary says them, trained on and held out; both from all styles, or from one."""
     train, held_out = (np.unique(spans["piece"]) for spans in (data.train, data.held_out))
     if style is not None:
-        style = in_any_case(style, store.style_names)
-        if style not in store.style_names:
-            raise CorpusError(f"--style must be one of {', '.join(store.style_names)}. Received {style!r}.")
         number = store.style_names.index(style)
         train, held_out = (group[store.styles[group] == number] for group in (train, held_out))
     rng = np.random.default_rng(0)
     chosen = [rng.permutation(indices)[:MAX_REFERENCES] for indices in (train, held_out)]
-    train_pieces, held_out_pieces = ([_heard(store[index], data) for index in group.tolist()] for group in chosen)
+    train_pieces, held_out_pieces = (
+        [as_said(store[index], data.representation) for index in group.tolist()] for group in chosen
+    )
     return train_pieces, held_out_pieces
-
-
-def _heard(piece: Piece, data: TrainingData) -> Piece:
-    """The piece as the vocabulary says it, with its own style, tempo and meter."""
-    heard = data.representation.decode(data.representation.encode(piece))
-    return replace(piece, notes=heard.notes, tracks=heard.tracks)
 
 
 def _compositions(model: Model, number: int, held_out: list[Piece]) -> list[Composition]:
@@ -209,7 +218,7 @@ def _overlap(music: dict[str, list[Piece]]) -> dict[str, dict[str, float]]:
 
 def _originality(music: dict[str, list[Piece]], store: PieceStore, data: TrainingData) -> dict[str, Originality]:
     """What of held-out pieces and compositions stands in training pieces."""
-    known = Known(_heard(store[index], data) for index in data.train["piece"][:MAX_KNOWN].tolist())
+    known = Known(as_said(store[index], data.representation) for index in data.train["piece"][:MAX_KNOWN].tolist())
     return {name: measure_originality(music[name], known) for name in ("held out", "composed")}
 
 

@@ -14,11 +14,13 @@ import numpy as np
 
 from melodyforge.composition import Composition
 from melodyforge.evaluation.evaluate import Evaluation
+from melodyforge.evaluation.heard import COUNTS, Beside
 from melodyforge.music.audio import shrink_wav
 from melodyforge.words import counted
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SAMPLE_SECONDS = 20.0  # of sound in the page
+EASILY_TOLD = 0.75  # AUC; beyond, a listener would soon know, too
 MEMORISED_NOTES = 16  # a stretch that is more than common property of a style
 TOLERATED_COPIES = 0.02  # more than real held-out pieces have
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a92a3"
@@ -41,6 +43,7 @@ def write_report(evaluation: Evaluation, history: list[dict[str, float]], model_
         verdicts=verdicts(evaluation),
         plots=_plots(evaluation, history),
         samples=[_sample(one) for one in evaluation.samples],
+        figure_words=figure_words,
     )
 
 
@@ -74,7 +77,29 @@ def verdicts(evaluation: Evaluation) -> list[tuple[bool, str]]:
         weakest = min(evaluation.obedience, key=lambda name: evaluation.obedience[name].share)
         share_obeyed = evaluation.obedience[weakest].share
         lines.append((share_obeyed >= 0.85, f"It obeys least when asked for {weakest}: {share_obeyed:.0%} come true."))
-    return lines
+    return lines + _told_apart(evaluation)
+
+
+def _told_apart(evaluation: Evaluation) -> list[tuple[bool, str]]:
+    """Which style is told from real music most easily, as a verdict; none where nothing was heard."""
+    told = {heard.style: heard.told.auc for heard in evaluation.heard if heard.told is not None}
+    if not told:
+        return []
+    plainest = max(told, key=lambda style: told[style])
+    where = f" in {plainest}" if plainest else ""
+    return [
+        (
+            told[plainest] <= EASILY_TOLD,
+            f"It is told from real music most easily{where}: AUC {told[plainest]:.2f}, where 0.5 is guessing.",
+        )
+    ]
+
+
+def figure_words(name: str, figure: Beside) -> tuple[str, str, str, str]:
+    """A figure as people read it: of compositions, of real music, and its usual range there."""
+    values = (figure.composed, figure.real, figure.low, figure.high)
+    first, second, third, fourth = (f"{value:.1f}" if name in COUNTS else f"{value:.1%}" for value in values)
+    return first, second, third, fourth
 
 
 def _sample(composition: Composition) -> dict[str, str]:
