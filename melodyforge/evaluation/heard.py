@@ -228,10 +228,10 @@ def hear_quickly(model: Model, real: Sequence[Piece], number: int = QUICK_PIECES
     said = [as_said(beginning(piece, enough), model.representation) for piece in real if len(piece) >= enough]
     style = real[0].style
     takes = first_takes(model, _settings(model, style, num_notes=enough, num_pieces=number, seed=seed))
-    groups = [[one for one in group if len(one) >= num_notes] for group in (said, takes)]
+    judged = [take for take in takes if len(take) >= num_notes]
     found = {name: mean_of_known(map(figure, takes)) for name, figure in (OF_FIRST_TAKES | OF_BEGINNINGS).items()}
-    is_enough = min(map(len, groups)) >= LEAST_PIECES
-    told = {"told from real": auc_of_all(*groups, num_notes)} if is_enough else {}
+    is_enough = min(len(said), len(judged)) >= LEAST_PIECES
+    told = {"told from real": auc_of_all(said, judged, num_notes)} if is_enough else {}
     return told | {name: value for name, value in found.items() if not np.isnan(value)}
 
 

@@ -23,7 +23,7 @@ from melodyforge.music.piece import Piece
 
 NUM_FOLDS = 5
 SEEDS = (0, 1, 2)  # of folds
-NUM_HALVINGS = 6  # of real music, for the floor
+NUM_HALVINGS = 20  # of real music, for the floor
 SHRINKAGE = 0.03  # inverse strength of the penalty: there are more figures than pieces
 LEAST_PIECES = 2 * NUM_FOLDS  # on each side; with fewer a fold says nothing
 
@@ -59,8 +59,8 @@ def tell_apart(
     """
     of_real, of_others = tables(real, num_notes), tables(others, num_notes)
     by_group = {name: auc(of_real[name], of_others[name], seeds) for name in of_real}
-    of_all = [_joined(groups) for groups in (of_real, of_others)]
-    return ToldApart(auc(*of_all, seeds), by_group, floor(of_all[0]), num_notes)
+    all_of_real = _joined(of_real)
+    return ToldApart(auc(all_of_real, _joined(of_others), seeds), by_group, floor(all_of_real), num_notes)
 
 
 def auc_of_all(real: Iterable[Piece], others: Iterable[Piece], num_notes: int = NUM_NOTES) -> float:
