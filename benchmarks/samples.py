@@ -12,8 +12,8 @@ from melodyforge.places import PROJECT_DIR
 TUNES_DIR = PROJECT_DIR / "data" / "benchmark_tunes"
 
 
-def midi_files(folder: Path | None, num_files: int) -> list[Path]:
-    """The first files of a folder in the order of their names; without a folder, of fiddle tunes.
+def midi_files(folder: Path | None, num_files: int | None = None) -> list[Path]:
+    """The first files of a folder in the order of their names, or all; without a folder, of fiddle tunes.
 
     Raises:
         CorpusError: the folder holds no MIDI files.
@@ -26,7 +26,7 @@ def midi_files(folder: Path | None, num_files: int) -> list[Path]:
     return files[:num_files]
 
 
-def _fiddle_tunes(num_files: int) -> list[Path]:
+def _fiddle_tunes(num_files: int | None) -> list[Path]:
     """Exports tunes of Ryan's Mammoth Collection (Boston, 1883; public domain), as far as not done before."""
     from music21 import corpus
 

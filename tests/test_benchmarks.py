@@ -99,7 +99,8 @@ def uncompiled(monkeypatch):
 
 def test_every_benchmark_with_a_command_of_its_own_has_a_smoke_test():
     found = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
-    assert found - set(SIZES) <= {"studio", "load"}  # which need a server, and whose pages have tests
+    others = {"studio", "load"}  # which need a server, and whose pages have tests
+    assert found - set(SIZES) <= others | {"peer", "remi_llama"}  # `test_peer.py`
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")

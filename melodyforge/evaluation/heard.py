@@ -80,6 +80,21 @@ ENDS = "ends by itself at a usual length"
 
 
 @dataclass(frozen=True)
+class Takes:
+    """Compositions to listen to.
+
+    Attributes:
+        composed: as a user gets them, `COMPOSED_NOTES` notes each.
+        first: the same before any is drawn again.
+        natural: first takes that may end when they like, of `natural_limit` notes at most.
+    """
+
+    composed: list[Piece]
+    first: list[Piece]
+    natural: list[Piece]
+
+
+@dataclass(frozen=True)
 class Beside:
     """A figure of compositions beside that of real music.
 
@@ -155,20 +170,45 @@ def hear_styles(
 
 def hear_style(model: Model, music: RealMusic, number: int) -> Heard:
     """Composes so many pieces as a user gets them, some with a natural ending, and listens."""
+    return listen(music, compose_takes(model, music, number))
+
+
+def compose_takes(model: Model, music: RealMusic, number: int) -> Takes:
+    """What a model composes to be listened to: so many pieces as a user gets them, some with a natural ending."""
     settings = _settings(model, music.style, num_notes=COMPOSED_NOTES, num_pieces=number)
+    may_end = _settings(
+        model,
+        music.style,
+        num_notes=natural_limit(music),
+        num_pieces=-(-number // NATURAL_SHARE),
+        ending="natural",
+    )
     composed = [one.piece for one in compose(model, settings)]
+    return Takes(composed, first_takes(model, settings), first_takes(model, may_end))
+
+
+def listen(music: RealMusic, takes: Takes) -> Heard:
+    """Holds takes beside real music, whoever composed them."""
     told, told_by_endings = None, None
-    long_enough = [piece for piece in composed if len(piece) >= music.num_notes]
+    long_enough = [piece for piece in takes.composed if len(piece) >= music.num_notes]
     if min(len(long_enough), len(music.pieces)) >= LEAST_PIECES:
         told = tell_apart(music.pieces, long_enough, music.num_notes)
-        told_by_endings = auc(_closes(music.pieces), _closes(composed))
+        told_by_endings = auc(_closes(music.pieces), _closes(takes.composed))
     begun = [beginning(piece, COMPOSED_NOTES) for piece in music.pieces]
     figures = {
-        **_beside(OF_FIRST_TAKES, first_takes(model, settings), begun),
-        **_beside(OF_BEGINNINGS, composed, begun),
-        **_natural(model, music, -(-number // NATURAL_SHARE)),
+        **_beside(OF_FIRST_TAKES, takes.first, begun),
+        **_beside(OF_BEGINNINGS, takes.composed, begun),
+        **_natural(music, takes.natural),
     }
-    return Heard(music.style, number, len(music.pieces), music.num_held_out, told, told_by_endings, figures)
+    return Heard(
+        music.style, len(takes.composed), len(music.pieces), music.num_held_out, told, told_by_endings, figures
+    )
+
+
+def natural_limit(music: RealMusic) -> int:
+    """How many notes takes with a natural ending may have: somewhat more than real pieces, 2,000 at most."""
+    _, high = np.percentile(music.lengths, USUAL)
+    return int(min(MAX_NATURAL_NOTES, high / (1 - ENDING_SHARE) + 1))
 
 
 def hear_quickly(model: Model, real: Sequence[Piece], number: int = QUICK_PIECES, seed: int = 0) -> dict[str, float]:
@@ -208,20 +248,17 @@ def _settings(model: Model, style: str, **values: Any) -> Any:
     return default_settings(model, style=known_style, **{"seed": 0} | values)
 
 
-def _natural(model: Model, music: RealMusic, number: int) -> dict[str, Beside]:
+def _natural(music: RealMusic, takes: list[Piece]) -> dict[str, Beside]:
     """Figures of whole first takes, which may end when they like, up to where real pieces have ended."""
-    low, high = np.percentile(music.lengths, USUAL)
-    limit = int(min(MAX_NATURAL_NOTES, high / (1 - ENDING_SHARE) + 1))
-    settings = _settings(model, music.style, num_notes=limit, num_pieces=number, ending="natural")
-    composed = first_takes(model, settings)
+    (low, high), limit = np.percentile(music.lengths, USUAL), natural_limit(music)
     real = [beginning(piece, limit) for piece in music.pieces]
 
     def is_usual(num_notes: int) -> float:
         """Whether it is a usual length, and no ending was urged on it."""
         return float(low <= num_notes <= min(high, (1 - ENDING_SHARE) * limit))
 
-    of_lengths = _compared([is_usual(len(one)) for one in composed], [is_usual(one) for one in music.lengths.tolist()])
-    found = {**_beside(OF_WHOLE_PIECES, composed, real), **_beside(OF_CLOSES, composed, music.pieces)}
+    of_lengths = _compared([is_usual(len(one)) for one in takes], [is_usual(one) for one in music.lengths.tolist()])
+    found = {**_beside(OF_WHOLE_PIECES, takes, real), **_beside(OF_CLOSES, takes, music.pieces)}
     return found | ({ENDS: of_lengths} if of_lengths else {})
 
 

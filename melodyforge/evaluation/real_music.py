@@ -28,6 +28,7 @@ class RealMusic:
     Attributes:
         style: its label; "" where the music has none.
         pieces: all longer than the beginning that is looked at.
+        indices: of these in the dataset, shape (num_pieces,).
         num_held_out: of them that the model has not learnt from; they come first.
         num_notes: of the beginning that is looked at.
         lengths: notes of every piece of the style, also of those that are too short; shape (num_of_style,).
@@ -35,6 +36,7 @@ class RealMusic:
 
     style: str
     pieces: list[Piece]
+    indices: np.ndarray
     num_held_out: int
     num_notes: int
     lengths: np.ndarray
@@ -69,6 +71,7 @@ def real_music(store: PieceStore, data: TrainingData, style: str, number: int) -
     return RealMusic(
         style,
         [said[index] for index in kept],
+        np.array(kept),
         num_held_out=int(np.isin(kept, held_out).sum()),
         num_notes=num_notes,
         lengths=store.lengths[both],
