@@ -1,5 +1,6 @@
 """Beats and bars found where a file does not say them, and micro-timing where notes are played off them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from melodyforge.music.grid import Heard, find_grid, place
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import MICRO_PER_STEP, STEPS_PER_QUARTER, Piece
 from tests.midi_bytes import meter, midi, off, on, tempo, track
-from tests.music_samples import tune
+from tests.music_samples import played_piece, tune
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 TICKS = 480
@@ -200,3 +201,17 @@ def test_no_meter_named_is_four_quarters():
     assert grid.has_beat
     assert grid.is_exact
     assert grid.beats_per_bar is None
+
+
+@pytest.mark.parametrize("is_performed", [False, True])
+def test_our_own_files_say_whether_their_beats_mean_something(is_performed):
+    piece = replace(played_piece(num_notes=60), is_performed=is_performed)
+    again, _ = read_midi(write_midi(piece))
+    assert again.is_performed == is_performed
+    if not is_performed:
+        assert (again.notes["onset"] == piece.notes["onset"]).mean() > 0.9
+
+
+def test_hats_of_electronic_drum_kits_can_be_heard_anywhere():
+    piece, _ = read_midi(file_of([0.0, 1.0, 2.0], [22, 26, 36], [0.1] * 3, channel=9))
+    assert piece.notes["pitch"].tolist() == [42, 46, 36]

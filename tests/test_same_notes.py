@@ -13,12 +13,12 @@ from melodyforge.compose import generate_music, load
 from tests.music_samples import tune
 
 DIGESTS = {
-    "nothing": "499431c8ffbea839",
-    "two at once, in a style": "a874edb651f3de4f",
-    "key, mood and tempo": "4f7ca66f50f46a86",
-    "bars and meter": "a41e6af52e7c9a03",
-    "instruments and density": "b9e3b51d48594c0e",
-    "a primer": "e6b2642db0f8ed5f",
+    "nothing": "c5349ddd5eeef662",
+    "two at once, in a style": "38c8372df7ca2269",
+    "key, mood and tempo": "56d342f11fc5f13b",
+    "bars and meter": "4da669d7015ea748",
+    "instruments and density": "4857eb59876cf048",
+    "a primer": "ef928fcd83db5165",
 }
 ASKED = {
     "nothing": {},

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from melodyforge.composing.task import Task
+from melodyforge.music.drum_kit import in_general_midi
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
-from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
+from melodyforge.music.piece import STEPS_PER_QUARTER, Piece, without_doubles
 from melodyforge.music.traits import read_traits
 
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
 
 
 def finished(task: Task, piece: Piece) -> Piece:
-    """The piece with a soft close, in the key that was asked for where that can be."""
-    return _in_asked_key(task, _closed(piece))
+    """The piece with a soft close, in the key that was asked for where that can be, on drums that can be heard."""
+    return _in_asked_key(task, _closed(_with_known_drums(piece)))
+
+
+def _with_known_drums(piece: Piece) -> Piece:
+    """Older models learnt drum sounds that General MIDI does not know."""
+    is_drum = piece.is_drum_track[piece.notes["track"]]
+    pitch = np.where(is_drum, in_general_midi(piece.notes["pitch"]), piece.notes["pitch"])
+    if np.array_equal(pitch, piece.notes["pitch"]):
+        return piece
+    notes = piece.notes.copy()
+    notes["pitch"] = pitch
+    return replace(piece, notes=without_doubles(notes))
 
 
 def _closed(piece: Piece) -> Piece:

@@ -18,6 +18,8 @@ from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Context
 from melodyforge.tokens.wishes import ANY
 
+STRICTER, MOST_GUIDANCE = 0.75, 10.0  # guidance from draw to draw
+
 
 @dataclass(frozen=True, kw_only=True)
 class Growing:
@@ -106,6 +108,8 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
     settings = task.settings
     if not task.asked.any():  # what comes with a heading needs no strengthening
         settings = settings.changed(guidance=1.0)
+    elif settings.guidance > 1:  # what a take missed, the next is to follow more strictly
+        settings = settings.changed(guidance=min(MOST_GUIDANCE, settings.guidance + STRICTER * draw))
     return Generation(
         task.model.network,
         task.model.representation,

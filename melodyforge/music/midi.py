@@ -15,6 +15,7 @@ import numpy as np
 
 from melodyforge.errors import MusicReadError
 from melodyforge.music import midi_container
+from melodyforge.music.drum_kit import in_general_midi
 from melodyforge.music.grid import Grid, Heard, find_grid, place
 from melodyforge.music.limits import (
     DROPPED_METERS,
@@ -48,6 +49,8 @@ PEDAL_DOWN = 64  # least controller value that counts as down (MIDI 1.0, table I
 TICKS_PER_QUARTER = 480  # written files; a multiple of STEPS_PER_QUARTER
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
 TICKS_PER_MICRO = TICKS_PER_STEP // MICRO_PER_STEP
+# What our files say to those who read them again, so that they need not guess; for educational or experimental use.
+HAS_BEAT, IS_FREE = "\x7dMelody Forge: beat", "\x7dMelody Forge: free"
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
@@ -106,9 +109,11 @@ def read_midi(data: bytes, name: str = "") -> tuple[Piece, list[str]]:
     score = _parse(data, repairs)
     ticks = _joined(_read_tracks(score, repairs), score.ticks_per_quarter)
     tempos, meters = _read_tempos(score, repairs), _read_meters(score, repairs)
-    grid = find_grid(ticks.heard, [(one.numerator, one.denominator) for one in meters], [one.qpm for one in tempos])
-    notes = _place_on_grid(ticks, grid, repairs)
     texts = midi_container.opening_texts(data)
+    grid = _own_grid(texts, ticks) or find_grid(
+        ticks.heard, [(one.numerator, one.denominator) for one in meters], [one.qpm for one in tempos]
+    )
+    notes = _place_on_grid(ticks, grid, repairs)
     piece = Piece(
         notes=notes,
         tracks=ticks.tracks,
@@ -170,7 +175,7 @@ def _read_track(track: Any, repairs: list[str]) -> _TrackTicks:
     """One symusic track."""
     columns = track.notes.numpy()
     onset = columns["time"].astype(np.int64)
-    pitch = columns["pitch"].astype(np.uint8)
+    pitch = in_general_midi(columns["pitch"]) if track.is_drum else columns["pitch"].astype(np.uint8)
     end = onset + columns["duration"]
     if not track.is_drum:
         end = _sustain(onset, end, pitch, track.controls, repairs)
@@ -318,6 +323,15 @@ def _last_at_each_step(changes: Iterable[_Change]) -> list[_Change]:
     return [at_step[step] for step in sorted(at_step)]
 
 
+def _own_grid(texts: dict[int, str], ticks: _Ticks) -> Grid | None:
+    """The grid of a file that says itself whether its beats mean something, because `write_midi` wrote it."""
+    mark = texts.get(midi_container.SEQUENCER_SPECIFIC)
+    if mark not in (HAS_BEAT, IS_FREE):
+        return None
+    is_exact = ticks.ticks_per_quarter == TICKS_PER_QUARTER and not (ticks.onset % TICKS_PER_STEP).any()
+    return Grid(has_beat=mark == HAS_BEAT, is_exact=is_exact)
+
+
 def _counted_by(grid: Grid, piece: Piece) -> Piece:
     """The piece with tempos and time signatures as its grid counts quarter notes."""
     tempos = tuple(
@@ -384,6 +398,8 @@ def _conductor_events(piece: Piece) -> bytes:
     events = [(0, midi_container.meta_event(midi_container.SEQUENCE_NAME, piece.name.encode("utf-8", "replace")))]
     if piece.text:
         events.append((0, midi_container.meta_event(midi_container.SEQUENCE_TEXT, piece.text.encode("utf-8"))))
+    mark = IS_FREE if piece.is_performed else HAS_BEAT
+    events.append((0, midi_container.meta_event(midi_container.SEQUENCER_SPECIFIC, mark.encode())))
     for meter in piece.meters:
         payload = bytes([meter.numerator, meter.denominator.bit_length() - 1, 24, 8])
         events.append((meter.onset * TICKS_PER_STEP, midi_container.meta_event(0x58, payload)))

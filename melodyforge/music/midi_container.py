@@ -17,6 +17,7 @@ MAX_PREFIX_BYTES = 1024  # MacBinary puts 128 bytes before the header, web serve
 
 SEQUENCE_TEXT = 0x01  # meta event types
 SEQUENCE_NAME = 0x03
+SEQUENCER_SPECIFIC = 0x7F
 
 MAX_OPENING_EVENTS = 1000  # before any time passes
 MAX_CHUNKS = 0xFFFF  # tracks that a header can count
