@@ -159,6 +159,12 @@ def test_triplets_and_quick_repetitions_keep_their_notes():
     assert set(micro[: len(triplets)].tolist()) == {1}
 
 
+def test_what_is_played_before_the_first_beat_is_written_on_it():
+    steps, micro = place(np.array([-0.12, -0.11, 1.0]), np.array([1, 1, 1]))
+    assert steps.min() == 0
+    assert micro.tolist()[0] == round(-0.12 * STEPS_PER_QUARTER * MICRO_PER_STEP)
+
+
 def test_drums_keep_the_bars_of_their_click():
     rng = np.random.default_rng(1)
     onsets = np.sort(np.concatenate([np.arange(64) / 2, np.arange(16) * 2 + 0.75]))

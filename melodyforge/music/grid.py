@@ -128,6 +128,7 @@ def place(onset: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     beat = np.maximum(0, np.floor(onset + EARLIEST_QUARTERS)).astype(np.int64)
     num_beats = int(beat.max()) + 1
     steps = np.stack([np.rint(onset * parts).astype(np.int64) * (STEPS_PER_QUARTER // parts) for parts in CELL_PARTS])
+    np.maximum(steps, 0, out=steps)  # nothing is written before the first beat
     errors = np.abs(steps - onset * STEPS_PER_QUARTER)  # (num_cells, num_notes)
     costs = np.stack([np.bincount(beat, error, num_beats) for error in errors])
     costs = costs / np.maximum(1, np.bincount(beat, minlength=num_beats)) + np.array(CELL_COSTS)[:, None]
