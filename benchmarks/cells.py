@@ -40,7 +40,7 @@ def cells_of_piece(piece: Piece, shape: tuple[int, int], steps_per_cell: int) ->
         steps_per_cell: of the piece.
     """
     cells = np.full(shape, REST)
-    for onset, duration, track, pitch, _ in piece.notes.tolist():
+    for onset, duration, track, pitch, *_ in piece.notes.tolist():
         cells[onset // steps_per_cell : (onset + duration) // steps_per_cell, track] = pitch
     return cells
 
@@ -72,6 +72,6 @@ def piece_of_roll(roll: np.ndarray, steps_per_frame: int) -> Piece:
 def roll_of_piece(piece: Piece, num_frames: int, steps_per_frame: int) -> np.ndarray:
     """The inverse of `piece_of_roll`."""
     roll = np.zeros((num_frames, NUM_KEYS), bool)
-    for onset, duration, _, pitch, _ in piece.notes.tolist():
+    for onset, duration, _, pitch, *_ in piece.notes.tolist():
         roll[onset // steps_per_frame : (onset + duration) // steps_per_frame, pitch - LOWEST_KEY] = True
     return roll

@@ -18,7 +18,7 @@ from melodyforge.music.midi import read_midi, write_midi
 from tests.music_samples import gridded_piece, tune
 from tests.studio_server import CHROMIUM, PROJECT_DIR, running_browser, running_studio
 
-pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
 IMAGES_DIR = PROJECT_DIR / "docs" / "images"
 PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # set to take new pictures, with the starter
@@ -371,10 +371,10 @@ def test_built_in_music_is_fetched_and_fetching_can_be_stopped(visit):
     page.get_by_text("Chorales by J. S. Bach").wait_for()
     fetch.first.click()
     page.get_by_text("Fetching ...").wait_for()
-    assert fetch.first.is_disabled()
+    expect(fetch.first).to_be_disabled()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Fetching ...").wait_for(state="detached")
-    assert fetch.first.is_enabled()
+    expect(fetch.first).to_be_enabled()
 
 
 def test_the_data_page_says_what_became_of_every_file(visit):

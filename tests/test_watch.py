@@ -67,8 +67,11 @@ def test_the_same_seed_is_mended_in_the_same_way(starter, mended):
 
 
 def test_pieces_are_mended_beside_others_as_they_are_alone(starter):
-    task = make_task(starter, settings_of(starter, num_pieces=4, num_notes=110, seed=1, temperature=0.8), None)
-    beside = draw_takes(task, [0, 1, 2, 3], 0)
+    for seed in range(1, 20):
+        task = make_task(starter, settings_of(starter, num_pieces=4, num_notes=160, seed=seed, temperature=0.8), None)
+        beside = draw_takes(task, [0, 1, 2, 3], 0)
+        if sum(bool(take.mended) for take in beside) >= 2:
+            break
     assert sum(bool(take.mended) for take in beside) >= 2
     for index, take in enumerate(beside):
         (alone,) = draw_takes(task, [index], 0)
