@@ -177,7 +177,7 @@ def read(files: list[Path], folder: Path, arguments: argparse.Namespace) -> dict
     job = {
         **{part: [str(file_of[index]) for index in pieces.tolist()] for part, pieces in parts.items()},
         "minutes": arguments.minutes,
-        "threads": len(os.sched_getaffinity(0)),
+        "threads": os.cpu_count() or 1,
         "vocabulary": arguments.vocabulary,
         "timed_notes": TIMED_NOTES,
         "compositions": {
