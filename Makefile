@@ -50,7 +50,7 @@ setup: $(VENV)/.runtime ## install everything into .venv
 	@setup/install_packages.sh fluidsynth
 
 clean: ## remove .venv and caches; keeps music, datasets and models
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) benchmarks/.venv .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -69,6 +69,11 @@ def main() -> None:
     arguments = parse_arguments()
     python = environment()
     corpus, files = chosen_files(arguments.midi_dir, arguments.style)
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(
+            f"Other programs use {load:.1f} processors: of the same minutes the Llama makes far less then.", flush=True
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job, _ = run_alone(read, files, folder, arguments)
@@ -86,9 +91,12 @@ def main() -> None:
         "compositions": arguments.compositions,
         **{part: len(job[part]) for part in ("train", "held_out", "real")},
         "threads": job["threads"],
+        "vocabulary": arguments.vocabulary,
+        "load_before": load,
     }
     sides = {OURS: asdict(ours), THEIRS: asdict(theirs) | {"outcome": outcome}}
-    write_results(f"peer_{corpus}", {"conditions": conditions, "table": columns, "sides": sides})
+    joined = f"_{arguments.vocabulary}_tokens" if arguments.vocabulary else ""
+    write_results(f"peer_{corpus}{joined}", {"conditions": conditions, "table": columns, "sides": sides})
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -177,7 +185,7 @@ def read(files: list[Path], folder: Path, arguments: argparse.Namespace) -> dict
     job = {
         **{part: [str(file_of[index]) for index in pieces.tolist()] for part, pieces in parts.items()},
         "minutes": arguments.minutes,
-        "threads": len(os.sched_getaffinity(0)),
+        "threads": os.cpu_count() or 1,
         "vocabulary": arguments.vocabulary,
         "timed_notes": TIMED_NOTES,
         "compositions": {
