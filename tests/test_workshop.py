@@ -187,7 +187,7 @@ def test_everybody_gets_first_notes_before_anybody_gets_the_rest(queue, model):
         queue.submit(job)
     wait_until(lambda: all(job.num_notes >= NUM_FIRST_ROWS for job in jobs))
     wait_until(lambda: jobs[0].num_notes > 500)
-    assert max(job.num_notes for job in jobs[1:]) < 2 * NUM_FIRST_ROWS  # a row more where a starved one was away
+    assert max(job.num_notes for job in jobs[1:]) < 5 * NUM_FIRST_ROWS  # a turn more where a starved one was away
 
 
 def test_short_pieces_come_before_long_ones_and_first_ones_before_second_ones(queue, model):
@@ -689,7 +689,9 @@ def test_a_task_that_was_just_started_can_be_stopped(tmp_path):
 
 
 def test_a_task_runs_on_its_own_and_tells_how_it_ended(tmp_path):
-    task = start_task("say", script(tmp_path, "print('hello'); raise SystemExit(3)"), tmp_path)
+    task = start_task(
+        "say", script(tmp_path, "print('hello'); __import__('time').sleep(2); raise SystemExit(3)"), tmp_path
+    )
     assert task.is_running
     wait_until(lambda: find_task("say", tmp_path).exit_status is not None)
     (task,) = list_tasks(tmp_path)
