@@ -354,10 +354,9 @@ def test_a_model_is_trained_to_the_end_heard_and_composes(visit):
     page.reload()  # it goes on without the page
     open_tab(page, "2 · Training")
     page.get_by_text("from-the-web · done").wait_for(timeout=240_000)
-    page.get_by_text(
-        "What it composed after epoch 2"
-    ).first.wait_for()  # what is drawn anew may stand twice for a moment
-    page.locator(".player[data-state=ready]").wait_for()
+    # What is drawn anew may stand twice for a moment.
+    page.get_by_text("What it composed after epoch 2").first.wait_for()
+    page.locator(".player[data-state=ready]").first.wait_for()
     open_tab(page, "Models")
     page.get_by_text("from-the-web", exact=True).first.wait_for()
     page.get_by_role("link", name="Compose").click()
