@@ -294,8 +294,8 @@ def hear_theirs(folder: Path, number: int) -> Side:
     """Reads what the peer wrote, and listens: beside real music as the peer's tokens say it."""
     from melodyforge.bundle import load_model
     from melodyforge.corpus.store import PieceStore
-    from melodyforge.evaluation.figures import beginning
     from melodyforge.evaluation.heard import COMPOSED_NOTES, Takes, listen, natural_limit
+    from melodyforge.figures.describe import beginning
 
     music = real_pieces(PieceStore(folder / "dataset"), load_model(folder / "model").recipe, number)
     said = [piece for piece in read_pieces(folder / "real") if len(piece) >= music.num_notes]

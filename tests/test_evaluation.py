@@ -12,18 +12,18 @@ from melodyforge.commands.evaluate import words_of
 from melodyforge.errors import CorpusError
 from melodyforge.evaluation.evaluate import evaluate_model
 from melodyforge.evaluation.heard import Beside, Heard
-from melodyforge.evaluation.originality import Known, measure_originality
+from melodyforge.evaluation.overlap import overlap_areas
 from melodyforge.evaluation.report import verdicts, write_report
-from melodyforge.evaluation.statistics import (
+from melodyforge.evaluation.style_classifier import StyleClassifier
+from melodyforge.evaluation.told_apart import ToldApart
+from melodyforge.figures.originality import Known, measure_originality
+from melodyforge.figures.statistics import (
     describe_pieces,
     empty_beat_rate,
     groove_consistency,
-    overlap_areas,
     pitch_class_entropy,
     scale_consistency,
 )
-from melodyforge.evaluation.style_classifier import StyleClassifier
-from melodyforge.evaluation.told_apart import ToldApart
 from melodyforge.music.piece import Piece, make_notes
 from tests.conftest import write_store
 from tests.music_samples import gridded_piece, tune
@@ -126,7 +126,7 @@ def test_the_evaluation_can_be_written_down_and_looked_at(evaluation):
 
 
 def test_what_is_heard_is_printed_and_in_the_report(evaluation):
-    told = ToldApart(auc=0.93, by_group={"pitch": 0.6, "velocity": 0.5}, floor=None, num_notes=150)
+    told = ToldApart(auc=0.93, by_group={"pitch": 0.6, "velocity": 0.5}, floor=None, variety=0.9, num_notes=150)
     figures = {
         "parallel fifths and octaves": Beside(0.069, 0.002, 0.0, 0.011),
         "time with a bass": Beside(0.5, 0.5, 0, 1),
@@ -140,7 +140,8 @@ def test_what_is_heard_is_printed_and_in_the_report(evaluation):
     assert "Told from real music" in page
     assert page.count('class="unusual"') == 1
     assert "<td>6.9%</td>" in page
-    first, groups, *unusual = words_of(one)
+    first, variety, groups, *unusual = words_of(one)
+    assert "90% as different from each other as real pieces" in variety
     assert "0.930 told from real by 150 notes" in first
     assert "halves" not in first
     assert "pitch 0.60" in groups

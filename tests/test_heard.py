@@ -10,19 +10,20 @@ from melodyforge.bundle import load_model
 from melodyforge.compose import compose, first_takes
 from melodyforge.composing.redraw import MAX_DRAWS
 from melodyforge.composing.wishes import default_settings
-from melodyforge.evaluation.bars import (
+from melodyforge.evaluation.ear import Ear
+from melodyforge.evaluation.heard import Beside, _compared, hear_quickly, hear_style
+from melodyforge.evaluation.real_music import beginning_of, real_music
+from melodyforge.evaluation.told_apart import tell_apart
+from melodyforge.figures.bars import (
     longest_loop,
     neighbouring_bars_alike,
     on_sixteenths,
     on_triplets,
     returns_with_contrast,
 )
-from melodyforge.evaluation.closes import bass_ends_on_tonic, describe_close, ends_long
-from melodyforge.evaluation.ear import Ear
-from melodyforge.evaluation.figures import GROUPS, VELOCITY, describe, tables
-from melodyforge.evaluation.heard import Beside, _compared, hear_quickly, hear_style
-from melodyforge.evaluation.real_music import beginning_of, real_music
-from melodyforge.evaluation.sonorities import (
+from melodyforge.figures.closes import bass_ends_on_tonic, describe_close, ends_long
+from melodyforge.figures.describe import GROUPS, VELOCITY, describe, tables
+from melodyforge.figures.sonorities import (
     bass_present,
     clashes,
     drums_in_kit,
@@ -30,7 +31,6 @@ from melodyforge.evaluation.sonorities import (
     triads_and_sevenths,
     voices_crossed,
 )
-from melodyforge.evaluation.told_apart import tell_apart
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.training.data import prepare_data
 from tests.conftest import small, write_store

@@ -20,7 +20,7 @@ LEVELS = (
     ("recipe", "folders"),
     ("flags", "model_state"),
     ("music", "facts"),
-    ("tokens",),
+    ("tokens", "figures"),
     ("corpus", "decoding", "networks"),
     ("bundle", "composition"),
     ("training", "composing"),

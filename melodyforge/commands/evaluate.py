@@ -143,6 +143,7 @@ def words_of(heard: Heard) -> Iterator[str]:
     if told is not None:
         floor = "" if told.floor is None else f", halves of real music {told.floor:.3f}"
         yield f"{title:>24} {told.auc:8.3f} told from real by {told.num_notes} notes{floor}"
+        yield f"{'':>24} {told.variety:8.0%} as different from each other as real pieces"
         yield " " * 34 + ", ".join(f"{name} {auc:.2f}" for name, auc in told.by_group.items())
     for name, one in heard.figures.items():
         if not one.is_usual:

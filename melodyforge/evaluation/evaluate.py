@@ -23,10 +23,11 @@ from melodyforge.evaluation.baseline import ngram_nats
 from melodyforge.evaluation.heard import Heard, hear_styles
 from melodyforge.evaluation.likelihood import held_out_nats
 from melodyforge.evaluation.obedience import Obedience, measure_obedience
-from melodyforge.evaluation.originality import Known, Originality, measure_originality
+from melodyforge.evaluation.overlap import overlap_areas
 from melodyforge.evaluation.real_music import as_said
-from melodyforge.evaluation.statistics import describe_pieces, overlap_areas
 from melodyforge.evaluation.style_classifier import StyleClassifier
+from melodyforge.figures.originality import Known, Originality, measure_originality
+from melodyforge.figures.statistics import describe_pieces
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 from melodyforge.training.data import TrainingData, prepare_data
 from melodyforge.words import in_any_case

@@ -15,19 +15,20 @@ from melodyforge.bundle import Model
 from melodyforge.compose import compose, first_takes
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.store import PieceStore
-from melodyforge.decoding.generate import ENDING_SHARE
-from melodyforge.evaluation.bars import (
+from melodyforge.decoding.ending import ENDING_SHARE
+from melodyforge.evaluation.real_music import RealMusic, as_said, beginning_of, real_music, with_ending
+from melodyforge.evaluation.told_apart import LEAST_PIECES, ToldApart, auc, auc_of_all, tell_apart
+from melodyforge.figures.bars import (
     longest_loop,
     neighbouring_bars_alike,
     on_sixteenths,
     on_triplets,
     returns_with_contrast,
 )
-from melodyforge.evaluation.closes import bass_ends_on_tonic, describe_close, ends_long
-from melodyforge.evaluation.figures import beginning
-from melodyforge.evaluation.numbers import known, mean_of_known
-from melodyforge.evaluation.real_music import RealMusic, as_said, beginning_of, real_music, with_ending
-from melodyforge.evaluation.sonorities import (
+from melodyforge.figures.closes import bass_ends_on_tonic, describe_close, ends_long
+from melodyforge.figures.describe import beginning
+from melodyforge.figures.numbers import known, mean_of_known
+from melodyforge.figures.sonorities import (
     bass_present,
     clashes,
     drums_in_kit,
@@ -35,7 +36,6 @@ from melodyforge.evaluation.sonorities import (
     triads_and_sevenths,
     voices_crossed,
 )
-from melodyforge.evaluation.told_apart import LEAST_PIECES, ToldApart, auc, auc_of_all, tell_apart
 from melodyforge.music.piece import Piece
 from melodyforge.training.data import TrainingData
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from melodyforge.corpus.store import PieceStore
-from melodyforge.evaluation.figures import NUM_NOTES
 from melodyforge.evaluation.told_apart import LEAST_PIECES
+from melodyforge.figures.describe import NUM_NOTES
 from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import TrainingData

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import pdist
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -18,13 +19,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from melodyforge.evaluation.figures import GROUPS, NUM_NOTES, tables
+from melodyforge.figures.describe import GROUPS, NUM_NOTES, tables
 from melodyforge.music.piece import Piece
 
 NUM_FOLDS = 5
 SEEDS = (0, 1, 2)  # of folds
 NUM_HALVINGS = 20  # of real music, for the floor
 SHRINKAGE = 0.03  # inverse strength of the penalty: there are more figures than pieces
+FARTHEST = 4.0  # standard deviations; figures farther from the mean of real music count as this far
 LEAST_PIECES = 2 * NUM_FOLDS  # on each side; with fewer a fold says nothing
 
 
@@ -37,12 +39,15 @@ class ToldApart:
         by_group: by the figures of each group alone; velocity is one of them.
         floor: between random halves of real music, by the same figures as `auc`; the mean of several halvings. None
             where there are too few pieces.
+        variety: how different the compositions are from each other, as a share of how different real pieces are: the
+            mean distance of two, by the same figures in standard deviations of real music.
         num_notes: of the beginning of each piece that were looked at.
     """
 
     auc: float
     by_group: dict[str, float]
     floor: float | None
+    variety: float
     num_notes: int
 
 
@@ -59,8 +64,14 @@ def tell_apart(
     """
     of_real, of_others = tables(real, num_notes), tables(others, num_notes)
     by_group = {name: auc(of_real[name], of_others[name], seeds) for name in of_real}
-    all_of_real = _joined(of_real)
-    return ToldApart(auc(all_of_real, _joined(of_others), seeds), by_group, floor(all_of_real), num_notes)
+    all_of_real, all_of_others = _joined(of_real), _joined(of_others)
+    return ToldApart(
+        auc=auc(all_of_real, all_of_others, seeds),
+        by_group=by_group,
+        floor=floor(all_of_real),
+        variety=variety(all_of_real, all_of_others),
+        num_notes=num_notes,
+    )
 
 
 def auc_of_all(real: Iterable[Piece], others: Iterable[Piece], num_notes: int = NUM_NOTES) -> float:
@@ -79,6 +90,18 @@ def floor(figures: np.ndarray) -> float | None:
     rng, middle = np.random.default_rng(0), len(figures) // 2
     halvings = [rng.permutation(figures) for _ in range(NUM_HALVINGS)]
     return float(np.mean([auc(one[:middle], one[middle:], SEEDS[:1]) for one in halvings]))
+
+
+def variety(real: np.ndarray, others: np.ndarray) -> float:
+    """How different other pieces are from each other, as a share of how different real pieces are.
+
+    Args:
+        real: figures of real pieces, NaN where one has none; shape (num_real, num_figures).
+        others: figures of other pieces, shape (num_others, num_figures).
+    """
+    scale = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()).fit(real)
+    between = [pdist(np.clip(scale.transform(one), -FARTHEST, FARTHEST)).mean() for one in (others, real)]
+    return float(between[0] / between[1])
 
 
 def auc(real: np.ndarray, others: np.ndarray, seeds: Sequence[int] = SEEDS) -> float:

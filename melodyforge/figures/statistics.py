@@ -1,6 +1,6 @@
-"""Statistics of pieces, and how far two sets of pieces agree in them.
+"""Statistics of pieces.
 
-Measures and overlap areas follow Yang and Lerch, "On the evaluation of generative models in music" (2020, MGEval);
+Measures follow Yang and Lerch, "On the evaluation of generative models in music" (2020, MGEval);
 entropy, scale and groove consistency and empty beats follow MusPy (Dong et al., 2020). Drums count for time, not for
 pitch. Knows pieces only.
 """
@@ -10,17 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from scipy.integrate import trapezoid
-from scipy.spatial.distance import cdist, pdist
-from scipy.stats import gaussian_kde
 
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 from melodyforge.music.traits import read_traits
 
 NUM_TIME_BINS = 32  # of histograms of times: sixteenths, the last for all longer ones
 TIME_BIN_STEPS = STEPS_PER_QUARTER // 4
-GRID_POINTS = 500  # at which densities are compared
-MAX_DISTANCES = 4000  # a density is as smooth with these as with more
 _SCALES = np.array([[(step - tonic) % 12 in (0, 2, 4, 5, 7, 9, 11) for step in range(12)] for tonic in range(12)])
 
 
@@ -67,19 +62,6 @@ FEATURES: dict[str, Callable[[Piece], np.ndarray]] = {
     "inter-onset intervals": inter_onset_histogram,
     "note lengths": note_length_histogram,
 }
-
-
-def overlap_areas(reference: Iterable[Piece], others: Iterable[Piece]) -> dict[str, float]:
-    """How alike pieces are to reference pieces in each of `FEATURES`, 0 to 1.
-
-    Compares how far reference pieces lie from each other with how far they lie from the others: the area under both
-    densities of Euclidean distances; 0 when there are fewer than two reference pieces.
-    """
-    first, second = list(reference), list(others)
-    return {
-        name: _overlap(*(np.array([feature(piece) for piece in group]) for group in (first, second)))
-        for name, feature in FEATURES.items()
-    }
 
 
 def describe_pieces(pieces: Iterable[Piece]) -> dict[str, float]:
@@ -140,22 +122,3 @@ def _shares(counts: np.ndarray) -> np.ndarray:
 def _time_shares(steps: np.ndarray) -> np.ndarray:
     bins = np.minimum(np.round(steps / TIME_BIN_STEPS).astype(int), NUM_TIME_BINS - 1)
     return _shares(np.bincount(bins, minlength=NUM_TIME_BINS))
-
-
-def _overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap area of the distances within `first` and between both; rows are pieces."""
-    within, between = (_thinned(distances) for distances in (pdist(first), cdist(first, second).ravel()))
-    if not len(within) or not len(between):
-        return 0.0
-    if np.ptp(within) == 0 or np.ptp(between) == 0:  # no density; how often they agree
-        return float(min(np.isin(within, between).mean(), np.isin(between, within).mean()))
-    margin = max(within.std(), between.std())
-    grid = np.linspace(
-        min(within.min(), between.min()) - margin, max(within.max(), between.max()) + margin, GRID_POINTS
-    )
-    densities = [gaussian_kde(distances)(grid) for distances in (within, between)]
-    return float(trapezoid(np.minimum(*densities), grid))
-
-
-def _thinned(distances: np.ndarray) -> np.ndarray:
-    return distances[:: max(1, -(-len(distances) // MAX_DISTANCES))]

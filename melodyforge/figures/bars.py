@@ -7,43 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from melodyforge.evaluation.numbers import NAN, mean
+from melodyforge.figures.numbers import NAN, mean
 from melodyforge.hashing import spread, take_in
+from melodyforge.music.form import SIXTEENTH, bar_likeness
 from melodyforge.music.piece import NUM_PITCHES, STEPS_PER_QUARTER, Piece
 
-SIXTEENTH = STEPS_PER_QUARTER // 4  # steps
 TRIPLET = STEPS_PER_QUARTER // 3
 BLOCK_BARS = 4
 RETURN_BARS = 16  # after so many bars a block comes back; sooner it only goes on
 CONTRAST_BARS = 8  # of other music between
 ALIKE, UNLIKE = 0.75, 0.4  # blocks at least, or bars at most, so alike count as the same, or as other music
-MAX_BARS = 1000  # of a piece that are looked at
 LONGEST_PERIOD = 128  # onsets in a loop that is looked for
-
-
-def bar_likeness(piece: Piece, with_pitch: bool = True) -> np.ndarray:
-    """How alike each two bars are: notes that both have, as a share of those that one has (Jaccard).
-
-    Args:
-        piece: with bars; each onset counts for the sixteenth that is nearest.
-        with_pitch: whether pitches must agree, too, not rhythm alone.
-
-    Returns:
-        0 to 1, shape (num_bars, num_bars), of the first 1,000 bars; those in which nothing begins are like no other.
-    """
-    bars, _, _ = piece.bars_at(piece.notes["onset"] + SIXTEENTH // 2)
-    notes = piece.notes[bars < MAX_BARS]
-    if not len(notes):
-        return np.zeros((0, 0))
-    bars, positions, _ = piece.bars_at(notes["onset"] + SIXTEENTH // 2)
-    names = positions // SIXTEENTH * (2 * NUM_PITCHES)
-    if with_pitch:
-        names = names + notes["pitch"] + NUM_PITCHES * piece.is_drum_track[notes["track"]]
-    _, columns = np.unique(names, return_inverse=True)
-    held = np.zeros((int(bars.max()) + 1, int(columns.max()) + 1))
-    held[bars, columns] = 1
-    both, sizes = held @ held.T, held.sum(axis=1)
-    return both / np.maximum(1, sizes[:, None] + sizes - both)
 
 
 def neighbour_likeness(likeness: np.ndarray, distance: int = 1) -> float:

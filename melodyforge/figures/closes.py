@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melodyforge.evaluation.numbers import NAN, highest, mean, ratio
+from melodyforge.figures.numbers import NAN, highest, mean, ratio
 from melodyforge.music.keys import estimate_key
 from melodyforge.music.piece import Piece
 

@@ -1,6 +1,6 @@
 """Figures of more than single notes: texture, harmony, key drift, repetition and form. Knows pieces only.
 
-Like `figures.py`, which puts them together, it is given notes with pitches alone.
+Like `describe.py`, which puts them together, it is given notes with pitches alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from melodyforge.evaluation.bars import bar_likeness, longest_loop, neighbour_likeness, onset_keys
-from melodyforge.evaluation.numbers import (
+from melodyforge.figures.bars import longest_loop, neighbour_likeness, onset_keys
+from melodyforge.figures.numbers import (
     NAN,
     correlation,
     entropy,
@@ -22,8 +22,9 @@ from melodyforge.evaluation.numbers import (
     ratio,
     spread,
 )
-from melodyforge.evaluation.originality import stretch_hashes, tokens
-from melodyforge.evaluation.sonorities import SEVENTH_MASKS, TRIAD_MASKS, Sounding, chord_masks, clashes, sounding
+from melodyforge.figures.originality import stretch_hashes, tokens
+from melodyforge.figures.sonorities import SEVENTH_MASKS, TRIAD_MASKS, Sounding, chord_masks, clashes, sounding
+from melodyforge.music.form import bar_likeness
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key, key_fits
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 

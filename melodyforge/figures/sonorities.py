@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from melodyforge.evaluation.numbers import NAN, mean, ratio
+from melodyforge.figures.numbers import NAN, mean, ratio
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.music.piece import NUM_PITCHES, Piece
 

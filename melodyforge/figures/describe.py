@@ -1,6 +1,6 @@
 """Describes how a piece begins by plain numbers in named groups, so that a classifier can tell music from music.
 
-Figures of single notes stand here, those of the whole in `figures_of_whole.py`. In music for drums alone, drums are
+Figures of single notes stand here, those of the whole in `whole.py`. In music for drums alone, drums are
 taken for pitches. What a piece has not is NaN. Knows pieces only.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from melodyforge.evaluation.bars import on_sixteenths, on_triplets
-from melodyforge.evaluation.figures_of_whole import form, harmony, key_drift, repetition, texture
-from melodyforge.evaluation.numbers import correlation, entropy, highest, lowest, mean, ratio, spread
-from melodyforge.evaluation.statistics import scale_consistency
+from melodyforge.figures.bars import on_sixteenths, on_triplets
+from melodyforge.figures.numbers import correlation, entropy, highest, lowest, mean, ratio, spread
+from melodyforge.figures.statistics import scale_consistency
+from melodyforge.figures.whole import form, harmony, key_drift, repetition, texture
 from melodyforge.music.piece import STEPS_PER_QUARTER, Piece
 
 NUM_NOTES = 150  # of the beginning
