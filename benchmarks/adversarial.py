@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks.measure import run_alone, write_results
 from benchmarks.recipes import figures_of, print_columns
 from melodyforge.cli import Parser, run
-from melodyforge.decoding.generate import Generation, Length
+from melodyforge.decoding.ending import Length
+from melodyforge.decoding.generate import Generation
 from melodyforge.settings import SamplingSettings
 
 if TYPE_CHECKING:

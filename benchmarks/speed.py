@@ -234,7 +234,8 @@ def _predict_seconds_per_note(model: keras.Model) -> float:
 def _seconds_per_note(
     network: DecodingNetwork, representation: Representation, num_pieces: int, num_notes: int, repeats: int = 5
 ) -> float:
-    from melodyforge.decoding.generate import Generation, Length
+    from melodyforge.decoding.ending import Length
+    from melodyforge.decoding.generate import Generation
 
     def compose() -> None:
         rngs = [np.random.default_rng(seed) for seed in range(num_pieces)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import load_model, read_network
-from melodyforge.decoding.generate import Generation, Length
+from melodyforge.decoding.ending import Length
+from melodyforge.decoding.generate import Generation
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import sample
 from melodyforge.recipe import Recipe, load_recipe
@@ -12,6 +13,7 @@ from melodyforge.settings import NetworkSettings, RepresentationSettings, Sampli
 from melodyforge.tokens import EventsRepresentation, FieldsRepresentation, NotesRepresentation
 from melodyforge.tokens.features import NOT_ASKED
 from melodyforge.tokens.headings import Heading, heading_of
+from melodyforge.tokens.representation import Change
 from tests.music_samples import gridded_piece, performed_piece, tune
 
 PLAIN = SamplingSettings()
@@ -50,7 +52,7 @@ def test_numpy_equals_keras_over_200_steps(kind, tmp_path):
 
     piece = performed_piece() if kind == "notes of one track" else gridded_piece(num_notes=800)
     rows = representation.encode(piece)
-    window = representation.window(rows, 0, 200)
+    window = representation.window(rows, 0, 200, Change(tells_returns=True, tells_end=True))
     expected = network.predict_on_batch({f.name: window[f.name][None] for f in representation.features})
     context = representation.begin([heading_of(piece)])
     state = decoding.start(1)

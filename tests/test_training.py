@@ -11,6 +11,7 @@ import pytest
 from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, list_models, load_model
 from melodyforge.errors import CorpusError, ModelFolderError
 from melodyforge.model_state import checkpoint_path
+from melodyforge.music.form import NO_FORM
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.recipe import load_recipe
 from melodyforge.settings import TrainingSettings
@@ -57,7 +58,8 @@ def test_the_figure_in_the_metrics_is_the_likelihood_of_the_network_that_compose
     for piece in data.held_out["piece"].tolist():
         rows = data.rows[piece]
         window = model.representation.window(rows, 0, len(rows) + 1)
-        context, state = model.representation.begin([model.representation.headings[0]]), model.network.start(1)
+        heading = replace(model.representation.headings[0], form=NO_FORM)
+        context, state = model.representation.begin([heading]), model.network.start(1)
         num_notes += len(rows)
         for index in range(len(rows) + 1):
             state = model.network.advance(state, context.inputs())

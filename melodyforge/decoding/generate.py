@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from melodyforge.decoding.ending import Ending, Length
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import IMPOSSIBLE, sample
@@ -23,47 +23,6 @@ from melodyforge.tokens.representation import Context, Representation
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
 ROWS_BETWEEN_STATES = 16  # of a piece, to which it can be taken back
 STATES_KEPT = 64
-ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
-ENDING_LOGIT = 4.0  # how much, at the very end
-ROWS_PER_NOTE = 4  # at most, on average: most representations have one, others have rests in rows of their own
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long a piece may become, what a primer gave not counted.
-
-    Attributes:
-        num_notes: at most; the row that reaches this number is the last.
-        is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
-        num_steps: after which each piece is over, shape (num_pieces,); None: notes alone count.
-    """
-
-    num_notes: int
-    is_full: bool = False
-    num_steps: np.ndarray | None = None
-
-    @property
-    def max_rows(self) -> int:
-        """After which even music that hardly holds notes is over."""
-        return ROWS_PER_NOTE * self.num_notes
-
-    def share(self, context: Context) -> np.ndarray:
-        """How far each piece has come towards its last note or step: 0 to 1, or a little more."""
-        share = context.num_composed / self.num_notes
-        return share if self.num_steps is None else np.maximum(share, context.steps_composed / self.num_steps)
-
-    def ending_bias(self, context: Context) -> np.ndarray | np.float32:
-        """What is added to the logit of the end of each piece; none ends before its first note."""
-        lateness = (self.share(context) - 1 + ENDING_SHARE) / ENDING_SHARE
-        if self.is_full and lateness.max() < 0:  # mostly
-            return IMPOSSIBLE
-        is_too_early = (context.num_composed == 0) | (self.is_full & (lateness < 0))
-        return np.where(is_too_early, IMPOSSIBLE, ENDING_LOGIT * np.maximum(lateness, 0)).astype(np.float32)
-
-    def is_over(self, context: Context) -> np.ndarray:
-        """Which pieces have come to their last note or step."""
-        is_over = context.num_composed >= self.num_notes
-        return is_over if self.num_steps is None else is_over | (context.steps_composed >= self.num_steps)
 
 
 class Generation:
@@ -101,18 +60,21 @@ class Generation:
         self._network, self._representation, self._settings = network, representation, settings
         self._headings, self._length, self._controls = headings, length, controls
         self._uniforms = _Uniforms(rngs, len(representation.heads))
-        self._states: list[deque[tuple[int, Any]]] = [deque(maxlen=STATES_KEPT) for _ in headings]  # after so many rows
+        # After so many rows: the state of the network, and where the piece is planned to end.
+        self._states: list[deque[tuple[int, Any, int]]] = [deque(maxlen=STATES_KEPT) for _ in headings]
         self.context = representation.begin(headings, controls)
         self._state = network.start(self.context.num_pieces)
         if primers:
             self._listen(primers)
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
+        self._ending = Ending(length, headings, self.context)
 
     def __iter__(self) -> Iterator[Context]:
         """Draws row after row; yields the same context after each, until all pieces have ended."""
         context = self.context
         while not context.is_over:
+            self._ending.plan()
             self._remember()
             self._advance()
             self._draw()
@@ -138,13 +100,21 @@ class Generation:
         states = self._states[place]
         while len(states) > 1 and states[-1][0] > num_rows:
             states.pop()
-        num_kept, picked = states[-1]
+        num_kept, picked, last_step = states[-1]
         controls = None if self._controls is None else self._controls[place : place + 1]
         alone = self._representation.begin(self._headings[place : place + 1], controls)
         alone.hear(self.context.rows(place)[:num_kept])
         self.context.go_back(place, alone)
+        if self.context.plan is not None:
+            self.context.plan.last_step[place] = last_step
         self._state = self._network.put(self._state, self._only(place), picked)
         self._uniforms.change(place, rng)
+
+    def follow(self, sources: np.ndarray) -> None:
+        """Has every piece go on from where another stands, with random numbers of its own; see `Context.follow`."""
+        self.context.follow(sources)
+        self._state = self._network.follow(self._state, sources)
+        self._states = [self._states[source].copy() for source in sources.tolist()]
 
     def _listen(self, primers: list[np.ndarray]) -> None:
         """Takes a primer into the past of each piece."""
@@ -163,7 +133,8 @@ class Generation:
         for place in np.flatnonzero(is_due & ~self.context.has_ended).tolist():
             states, number = self._states[place], int(num_rows[place])
             if not states or states[-1][0] < number:
-                states.append((number, self._network.pick(self._state, self._only(place))))
+                last_step = 0 if self.context.plan is None else int(self.context.plan.last_step[place])
+                states.append((number, self._network.pick(self._state, self._only(place)), last_step))
 
     def _only(self, place: int) -> np.ndarray:
         return np.arange(self.context.num_pieces) == place
@@ -178,7 +149,7 @@ class Generation:
             logits = self._network.logits(self._state, head, context.told(head))
             illegal = context.illegal(head)
             if head is representation.heads[0]:
-                logits[:, representation.end_class] += self._length.ending_bias(context)
+                logits[:, representation.end_class] += self._ending.bias()
             if illegal is not None:
                 np.copyto(logits, IMPOSSIBLE, where=illegal)
             context.choose(head, sample(logits, self._settings, uniforms))

@@ -40,5 +40,9 @@ class GuidedNetwork(DecodingNetwork):
         return self._network.pick(state, np.tile(which, 2))
 
     @override
+    def follow(self, state: Any, sources: np.ndarray) -> Any:
+        return self._network.follow(state, np.concatenate([sources, sources + len(sources)]))
+
+    @override
     def put(self, state: Any, which: np.ndarray, picked: Any) -> Any:
         return self._network.put(state, np.tile(which, 2), picked)

@@ -35,6 +35,15 @@ class DecodingNetwork(ABC):
     def pick(self, state: Any, which: np.ndarray) -> Any:
         """What `advance` needs of the state of some pieces, for `put`; `which` is bool, shape (num_pieces,)."""
 
+    def follow(self, state: Any, sources: np.ndarray) -> Any:
+        """The state in which every piece stands where another stood; what comes next is `advance`.
+
+        Args:
+            state: of all pieces.
+            sources: for each piece where that other is, shape (num_pieces,).
+        """
+        return self.put(state, np.arange(len(sources)), self.pick(state, sources))
+
     @abstractmethod
     def put(self, state: Any, which: np.ndarray, picked: Any) -> Any:
         """The state with what was picked of the same pieces before; what comes next is `advance`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from melodyforge.music.form import read_form, sections
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.roll_layout import (
@@ -88,9 +89,12 @@ def draw_roll(piece: Piece, width: int = 2000, max_height: int = 8000) -> bytes:
     if len(colors) > 1:
         _draw_legend(pen, piece, colors, legend_columns(width))
     groups = _group_notes(piece, colors)
+    first = page.systems[0].marks[0].number if page.systems and page.systems[0].marks else 1
+    letters = {first + part.bar: part.letter for part in sections(read_form(piece))}  # by the number of the bar
     for system in page.systems:
         _draw_rows(pen, page, system)
         _draw_time(pen, page, system, piece.is_performed)
+        _draw_sections(pen, page, system, letters)
         for group in groups:
             _draw_notes(pen, page, system, group)
         _draw_keyboard(pen, page, system)
@@ -194,6 +198,15 @@ def _draw_time(pen: ImageDraw.ImageDraw, page: Layout, system: System, is_perfor
     for top, height in ((0, page.pitch_area_height), (page.drum_top, page.area_height - page.drum_top)):
         if height:
             pen.rectangle((page.left, system.top + top, right, system.top + top + height), outline=MARK_LINE)
+
+
+def _draw_sections(pen: ImageDraw.ImageDraw, page: Layout, system: System, letters: dict[int, str]) -> None:
+    """The letters of the parts, where they begin."""
+    for mark in system.marks:
+        if mark.number in letters:
+            x = int(page.x(mark.step, system))
+            pen.line((x, system.top - MARK_LABEL_HEIGHT + 4, x, system.top + page.area_height), FAINT_INK, 2)
+            pen.text((x + 36, system.top - MARK_LABEL_HEIGHT), letters[mark.number], INK, _font(21))
 
 
 def _draw_notes(pen: ImageDraw.ImageDraw, page: Layout, system: System, group: _NoteGroup) -> None:

@@ -36,7 +36,7 @@ class Traits:
         key: None when nothing has a pitch.
         density: onsets per quarter note.
         polyphony: mean number of notes that sound while any does.
-        instruments: sorted pairs (program, is_drum).
+        instruments: sorted pairs (program, is_drum), one for each track that plays.
     """
 
     tempo_qpm: Annotated[float, Field(gt=0, le=10_000)] = DEFAULT_TEMPO_QPM
@@ -72,7 +72,7 @@ def _density(piece: Piece) -> float:
 
 def _instruments(piece: Piece) -> tuple[tuple[int, bool], ...]:
     heard = [piece.tracks[index] for index in np.unique(piece.notes["track"])]
-    return tuple(sorted({(0, True) if track.is_drum else (track.program, False) for track in heard}))
+    return tuple(sorted((0, True) if track.is_drum else (track.program, False) for track in heard))
 
 
 def _polyphony(notes: np.ndarray) -> float:

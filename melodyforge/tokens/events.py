@@ -260,6 +260,11 @@ class EventsContext(Context):
         self._clock = replaced(self._clock, piece_index, alone._clock)
         self._num_notes = replaced(self._num_notes, piece_index, alone._num_notes)
 
+    @override
+    def follow(self, sources: np.ndarray) -> None:
+        super().follow(sources)
+        self._last, self._clock, self._num_notes = self._last[sources], self._clock[sources], self._num_notes[sources]
+
     @property
     @override
     def num_notes(self) -> np.ndarray:

@@ -376,6 +376,13 @@ class FieldsContext(Context):
         self._clock = replaced(self._clock, piece_index, alone._clock)
         self._told = {name: replaced(told, piece_index, alone._told[name]) for name, told in self._told.items()}
 
+    @override
+    def follow(self, sources: np.ndarray) -> None:
+        super().follow(sources)
+        self._reach.follow(sources)
+        self._newest_pitch, self._clock = self._newest_pitch[sources], self._clock[sources]
+        self._told = {name: told[sources] for name, told in self._told.items()}
+
     @property
     @override
     def clock(self) -> np.ndarray:

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, TypeAdapter
 
+from melodyforge.music.form import NO_FORM, Form, read_form
 from melodyforge.music.keys import Key
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, sort_notes
 from melodyforge.music.traits import Traits, read_traits
 
 MAX_HEADINGS = 1_000
 _HEARD = [one.name for one in fields(Traits) if one.name not in ("tempo_qpm", "meter")]  # as they stand in a row
+_FORM = [one.name for one in fields(Form)]
 _MeterPart = Annotated[int, Field(ge=1, le=255)]
 
 
@@ -28,11 +30,13 @@ class Heading:
     Attributes:
         numerator, denominator: of the time signature; performed music has one, too, though nobody hears it.
         traits: tempo and meter as they are to be; style, mood, key and so on as they are usual under this heading.
+        form: which bars return, and where the music ends; nothing where that is left open.
     """
 
     numerator: _MeterPart = 4
     denominator: _MeterPart = 4
     traits: Traits = Traits()
+    form: Form = NO_FORM
 
     @property
     def is_performed(self) -> bool:
@@ -68,7 +72,7 @@ def heading_of(piece: Piece) -> Heading:
         density=round(traits.density, 4),
         polyphony=round(traits.polyphony, 4),
     )
-    return Heading(meter.numerator, meter.denominator, rounded)
+    return Heading(meter.numerator, meter.denominator, rounded, read_form(piece))
 
 
 def some_headings(headings: list[Heading]) -> list[Heading]:
@@ -102,10 +106,11 @@ def piece_under(heading: Heading, notes: np.ndarray, tracks: tuple[Track, ...]) 
 
 
 def pack_headings(headings: Iterable[Heading]) -> list[list[Any]]:
-    """Headings as plain lists: tempo, numerator, denominator, whether performed, then what is heard."""
+    """Headings as plain lists: tempo, numerator, denominator, whether performed, what is heard, then the form."""
     return [
         [one.traits.tempo_qpm, one.numerator, one.denominator, one.is_performed]
         + [_plain(getattr(one.traits, name)) for name in _HEARD]
+        + ([] if one.form == NO_FORM else [list(one.form.returns), one.form.last_step, one.form.num_notes])
         for one in headings
     ]
 
@@ -143,10 +148,13 @@ def _whole_row(row: Any, row_dtype: np.dtype) -> Any:
 def _unpacked(row: Sequence[Any]) -> Heading:
     """A heading from a file, which may claim anything."""
     try:
-        tempo_qpm, numerator, denominator, is_performed, *heard = row[: 4 + len(_HEARD)]
+        tempo_qpm, numerator, denominator, is_performed, *rest = row
         meter = "" if is_performed else f"{numerator}/{denominator}"
-        traits = dict(zip(_HEARD, heard, strict=False)) | {"tempo_qpm": tempo_qpm, "meter": meter}
-        return _HEADING.validate_python({"numerator": numerator, "denominator": denominator, "traits": traits})
+        traits = dict(zip(_HEARD, rest, strict=False)) | {"tempo_qpm": tempo_qpm, "meter": meter}
+        form = dict(zip(_FORM, rest[len(_HEARD) :], strict=False))
+        return _HEADING.validate_python(
+            {"numerator": numerator, "denominator": denominator, "traits": traits, "form": form}
+        )
     except (ValueError, TypeError):
         raise ValueError(f"must be tempo, numerator, denominator, whether performed, {', '.join(_HEARD)}") from None
 

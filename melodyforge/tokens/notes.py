@@ -15,6 +15,7 @@ from pydantic import FailFast, Field, GetPydanticSchema, model_validator
 from typing_extensions import override
 
 from melodyforge.errors import CorpusError
+from melodyforge.music.form import MAX_BARS, NO_FORM, Form, read_form
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track, without_doubles
 from melodyforge.music.traits import Program
 from melodyforge.settings import MAX_TRACKS, RepresentationSettings
@@ -23,10 +24,19 @@ from melodyforge.tokens.controls import Controls, ControlsState
 from melodyforge.tokens.features import NOT_ASKED, Head, Rows
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.past import Past
+from melodyforge.tokens.plan import Plan
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
 from melodyforge.tokens.recall import HORIZON_ROWS, LONGEST_RUN, GrowingRecall, WindowRecall
 from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
-from melodyforge.tokens.signals import BEFORE_ALL, LATEST_VERSION, Moment, Vocabulary, note_signals, steps_of_bars
+from melodyforge.tokens.signals import (
+    BEFORE_ALL,
+    LATEST_VERSION,
+    OUTER,
+    Moment,
+    Vocabulary,
+    note_signals,
+    steps_of_bars,
+)
 from melodyforge.tokens.states import (
     Ascending,
     Duration,
@@ -53,6 +63,7 @@ ROW_DTYPE = np.dtype(
         ("bar_steps", np.int16),  # length of the bar; 0 in performed music
         ("bar", np.int32),  # number of the bar; 0 in performed music
         ("micro", np.int8),  # micro-timing, as in `NOTE_DTYPE`
+        ("returns", np.int16),  # of its bar, as in `Form`
     ]
 )
 EXACT_SHIFT_STEPS = 96
@@ -62,9 +73,11 @@ LOOKBACK_ROWS = HORIZON_ROWS + LONGEST_RUN
 
 BarSteps = Annotated[int, Field(ge=0, le=np.iinfo(np.int16).max)]
 TrackIndex = Annotated[int, Field(ge=0, le=MAX_TRACKS)]
+Returns = Annotated[int, Field(ge=-MAX_BARS, le=MAX_BARS)]
 Position = Annotated[int, Field(ge=-1, le=np.iinfo(np.int16).max)]
-NoteRow = (  # as `ROW_DTYPE`; the second is that of models that know no micro-timing
-    tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro]
+NoteRow = (  # as `ROW_DTYPE`; models that are older know less
+    tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro, Returns]
+    | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro]
     | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps]
 )
 
@@ -117,7 +130,11 @@ class NotesRepresentation(Representation):
                 self.known_with("track"),
                 self.suggestions("pitch"),
                 relative_to="own_last",
-                degrees_of=("scale_tonic", f"{PREFIX}tonic"),
+                degrees_of=(
+                    "scale_tonic",
+                    f"{PREFIX}tonic",
+                    *([f"{name}_tonic" for name in OUTER] if vocabulary.version >= 3 else []),
+                ),
             ),
             Head("duration", durations, self.known_with("pitch"), self.suggestions("duration")),
             Head("velocity", len(vocabulary.velocities), self.known_with("duration")),
@@ -162,6 +179,11 @@ class NotesRepresentation(Representation):
         controls = Controls.fit([heading.traits for heading in headings], tracks)
         return cls(vocabulary, pitch_counts.ranges(tracks), some_headings(headings), controls)
 
+    @property
+    @override
+    def knows_forms(self) -> bool:
+        return self.vocabulary.version >= 3
+
     def encode(self, piece: Piece) -> np.ndarray:
         """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
         words, classes = self.vocabulary, self.vocabulary.tracks.of(piece.tracks)
@@ -178,6 +200,8 @@ class NotesRepresentation(Representation):
             rows["position"] = -1
         elif len(rows):
             rows["bar"], rows["position"], rows["bar_steps"] = piece.bars_at(rows["onset"])
+            returns = np.array([*read_form(piece).returns, 0], np.int16)  # bars behind those looked at count as new
+            rows["returns"] = returns.take(rows["bar"], mode="clip")
         return rows
 
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
@@ -210,20 +234,31 @@ class NotesRepresentation(Representation):
         """See the base class. Looks back at most `LOOKBACK_ROWS` rows before `start`."""
         first, stop = max(0, start - LOOKBACK_ROWS), min(start + length, len(rows) + 1)
         here = slice(start - first, stop - first)  # the rows to predict, counted from `first`
-        seen = self._changed(rows[first:stop], change)
+        known = self._changed(rows[:stop], change)
+        seen = known[first:]
         classes = self.vocabulary.classes(seen)
         targets = {name: np.append(ids, NOT_ASKED)[here] for name, ids in classes.items()}
         if stop > len(rows):
             targets["shift"][-1] = self.end_class
         told = np.zeros(self.controls.num_columns, np.int16) if controls is None else controls
         told = self.controls.transposed(told, _semitones(rows[first:stop], seen))
-        moment = self._moment(seen, classes, here, told)
+        plan = Plan([_form(rows, change)])
+        moment = self._moment(known, first, classes, here, told, plan)
         moment.chosen = {name: np.maximum(ids, 0) for name, ids in targets.items()}
         features = {name: padded(values, length, 0) for name, values in self.tell(self.features, moment).items()}
         return features | {f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()}
 
-    def _moment(self, seen: np.ndarray, classes: dict[str, np.ndarray], here: slice, told: np.ndarray) -> Moment:
+    def _moment(
+        self,
+        known: np.ndarray,
+        first: int,
+        classes: dict[str, np.ndarray],
+        here: slice,
+        told: np.ndarray,
+        plan: Plan,
+    ) -> Moment:
         """What is known before rows of a stretch, and the rows themselves; of the row after the last, its place."""
+        seen = known[first:]
         nothing, is_drum = self.vocabulary.nothing, self.vocabulary.tracks.is_drum
         before = np.concatenate([_row_of_nothing(seen), seen])[here]
         moment = Moment(
@@ -231,9 +266,10 @@ class NotesRepresentation(Representation):
             newest=before,
             last={name: np.append(nothing[name], ids)[here] for name, ids in classes.items()},
             past=Past.of_rows(seen, is_drum).select(here),
-            recall=WindowRecall(seen, is_drum, here),
+            recall=WindowRecall(known, is_drum, here, first),
             controls=self.controls.by_feature(np.broadcast_to(told, (len(before), len(told)))),
             bars_ago=steps_of_bars(before["bar_steps"]),
+            plan=plan,
         )
         moment.next = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
         return moment
@@ -309,6 +345,8 @@ class NotesContext(Context):
         )
         self._divisor = np.where(self._bar_steps > 0, self._bar_steps, BEFORE_ALL)  # without bars all is in bar 0
         self._bars_ago = steps_of_bars(self._bar_steps)
+        self._plan = Plan([heading.form for heading in headings])
+        self.plan = self._plan if representation.knows_forms else None
         nothing = {name: np.full(self.num_pieces, none) for name, none in self._vocabulary.nothing.items()}
         self._moment = self._moment_after(self._row_at(np.zeros(self.num_pieces, np.int64)), nothing)
 
@@ -326,6 +364,7 @@ class NotesContext(Context):
             recall=self._recall,
             controls=self._controls,
             bars_ago=self._bars_ago,
+            plan=self._plan,
         )
 
     @override
@@ -405,6 +444,18 @@ class NotesContext(Context):
             {name: replaced(ids, piece_index, of_one.last[name]) for name, ids in self._moment.last.items()},
         )
 
+    @override
+    def follow(self, sources: np.ndarray) -> None:
+        super().follow(sources)
+        self._past.follow(sources)
+        self._reach.follow(sources)
+        self._recall.follow(sources)
+        self._plan.follow(sources)
+        self._moment = self._moment_after(
+            {name: self._moment.newest[name][sources] for name in ROW_DTYPE.names or ()},
+            {name: ids[sources] for name, ids in self._moment.last.items()},
+        )
+
     @property
     @override
     def clock(self) -> np.ndarray:
@@ -416,6 +467,7 @@ class NotesContext(Context):
         row["onset"], row["bar_steps"] = onset, self._bar_steps
         row["bar"], position = np.divmod(onset, self._divisor)
         row["position"] = np.where(self._bar_steps > 0, position, -1)
+        row["returns"] = self._plan.returns(row["bar"])
         return row
 
 
@@ -437,6 +489,19 @@ def _semitones(before: np.ndarray, after: np.ndarray) -> int:
     """By how much rows have been moved; drums stay where they are."""
     moves = after["pitch"].astype(np.int64) - before["pitch"]
     return int(moves[np.abs(moves).argmax()]) if len(moves) else 0
+
+
+def _form(rows: np.ndarray, change: Change) -> Form:
+    """What is told of the form of a piece whose rows these are."""
+    if not len(rows):
+        return NO_FORM
+    is_performed, last_step = rows["position"][0] < 0, int(rows["onset"][-1])
+    returns = np.zeros(int(rows["bar"][-1]) + 1, np.int64)
+    returns[rows["bar"]] = rows["returns"]
+    return Form(
+        tuple(returns.tolist()) if change.tells_returns and not is_performed else (),
+        (round(last_step * change.stretch) if is_performed else last_step) if change.tells_end else None,
+    )
 
 
 def _row_of_nothing(rows: np.ndarray) -> np.ndarray:

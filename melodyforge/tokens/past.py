@@ -109,6 +109,11 @@ class Past:
         for values, of_one in zip(vars(self).values(), vars(alone).values(), strict=True):
             values[piece_index] = of_one[0]
 
+    def follow(self, sources: np.ndarray) -> None:
+        """Gives every piece the past of another, shape (num_pieces,)."""
+        for values in vars(self).values():
+            values[...] = values[sources]
+
     def select(self, index: slice) -> Past:
         """A part of the leading dimension."""
         return Past(**{name: values[index] for name, values in vars(self).items()})

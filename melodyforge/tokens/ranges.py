@@ -95,6 +95,12 @@ class Reach:
         tracks = slice(first, first + len(alone._highest))
         self._is_outside[tracks], self._highest[tracks] = alone._is_outside, alone._highest
 
+    def follow(self, sources: np.ndarray) -> None:
+        """Has every piece reach as far as another, shape (num_pieces,)."""
+        num_pieces = len(sources)
+        self._is_outside = self._is_outside.reshape(num_pieces, -1, NUM_PITCHES)[sources].reshape(-1, NUM_PITCHES)
+        self._highest = self._highest.reshape(num_pieces, -1)[sources].reshape(-1)
+
     def add(self, track: np.ndarray, pitch: np.ndarray) -> None:
         """A note of each piece; shapes (num_pieces,)."""
         at = self._first_track + track

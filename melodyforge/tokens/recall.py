@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
+from copy import copy
 from itertools import cycle, zip_longest
 from typing import Any, NamedTuple
 
@@ -70,6 +71,15 @@ class LineContinuation(NamedTuple):
     last_duration: np.ndarray
 
 
+class NoteAfter(NamedTuple):
+    """A note of the past, `NOTHING` in all where there is none; shapes (...)."""
+
+    onset: np.ndarray
+    track: np.ndarray
+    pitch: np.ndarray
+    duration: np.ndarray
+
+
 class Recall(ABC):
     """The past of some moments, each before a row; shapes (num_moments,)."""
 
@@ -91,6 +101,16 @@ class Recall(ABC):
         """
 
     @abstractmethod
+    def note_after(self, onset: np.ndarray, track: np.ndarray, pitch: np.ndarray) -> NoteAfter:
+        """The first note behind a place in the order of notes: by onset, then track, then pitch; however far back.
+
+        Args:
+            onset: shape (..., num_moments).
+            track: shape (num_moments,).
+            pitch: shape (num_moments,); -1 is before all.
+        """
+
+    @abstractmethod
     def shift_after(self, step: np.ndarray) -> np.ndarray:
         """Steps from a step to the next onset behind it, or `NOTHING`; shape as `step`, (..., num_moments)."""
 
@@ -102,15 +122,16 @@ class Recall(ABC):
 class WindowRecall(Recall):
     """The past of every row of a stretch, and of what comes behind it."""
 
-    def __init__(self, rows: np.ndarray, is_drum: np.ndarray, here: slice) -> None:
+    def __init__(self, rows: np.ndarray, is_drum: np.ndarray, here: slice, first: int = 0) -> None:
         """Takes the rows of a stretch.
 
         Args:
             rows: with the fields onset, track, pitch and duration.
             is_drum: of each track.
-            here: the moments asked for; moment i lies before row i.
+            here: the moments asked for; moment i lies before row `first + i`.
+            first: rows before this one are known to `note_after` alone.
         """
-        self._rows, self._is_drum, self._here = rows, is_drum, here
+        self._whole, self._rows, self._is_drum, self._here = rows, rows[first:], is_drum, here
         self._moments = np.arange(len(rows) + 1)[here]
         self._oldest_row = self._moments - HORIZON_ROWS
 
@@ -166,6 +187,14 @@ class WindowRecall(Recall):
         is_there = (onset >= 0) & (_at(keys, index) == wanted) & (index < self._moments) & (index >= self._oldest_row)
         index = np.where(is_there, index, NOTHING)
         return _at(self._rows["pitch"], index), _at(self._rows["duration"], index)
+
+    @override
+    def note_after(self, onset: np.ndarray, track: np.ndarray, pitch: np.ndarray) -> NoteAfter:
+        rows, first = self._whole, len(self._whole) - len(self._rows)
+        keys = _place(rows["onset"].astype(np.int64), rows["track"], rows["pitch"])
+        index = np.searchsorted(keys, _place(onset.astype(np.int64), track, pitch), side="right")
+        index = np.where((onset >= 0) & (index < first + self._moments), index, NOTHING)
+        return NoteAfter(*(_at(rows[name], index) for name in NoteAfter._fields))
 
     @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
@@ -252,6 +281,14 @@ class GrowingRecall(Recall):
         for newest, of_one in zip_longest(reversed(self._newest), reversed(alone._newest)):
             newest[piece_index] = 0 if of_one is None else of_one[0]
 
+    def follow(self, sources: np.ndarray) -> None:
+        """Gives every piece the past of another, shape (num_pieces,)."""
+        chosen = enumerate(sources.tolist())
+        self._pieces = [
+            self._pieces[source] if source == place else self._pieces[source].copy() for place, source in chosen
+        ]
+        self._fits, self._newest = self._fits[sources], deque(newest[sources] for newest in self._newest)
+
     @override
     def continuation(self) -> Continuation:
         found = [piece.continuation() for piece in self._pieces]
@@ -271,6 +308,12 @@ class GrowingRecall(Recall):
         return pitch, duration
 
     @override
+    def note_after(self, onset: np.ndarray, track: np.ndarray, pitch: np.ndarray) -> NoteAfter:
+        pieces, places = cycle(self._pieces), _place(onset.astype(np.int64), track, pitch).reshape(-1).tolist()
+        found = [piece.note_after(place) for place, piece in zip(places, pieces, strict=False)]
+        return NoteAfter(*np.array(found).T.reshape(len(NoteAfter._fields), *onset.shape))
+
+    @override
     def shift_after(self, step: np.ndarray) -> np.ndarray:
         steps = step.reshape(-1).tolist()
         found = [piece.shift_after(one) for one, piece in zip(steps, cycle(self._pieces), strict=False)]
@@ -287,16 +330,26 @@ class _GrowingPiece:
     def __init__(self, num_tracks: int) -> None:
         self._rows: list[tuple[int, int, int, int, int]] = []  # shift, onset, track, pitch, duration
         self._onsets: list[int] = []
+        self._places: list[int] = []
         self._first_at = _Newest()  # by onset and track
         self._all = _Stretches()
         self._place, self._length, self._distance, self._run = NOTHING, 0, 0, 0
         self._lines = [_Stretches() for _ in range(num_tracks)]
+
+    def copy(self) -> _GrowingPiece:
+        """The same past, that goes on in another way."""
+        other = copy(self)
+        other._rows, other._onsets, other._places = [*self._rows], [*self._onsets], [*self._places]
+        other._first_at, other._all = self._first_at.copy(), self._all.copy()
+        other._lines = [line.copy() for line in self._lines]
+        return other
 
     def append(self, shift: int, onset: int, track: int, pitch: int, duration: int) -> None:
         row, line = len(self._rows), self._lines[track]
         interval = pitch - self._rows[line.rows[-1]][3] if line.rows else 0
         self._rows.append((shift, onset, track, pitch, duration))
         self._onsets.append(onset)
+        self._places.append(_place(onset, track, pitch))
         if row % HORIZON_ROWS == 0:
             self._first_at.forget()
         if self._first_at.get((onset, track)) == NOTHING:
@@ -336,6 +389,10 @@ class _GrowingPiece:
             return NOTHING, NOTHING
         return self._rows[row][3:]
 
+    def note_after(self, place: int) -> tuple[int, int, int, int]:
+        row = bisect_right(self._places, place) if place >= -1 else len(self._rows)  # -1: before all of step 0
+        return self._rows[row][1:] if row < len(self._rows) else (NOTHING,) * 4
+
     def shift_after(self, step: int) -> int:
         if step < 0:
             return NOTHING
@@ -357,6 +414,12 @@ class _Newest:
     def __init__(self) -> None:
         self.now: dict[Any, int] = {}
         self._before: dict[Any, int] = {}
+
+    def copy(self) -> _Newest:
+        """The same, that goes on in another way."""
+        other = _Newest()
+        other.now, other._before = self.now.copy(), self._before.copy()
+        return other
 
     def get(self, thing: Any) -> int:
         """Where it was, or `NOTHING`."""
@@ -385,6 +448,13 @@ class _Stretches:
         # By hash, where a stretch of each length ended last; and m to the power of the length.
         self._latest = [(_Newest(), length, power) for length, power in zip(MATCH_LENGTHS, _POWERS, strict=True)]
         self._found: list[int] = []  # where the newest stretch ended before, for each length that there are tokens for
+
+    def copy(self) -> _Stretches:
+        """The same sequence, that goes on in another way."""
+        other = _Stretches()
+        other.rows, other._hashes, other._found = [*self.rows], [*self._hashes], [*self._found]
+        other._latest = [(latest.copy(), length, power) for latest, length, power in self._latest]
+        return other
 
     def append(self, token: int, row: int, has_token: bool = True) -> None:
         """Adds a place; without a token of its own it only gives the next one something to start from."""
@@ -475,6 +545,11 @@ def _latest_equal(hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
     latest = np.full(len(hashes), NOTHING)
     latest[later[is_equal]] = earlier[is_equal]
     return latest
+
+
+def _place(onset: Any, track: Any, pitch: Any) -> Any:
+    """A number that orders notes by onset, track and pitch; negative before the first step."""
+    return (onset * 256 + track) * 128 + pitch
 
 
 def _copy_distance(newest: np.ndarray, place: np.ndarray) -> np.ndarray:

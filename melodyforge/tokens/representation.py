@@ -21,6 +21,7 @@ from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Head, Rows, Signal
 from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.plan import Plan
 
 FIRST_CAPACITY = 256  # rows that there is room for at first
 
@@ -32,10 +33,13 @@ class Change:
     Attributes:
         semitones: pitches move by as much, where the piece and the vocabulary allow it.
         stretch: factor on all times of performed music; music on a grid stays on it.
+        tells_returns, tells_end: whether it is told beforehand which bars return, and where the music ends.
     """
 
     semitones: int = 0
     stretch: float = 1.0
+    tells_returns: bool = False
+    tells_end: bool = False
 
 
 class Context(ABC):
@@ -51,7 +55,10 @@ class Context(ABC):
         num_given: notes of each that a primer gave, shape (num_pieces,).
         begins: the step to which each had come then, shape (num_pieces,).
         is_over: whether all pieces have ended.
+        plan: what is told of each piece beforehand; None for those who cannot be told.
     """
+
+    plan: Plan | None = None
 
     def __init__(self, representation: Representation, num_pieces: int) -> None:
         self._of, self.num_pieces = representation, num_pieces
@@ -159,6 +166,17 @@ class Context(ABC):
         self.num_rows[piece_index], self.has_ended[piece_index] = alone.num_rows[0], False
         self.is_over = False
 
+    def follow(self, sources: np.ndarray) -> None:
+        """Has every piece go on from where another stands: the piece at `sources[i]` becomes that at i as well.
+
+        Args:
+            sources: shape (num_pieces,); of pieces with the same heading and controls.
+        """
+        self._rows = self._rows[:, sources]
+        self.num_rows, self.has_ended = self.num_rows[sources], self.has_ended[sources]
+        self.num_given, self.begins = self.num_given[sources], self.begins[sources]
+        self.is_over = bool(self.has_ended.all())
+
 
 class Representation(ABC):
     """Music as rows of tokens, with a vocabulary learnt from pieces."""
@@ -265,6 +283,11 @@ class Representation(ABC):
     def suggestions(self, head: str) -> tuple[str, ...]:
         """The names of the features that suggest a class to a head."""
         return tuple(signal.feature.name for signal in self.signals if signal.suggests == head)
+
+    @property
+    def knows_forms(self) -> bool:
+        """Whether the network can be told which bars return, and where the music ends."""
+        return False
 
     def controls_of(self, piece: Piece) -> np.ndarray:
         """What the network can be told of a piece as a whole, int16, shape (num_columns,); empty without controls."""

@@ -19,10 +19,12 @@ from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
 from melodyforge.tokens.neighbours import NUM_DISTANCES, NUM_MOVES, Neighbours, find_neighbours
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
+from melodyforge.tokens.plan import NUM_LEFT, NUM_RELATIONS, Plan
 from melodyforge.tokens.recall import (
     FARTHEST_COPY,
     LONGEST_RUN,
     MATCH_LENGTHS,
+    NOTHING,
     Continuation,
     LineContinuation,
     Recall,
@@ -36,10 +38,14 @@ BARS_AGO = (1, 2, 4, 8)
 NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
 BEFORE_ALL = 2**40  # steps
-LATEST_VERSION = 2  # from 2 on: voices beside the track's own, and how often the newest passage was repeated
+# Of what is told. 2: voices beside the track's own, and how often the newest passage was repeated. 3: intervals above
+# the lowest and below the highest note that sounds, how many bars there have been, and a plan.
+LATEST_VERSION = 3
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
 
+OUTER = ("low", "high")
+_BARS = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256])
 MOST_TIMES = 8  # that a passage is counted to be repeated
 _RUNS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
 _RUN_CLASS = np.searchsorted(_RUNS, np.arange(max(LONGEST_RUN, FARTHEST_COPY) + 1), side="right") - 1
@@ -54,7 +60,7 @@ def _degrees() -> np.ndarray:
     return degrees
 
 
-def _intervals() -> np.ndarray:
+def _interval_classes() -> np.ndarray:
     """Classes of the distances from each last pitch to each pitch, the last from none; shape (PITCHES, NUM_PITCHES)."""
     intervals = np.arange(NUM_PITCHES) - np.arange(PITCHES)[:, None] + NUM_PITCHES - 1
     intervals[NUM_PITCHES] = NUM_INTERVALS - 1
@@ -69,7 +75,8 @@ def _octaves() -> np.ndarray:
 
 
 # What one number says of another is looked up: one piece alone costs as many NumPy calls as many do.
-_DEGREES, _INTERVALS, _OCTAVES = _degrees(), _intervals(), _octaves()
+_DEGREES, _INTERVALS, _OCTAVES = _degrees(), _interval_classes(), _octaves()
+_TONIC_OF = np.append(np.arange(NUM_PITCHES) % NUM_PITCH_CLASSES, NO_DEGREE)  # of a pitch, as of a scale
 _ASKED_DEGREES = np.roll((_DEGREES + 1) % DEGREES, 1, axis=0)  # the same one-based, 0 for none: tonics and degrees
 _ASKED_SCALES = _ASKED_DEGREES[:, [*range(NUM_PITCH_CLASSES), NUM_PITCHES]]  # of each scale instead of a pitch
 
@@ -140,6 +147,7 @@ class Moment:
         past, recall: of the rows before.
         controls: what is asked for, by the names of the controls' features.
         bars_ago: see `steps_of_bars`.
+        plan: which bars return, and how far it is to the end, as far as this is told beforehand.
     """
 
     def __init__(
@@ -151,9 +159,10 @@ class Moment:
         recall: Recall,
         controls: dict[str, np.ndarray],
         bars_ago: np.ndarray,
+        plan: Plan,
     ) -> None:
         self.vocabulary, self.newest, self.last = vocabulary, newest, last
-        self.past, self.recall, self.controls = past, recall, controls
+        self.past, self.recall, self.controls, self.plan = past, recall, controls, plan
         self.next, self.chosen = newest, dict[str, np.ndarray]()
         self.bars_ago = bars_ago
 
@@ -187,8 +196,28 @@ class Moment:
     @Once
     def ago_shifts(self) -> np.ndarray:
         """Classes of the shifts that followed this place some bars ago, (len(BARS_AGO), num_moments)."""
-        shifts = self.recall.shift_after(self.newest["onset"] - self.bars_ago)
+        then = self.newest["onset"] - self.bars_ago
+        if self.vocabulary.version < 3:
+            shifts = self.recall.shift_after(then)
+        else:  # 0 where there are more notes of the chord
+            after = self.recall.note_after(then, self.newest["track"], self.newest["pitch"])
+            shifts = np.where(after.onset >= 0, after.onset - then, NOTHING)
         return self.vocabulary.shifts.classes_or_none(shifts)
+
+    @Once
+    def planned_shift(self) -> np.ndarray:
+        """The class of the shift that followed this place in the bar that is to return, or that leads into the next."""
+        newest, bar_steps = self.newest, self.newest["bar_steps"]
+        then = newest["onset"] - self._planned_steps(newest["bar"])
+        after = self.recall.note_after(then, newest["track"], newest["pitch"])
+        to_next_bar = bar_steps - newest["position"]
+        bar_then = newest["onset"] + to_next_bar - self._planned_steps(newest["bar"] + 1)
+        first, before_all = np.zeros_like(newest["track"]), np.full_like(newest["onset"], -1)
+        begins = self.recall.note_after(bar_then, first, before_all)
+        stays = (after.onset >= 0) & (after.onset - then < to_next_bar)
+        leads_on = (begins.onset >= 0) & (begins.onset - bar_then < bar_steps)
+        shift = np.where(leads_on, begins.onset - bar_then + to_next_bar, NOTHING)
+        return self.vocabulary.shifts.classes_or_none(np.where(stays, after.onset - then, shift))
 
     @property
     def asked_tonic(self) -> np.ndarray:
@@ -201,6 +230,32 @@ class Moment:
     def agrees_in_shift(self) -> np.ndarray:
         """Whether the note goes on as the match did, so far."""
         return (self.again.shift >= 0) & (self.again_shift == self.chosen["shift"])
+
+    @Once
+    def in_chord(self) -> np.ndarray:
+        """Whether the note begins together with the one before it."""
+        return self.next["onset"] == self.newest["onset"]
+
+    @Once
+    def then(self) -> np.ndarray:
+        """This place some bars ago, and in the bar that is to return, in steps; negative for none.
+
+        Shape (len(BARS_AGO) + 1, num_moments); (len(BARS_AGO), ...) where no plan is known of.
+        """
+        if self.vocabulary.version < 3:
+            return self.next["onset"] - self.bars_ago
+        return self.next["onset"] - np.concatenate([self.bars_ago, self._planned_steps(self.next["bar"])[None]])
+
+    @Once
+    def ago_tracks(self) -> np.ndarray:
+        """The tracks that played then, behind those that do already, shape as `then`."""
+        then = self.then
+        track, pitch = (
+            np.where(self.in_chord, self.newest[name].astype(np.int64), first)
+            for name, first in (("track", 0), ("pitch", -1))
+        )
+        after = self.recall.note_after(then, track, pitch)
+        return _or_none(np.where(after.onset == then, after.track, NOTHING), len(self.vocabulary.tracks))
 
     @Once
     def sounding_then(self) -> np.ndarray:
@@ -232,8 +287,15 @@ class Moment:
 
     @Once
     def ago_notes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Classes of pitch and duration of the track's note some bars before, (len(BARS_AGO), num_moments) each."""
-        pitch, duration = self.recall.note_at(self.next["onset"] - self.bars_ago, self.chosen["track"])
+        """Classes of pitch and duration of the note that the track played then, shapes as `then`."""
+        then, track = self.then, self.chosen["track"]
+        if self.vocabulary.version < 3:
+            pitch, duration = self.recall.note_at(then, track)
+        else:  # of a chord the note above the one that is there already
+            is_above = self.in_chord & (self.newest["track"] == track)
+            after = self.recall.note_after(then, track, np.where(is_above, self.newest["pitch"].astype(np.int64), -1))
+            is_there = (after.onset == then) & (after.track == track)
+            pitch, duration = (np.where(is_there, values, NOTHING) for values in (after.pitch, after.duration))
         return _or_none(pitch, NUM_PITCHES), self.vocabulary.durations.classes_or_none(duration)
 
     @Once
@@ -242,6 +304,20 @@ class Moment:
         sounding = self.sounding_then
         starts = np.arange(0, sounding.size, NUM_PITCHES)[:, None, None]
         steps = sounding.take(_OCTAVES.take(self.scale, axis=0) + starts)  # (num_moments, 12, octaves)
+        return np.maximum.reduce(steps, axis=2) > 0
+
+    @Once
+    def outer_pitches(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest pitch that sounds at the new onset, `NUM_PITCHES` for none."""
+        sounds = self.sounding_then > 0
+        is_any = np.logical_or.reduce(sounds, axis=1)
+        lowest, highest = sounds.argmax(axis=1), NUM_PITCHES - 1 - sounds[:, ::-1].argmax(axis=1)
+        return np.where(is_any, lowest, NUM_PITCHES), np.where(is_any, highest, NUM_PITCHES)
+
+    def sounding_above(self, pitch: np.ndarray) -> np.ndarray:
+        """Which intervals above a pitch class sound at the new onset, bool, (num_moments, 12); as above C for none."""
+        starts = np.arange(0, self.sounding_then.size, NUM_PITCHES)[:, None, None]
+        steps = self.sounding_then.take(_OCTAVES.take(_TONIC_OF.take(pitch), axis=0) + starts)
         return np.maximum.reduce(steps, axis=2) > 0
 
     # Once the pitch is decided.
@@ -256,6 +332,11 @@ class Moment:
     def position(self, rows: Rows) -> np.ndarray:
         """Classes of the place in the bar; the last where there are no bars."""
         return _or_none(np.minimum(rows["position"], NUM_POSITIONS - 1), NUM_POSITIONS)
+
+    def _planned_steps(self, bar: np.ndarray) -> np.ndarray:
+        """How many steps ago a bar stood that is to return, `BEFORE_ALL` for none; shape (num_moments,)."""
+        steps = np.abs(self.plan.returns(bar)) * self.newest["bar_steps"].astype(np.int64)
+        return np.where(steps > 0, steps, BEFORE_ALL)
 
     def degree(self, pitch: np.ndarray) -> np.ndarray:
         """Semitones above the scale's tonic, shape as `pitch`."""
@@ -315,6 +396,18 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         _signal("scale", DEGREES, lambda m: m.scale),
         _signal("last_degree", DEGREES, lambda m: m.degree(m.past.track_pitch), slots=num_tracks),
         *(_repeats() if words.version >= 2 else []),
+        *(_form(shifts) if words.version >= 3 else []),
+    ]
+
+
+def _form(num_shifts: int) -> list[Signal]:
+    """How many bars there have been, how far it is to the end, which bars return, and what that suggests."""
+    return [
+        _signal("bars_so_far", len(_BARS), lambda m: _BARS.searchsorted(m.newest["bar"], side="right") - 1),
+        _signal("left", NUM_LEFT, lambda m: m.plan.left(m.newest["onset"])),
+        _signal("plan", NUM_RELATIONS, lambda m: m.plan.relation(m.newest["bar"])),
+        _signal("plan_ahead", NUM_RELATIONS, lambda m: m.plan.relation(m.newest["bar"] + 1)),
+        _signal("plan_shift", num_shifts, lambda m: m.planned_shift, suggests="shift"),
     ]
 
 
@@ -339,6 +432,16 @@ def _with_shift(words: Vocabulary) -> list[Signal]:
         _signal("new_last_pitch", PITCHES, lambda m: m.past.track_pitch, slots=num_tracks),
         _signal("new_last_remaining", NUM_REMAINING, lambda m: m.past.remaining(m.next["onset"]), slots=num_tracks),
         _signal("agreed_track", num_tracks + 1, _agreed_track, suggests="track"),
+        *(_form_then(num_tracks) if words.version >= 3 else []),
+    ]
+
+
+def _form_then(num_tracks: int) -> list[Signal]:
+    """The same once the onset is decided, and which tracks the bars before suggest."""
+    return [
+        _signal("new_left", NUM_LEFT, lambda m: m.plan.left(m.next["onset"])),
+        _signal("new_plan", NUM_RELATIONS, lambda m: m.plan.relation(m.next["bar"])),
+        *_by_bars("track", num_tracks + 1, lambda m: m.ago_tracks, is_planned=True),
     ]
 
 
@@ -358,9 +461,30 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         _signal("line_length", len(MATCH_LENGTHS) + 1, lambda m: m.line.length),
         _signal("line_pitch", PITCHES, lambda m: _or_none(m.line.pitch, NUM_PITCHES), suggests="pitch"),
         _signal("line_last_duration", durations, lambda m: words.durations.classes_or_none(m.line.last_duration)),
-        *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0]),
+        *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0], is_planned=words.version >= 3),
         *(_voices() if words.version >= 2 else []),
+        *(_intervals() if words.version >= 3 else []),
     ]
+
+
+def _intervals() -> list[Signal]:
+    """What sounds, counted from its lowest and from its highest note: a fifth is one in every key."""
+    return [
+        signal
+        for index, name in enumerate(OUTER)
+        for signal in (
+            _signal(f"{name}_tonic", TONICS, _class_above_none(index)),
+            _signal(f"{name}_interval", 2, _sounding_above(index), slots=NUM_PITCH_CLASSES),
+        )
+    ]
+
+
+def _class_above_none(index: int) -> Told:
+    return lambda m: (_TONIC_OF.take(m.outer_pitches[index]) + 1) % TONICS
+
+
+def _sounding_above(index: int) -> Told:
+    return lambda m: m.sounding_above(m.outer_pitches[index])
 
 
 def _voices() -> list[Signal]:
@@ -385,7 +509,7 @@ def _with_pitch(words: Vocabulary) -> list[Signal]:
         _signal("new_interval", NUM_INTERVALS, lambda m: m.interval),
         _signal("agreed_duration", durations, _agreed_duration, suggests="duration"),
         _signal("line_duration", durations, _line_duration, suggests="duration"),
-        *_by_bars("duration", durations, lambda m: m.ago_notes[1]),
+        *_by_bars("duration", durations, lambda m: m.ago_notes[1], is_planned=words.version >= 3),
     ]
 
 
@@ -403,9 +527,10 @@ def _asked(feature: Feature) -> Signal:
     return Signal(feature, AT_ONCE, lambda m: m.controls[feature.name])
 
 
-def _by_bars(field: str, size: int, of: Told) -> list[Signal]:
-    """What stood some bars ago suggests for a field; `of` gives all, shape (len(BARS_AGO), num_moments)."""
-    return [_signal(f"ago{bars}_{field}", size, _row(of, row), suggests=field) for row, bars in enumerate(BARS_AGO)]
+def _by_bars(field: str, size: int, of: Told, *, is_planned: bool = False) -> list[Signal]:
+    """What stood some bars ago suggests for a field, and if it is planned what is to return; `of` gives all in rows."""
+    names = [*(f"ago{bars}" for bars in BARS_AGO), *(["plan"] if is_planned else [])]
+    return [_signal(f"{name}_{field}", size, _row(of, row), suggests=field) for row, name in enumerate(names)]
 
 
 def _row(of: Told, row: int) -> Told:

@@ -6,6 +6,7 @@ A network is told of a wish as classes of the features of the wish; 0 is always 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -344,14 +345,15 @@ class PolyphonyWish(AmountWish):
 
 
 class InstrumentsWish(Wish):
-    """Which instruments play, and that no others do."""
+    """Which instruments play, in how many tracks, and that no others do."""
 
     name = "instruments"
     weight = 1
     widget: ClassVar[Widget] = "several"
+    saved: ClassVar = {"counts_tracks": (bool, False)}  # older vocabularies tell all tracks of an instrument alike
 
-    def __init__(self, tracks: TrackClasses) -> None:
-        self._keys = tracks.keys
+    def __init__(self, tracks: TrackClasses, counts_tracks: bool = True) -> None:
+        self._keys, self.counts_tracks = tracks.keys, counts_tracks
         self.features = (Feature(f"{PREFIX}instruments", 3, slots=len(tracks)),)
         self.options = list(dict.fromkeys(instrument_name(*key[:2]) for key in tracks.keys))
 
@@ -363,11 +365,12 @@ class InstrumentsWish(Wish):
     @classmethod
     @override
     def from_state(cls, state: Mapping[str, Any], tracks: TrackClasses) -> Self:
-        return cls(tracks)
+        return cls(tracks, bool(state.get("counts_tracks")))
 
     @override
     def of_traits(self, traits: Traits) -> list[int]:
-        plays = [key[:2] in traits.instruments for key in self._keys]
+        counts = Counter(traits.instruments)
+        plays = [counts[key[:2]] > (key[2] if self.counts_tracks else 0) for key in self._keys]
         return [PRESENT if one else ABSENT for one in plays] if any(plays) else [ANY] * len(plays)
 
     @override
@@ -379,7 +382,9 @@ class InstrumentsWish(Wish):
                     f"--instruments must be ones that the model has learnt: {', '.join(self.options)}. "
                     f"Received {name!r}."
                 )
-        return [PRESENT if any(key[:2] in found for found in wanted) else ABSENT for key in self._keys]
+        of_one = [(ANY if self.counts_tracks and key[2] else PRESENT) for key in self._keys]  # others are the heading's
+        asked_for = [any(key[:2] in found for found in wanted) for key in self._keys]
+        return [one if is_asked else ABSENT for one, is_asked in zip(of_one, asked_for, strict=True)]
 
     @override
     def suits(self, traits: Traits, asked: Any) -> tuple[bool, ...]:

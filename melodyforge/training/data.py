@@ -33,6 +33,7 @@ MIN_ROWS = 8  # fewer to train on or to measure on say nothing
 MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
 LEAST_SHARE = 0.25  # of a window's rows at the end of a piece; the rest are not asked
 OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
+PLANNED_SHARE = 0.6  # of the windows are told which bars return, and as many where the music ends
 CONTROLS_FILE = "controls.npy"
 MAX_PIECES = 5_000  # listened to in all, so that large folders take no longer
 MAX_LOGITS = 2**26  # that a network says at once of held-out music: 256 MB
@@ -205,7 +206,8 @@ class RandomChange:
     def draw(self, rng: np.random.Generator) -> Change:
         """One change."""
         semitones = int(rng.integers(-self.max_semitones, self.max_semitones + 1))
-        return Change(semitones, 1.0 + self.max_stretch * float(rng.uniform(-1, 1)))
+        stretch = 1.0 + self.max_stretch * float(rng.uniform(-1, 1))
+        return Change(semitones, stretch, *(rng.random(2) < PLANNED_SHARE).tolist())
 
 
 def num_rows(spans: np.ndarray) -> int:
@@ -332,7 +334,9 @@ def _encoded(
     store: PieceStore, representation: Representation, settings: RepresentationSettings
 ) -> tuple[Ragged, np.ndarray]:
     """The rows and the controls of all pieces, kept beside the dataset under a name that tells how they were made."""
-    vocabulary = json.dumps([settings.model_dump(), representation.state()], sort_keys=True)
+    vocabulary = json.dumps(
+        [settings.model_dump(), representation.state(), str(representation.row_dtype)], sort_keys=True
+    )
     digest = hashlib.sha256((store.fingerprint + vocabulary).encode()).hexdigest()[:16]
     folder = store.folder / f"rows-{digest}"
     with hold(store.folder):  # nobody may replace the dataset meanwhile, or remove these rows as stale

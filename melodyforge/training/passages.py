@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from melodyforge.corpus.store import PieceStore
+from melodyforge.music.form import NO_FORM
 from melodyforge.music.piece import Piece
 from melodyforge.recipe import Recipe
 from melodyforge.tokens.headings import Passage, heading_of
@@ -48,5 +51,5 @@ def _passage(piece: Piece, representation: Representation, length: int, rng: np.
         excerpt = piece.excerpt(bar, int(bars[-1]) + 1)
         rows = representation.encode(excerpt)
         if len(rows) >= length:
-            return Passage(heading_of(excerpt), rows[:length])
+            return Passage(replace(heading_of(excerpt), form=NO_FORM), rows[:length])
     return None

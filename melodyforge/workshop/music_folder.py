@@ -169,7 +169,7 @@ def summarise(store: PieceStore) -> Summary:
     """Looks at some pieces of a dataset, evenly spread, and counts what they are."""
     numbers = range(0, len(store), -(-len(store) // MAX_PIECES_READ))
     traits = [read_traits(store[number]) for number in numbers]
-    instruments = Counter(instrument_name(*one) for trait in traits for one in trait.instruments)
+    instruments = Counter(instrument_name(*one) for trait in traits for one in set(trait.instruments))
     styles: Counter[str] = Counter(store.style_names[style] for style in store.styles.tolist())
     return Summary(
         num_pieces=len(store),

@@ -1,0 +1,130 @@
+"""How long pieces may become, and where they are to end: planned ahead, so that an end can be prepared.
+
+Nobody knows how many bars a number of notes takes: the plan follows the music as it grows, until the end is near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from melodyforge.decoding.sampling import IMPOSSIBLE
+from melodyforge.music.piece import Meter
+from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.plan import NOT_KNOWN
+from melodyforge.tokens.representation import Context
+
+ENDING_SHARE = 0.1  # in this last part of the length an ending becomes ever more welcome
+ENDING_LOGIT = 4.0  # how much, at the very end, or once the planned one has come
+ROWS_PER_NOTE = 4  # at most, on average: most representations have one, others have rests in rows of their own
+AIM, LEAST_AIM = 0.94, 0.9  # of the length: music that is denser at the end than before still has room for it
+PHRASES = (2, 4)  # bars; the end closes the longest of these that real music of the heading closes
+DECIDED_BARS = 3  # before the end, from where on it stays where it is
+ROWS_BETWEEN_PLANS = 16
+PACE_NOTES = 64.0  # so many notes of the music's own tell as much of its pace as that under the heading
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a piece may become, what a primer gave not counted.
+
+    Attributes:
+        num_notes: at most; the row that reaches this number is the last.
+        is_full: whether the network may not end the piece before the last `ENDING_SHARE`.
+        num_steps: after which each piece is over, shape (num_pieces,); None: notes alone count.
+    """
+
+    num_notes: int
+    is_full: bool = False
+    num_steps: np.ndarray | None = None
+
+    @property
+    def max_rows(self) -> int:
+        """After which even music that hardly holds notes is over."""
+        return ROWS_PER_NOTE * self.num_notes
+
+    def share(self, context: Context) -> np.ndarray:
+        """How far each piece has come towards its last note or step: 0 to 1, or a little more."""
+        share = context.num_composed / self.num_notes
+        return share if self.num_steps is None else np.maximum(share, context.steps_composed / self.num_steps)
+
+    def is_over(self, context: Context) -> np.ndarray:
+        """Which pieces have come to their last note or step."""
+        is_over = context.num_composed >= self.num_notes
+        return is_over if self.num_steps is None else is_over | (context.steps_composed >= self.num_steps)
+
+
+class Ending:
+    """Where pieces end that are composed side by side."""
+
+    def __init__(self, length: Length, headings: Sequence[Heading], context: Context) -> None:
+        """Begins where the context has come to, past its primers."""
+        self._length, self._context, self._begins = length, context, context.num_rows.copy()
+        meters = [Meter(0, one.numerator, one.denominator).bar_steps for one in headings]
+        self._bar_steps = np.array(
+            [0 if one.is_performed else steps for one, steps in zip(headings, meters, strict=True)]
+        )
+        self._real = np.array([NOT_KNOWN if one.form.last_step is None else one.form.last_step for one in headings])
+        notes = np.array([one.form.num_notes or 0 for one in headings], float)
+        has_form = (notes > 0) & (self._real > 0)
+        self._place = np.where(self._real > 0, self._real % np.maximum(1, self._bar_steps), 0)
+        # Steps a note: as under the heading, else as in the primer.
+        given = np.where(context.num_given > 0, context.begins / np.maximum(1, context.num_given), 12.0)
+        self._pace = np.where(has_form, self._real / np.maximum(1, notes), given)
+
+    def plan(self) -> None:
+        """Says anew where each piece is to end, as long as that is far away."""
+        context = self._context
+        is_due = (context.num_rows - self._begins) % ROWS_BETWEEN_PLANS == 0
+        if context.plan is None or not np.count_nonzero(is_due):
+            return
+        known, clock = context.plan.last_step, context.clock
+        is_decided = (known != NOT_KNOWN) & (known - clock < DECIDED_BARS * np.maximum(self._bar_steps, 96))
+        if self._length.is_full:  # what has become sparser than was foreseen goes on
+            is_decided &= (clock < known) | (self._lateness() >= 0)
+        context.plan.last_step = np.where(is_due & ~is_decided, self._last_step(context), known)
+
+    def _last_step(self, context: Context) -> np.ndarray:
+        """The step at which the last notes of each piece should begin, as things stand; shape (num_pieces,)."""
+        notes, steps = context.num_composed, context.steps_composed
+        pace = (steps + PACE_NOTES * self._pace) / (notes + PACE_NOTES)
+        latest = context.clock + AIM * (self._length.num_notes - notes) * pace
+        if not self._length.is_full:
+            latest = np.where(self._real > 0, np.minimum(latest, context.begins + self._real), latest)
+        last_step = np.where(self._bar_steps > 0, self._closing(latest, context.begins), latest)
+        if self._length.num_steps is not None:  # who asks for bars gets as many
+            last_step = np.minimum(last_step, self._at_place(context.begins + self._length.num_steps - 1))
+        return last_step.astype(np.int64)
+
+    def _at_place(self, latest: np.ndarray) -> np.ndarray:
+        """The last step up to each that is where in the bar real music of the heading ends; shapes (num_pieces,)."""
+        return np.where(self._bar_steps > 0, latest - (latest - self._place) % np.maximum(1, self._bar_steps), latest)
+
+    def _closing(self, latest: np.ndarray, begins: np.ndarray) -> np.ndarray:
+        """A step that closes a phrase, a little before the latest; shapes (num_pieces,)."""
+        bar_steps = np.maximum(1, self._bar_steps)
+        real_bars = self._real // bar_steps + 1
+        closing = self._at_place(latest)
+        num_bars = closing // bar_steps + 1  # that there is room for
+        fewest = begins + LEAST_AIM / AIM * (latest - begins)
+        for phrase in PHRASES:
+            last = closing - num_bars % phrase * bar_steps
+            closing = np.where((last >= fewest) & ((real_bars % phrase == 0) | (self._real < 0)), last, closing)
+        return closing
+
+    def bias(self) -> np.ndarray | np.float32:
+        """What is added to the logit of the end of each piece; none ends before its first note."""
+        context, is_full, lateness = self._context, self._length.is_full, self._lateness()
+        if is_full and lateness.max() < 0:  # mostly
+            return IMPOSSIBLE
+        is_too_early = (context.num_composed == 0) | (is_full & (lateness < 0))
+        if context.plan is not None:
+            has_come = (context.plan.last_step != NOT_KNOWN) & (context.clock >= context.plan.last_step)
+            lateness = np.maximum(lateness, has_come)
+        return np.where(is_too_early, IMPOSSIBLE, ENDING_LOGIT * np.maximum(lateness, 0)).astype(np.float32)
+
+    def _lateness(self) -> np.ndarray:
+        """How far each piece has come in the last `ENDING_SHARE` of its length: 0 to 1, negative before."""
+        return (self._length.share(self._context) - 1 + ENDING_SHARE) / ENDING_SHARE
