@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.decoding.weights import Weights
 from melodyforge.errors import MelodyForgeError, ModelFolderError, TooMuchError, UnpackError
 from melodyforge.facts import FORMAT, read_config, read_metrics
+from melodyforge.figures.critic import Critic, pack_critic, unpack_critic
 from melodyforge.files import read_at_most
 from melodyforge.model_state import (
     CONFIG_FILE,
@@ -45,6 +47,7 @@ from melodyforge.weights_file import most_bytes, read_weights
 from melodyforge.words import command
 
 STARTER_NAME = "starter"
+WRITTEN_ANEW = ("format", "version", "recipe", "sizes", "sha256")  # of config.json, whenever a model is saved
 MAX_VOCABULARY_BYTES = 8 * 2**20  # the largest that a recipe allows has 5
 NETWORKS: dict[str, Callable[[Weights, Representation, Recipe], DecodingNetwork]] = {
     "lstm": LstmNetwork,
@@ -64,6 +67,7 @@ class Model:
         metrics: what was measured on held-out music.
         hash: of weights and vocabulary, 16 hexadecimal digits.
         passages: of training music, to start from; all of the same length.
+        critic: of what it composes, if one has been taught.
     """
 
     folder: Path
@@ -73,6 +77,7 @@ class Model:
     metrics: dict[str, Any]
     hash: str
     passages: list[Passage] = field(default_factory=list)
+    critic: Critic | None = None
 
     def __repr__(self) -> str:
         """In one line."""
@@ -104,6 +109,7 @@ class ModelParts:
         write_weights: writes a Keras weights file to the path it is given.
         history: the text of history.csv.
         passages: of training music.
+        critic: of what the model composes.
     """
 
     recipe: Recipe
@@ -113,6 +119,7 @@ class ModelParts:
     metrics: dict[str, Any]
     history: str
     passages: tuple[Passage, ...] = ()
+    critic: Critic | None = None
 
 
 def list_models(models_dir: str | Path = MODELS_DIR) -> list[str]:
@@ -192,6 +199,28 @@ def save_model(folder: Path, parts: ModelParts) -> None:
         _write_parts(new, parts)
 
 
+def add_critic(folder: Path, critic: Critic) -> None:
+    """Gives a model a critic; all else stays as it is. The caller holds the model.
+
+    Raises:
+        ModelFolderError: there is no such model.
+        OutputError: the folder cannot be written.
+    """
+    model = read_model(folder)
+    parts = ModelParts(
+        recipe=model.recipe,
+        representation=model.representation,
+        write_weights=partial(_copy, folder / WEIGHTS_FILE),
+        config={name: value for name, value in model.config.items() if name not in WRITTEN_ANEW},
+        metrics=model.metrics,
+        history=(folder / HISTORY_FILE).read_text(encoding="utf-8"),
+        passages=tuple(model.passages),
+        critic=critic,
+    )
+    with folders.replacing(folder) as new:
+        _write_parts(new, parts)
+
+
 def load_model(folder: Path) -> Model:
     """Loads a model folder for composing.
 
@@ -222,6 +251,8 @@ def _read_once(folder: Path) -> Model:
         recipe = Recipe.check(config["recipe"])
         vocabulary_bytes = read_at_most(folder / VOCABULARY_FILE, MAX_VOCABULARY_BYTES)
         vocabulary = read_vocabulary(vocabulary_bytes)
+        packed = vocabulary.pop("critic", None)
+        critic = None if packed is None else unpack_critic(packed)
         representation = _representation(recipe, vocabulary)
         weights = _read_weights_file(folder, representation, recipe)
         files = {WEIGHTS_FILE: weights, VOCABULARY_FILE: vocabulary_bytes}
@@ -238,6 +269,7 @@ def _read_once(folder: Path) -> Model:
         metrics=metrics,
         hash=digest,
         passages=passages,
+        critic=critic,
     )
 
 
@@ -283,10 +315,15 @@ def _read_weights_file(folder: Path, representation: Representation, recipe: Rec
         raise ModelFolderError(f"Weights, vocabulary and recipe are not of one model: {error}") from None
 
 
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
 def _write_parts(folder: Path, parts: ModelParts) -> None:
     parts.write_weights(folder / WEIGHTS_FILE)
     known = {"kind": parts.representation.kind, "passages": pack_passages(parts.passages)}
-    vocabulary = pickle.dumps(known | parts.representation.state(), protocol=4)
+    critic = {"critic": pack_critic(parts.critic)} if parts.critic else {}
+    vocabulary = pickle.dumps(known | parts.representation.state() | critic, protocol=4)
     (folder / VOCABULARY_FILE).write_bytes(vocabulary)
     config = {
         "format": FORMAT,

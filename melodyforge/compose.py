@@ -83,12 +83,12 @@ def first_takes(model: Model, settings: ComposeSettings) -> list[Piece]:
 
 
 def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None) -> Iterator[Piece]:
-    """Composes one piece and yields it again after every row, as it grows.
+    """Composes one piece and yields it again after every row, as it grows; nobody chooses or corrects.
 
     Raises:
         SettingsError: the primer holds nothing that the model can go on from.
     """
-    task = make_task(model, settings, primer)
+    task = make_task(model, settings.changed(effort="quick"), primer)
     start = choose_start(task, [0], 0)
     for context in grow(task, start, [0], 0):
         yield start.piece(context, 0)

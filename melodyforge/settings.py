@@ -6,6 +6,7 @@ music.
 
 from __future__ import annotations
 
+import re
 import reprlib
 import secrets
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from melodyforge.errors import SettingsError
 
@@ -293,6 +294,14 @@ class Wishes(Section):
     )
 
 
+def _form(words: str | None) -> str | None:
+    if words is not None and not re.fullmatch("[A-Za-z-]{1,26}", words):
+        raise ValueError(
+            f"`form` must be letters such as AABA, rondo, verse-chorus or free. Received {reprlib.repr(words)}"
+        )
+    return words
+
+
 class ComposeSettings(SamplingSettings, Wishes):
     """All that decides a composition, next to the model and the primer."""
 
@@ -317,6 +326,14 @@ class ComposeSettings(SamplingSettings, Wishes):
     )
     ending: Annotated[Literal["full", "natural"], _ANY_CASE] = Field(
         "full", description="full: up to the number of notes; natural: may end earlier, where the network does"
+    )
+    form: Annotated[str | None, Shown(left_out="as in real music"), AfterValidator(_form)] = Field(
+        None,
+        description="which sections return: letters such as AABA, a small one where what stood before is varied; "
+        "rondo or verse-chorus; or free, for no plan",
+    )
+    effort: Annotated[Literal["quick", "good", "best"], _ANY_CASE] = Field(
+        "good", description="how long to look for the best way to go on: quick takes the first, good 8, best 32"
     )
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"

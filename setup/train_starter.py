@@ -24,6 +24,7 @@ SETUP_DIR = Path(__file__).resolve().parent
 sys.path.insert(0, str(SETUP_DIR.parent))  # Python puts the folder of the script there, not the project
 
 from melodyforge.cli import Parser, run  # noqa: E402
+from melodyforge.commands.train import teach  # noqa: E402
 from melodyforge.errors import CorpusError  # noqa: E402
 from melodyforge.files import write_bytes  # noqa: E402
 from melodyforge.flags import add_recipe_flags, with_flags  # noqa: E402
@@ -73,6 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     store = gather(plan, arguments.midi_dir)
     train(store, recipe, model_dir, arguments)
     store_in_half(model_dir, store)
+    teach(store, recipe, model_dir)
     write_card(plan, arguments.midi_dir, store, model_dir)
     print(f"Model and card: {model_dir}. To have it ship with the project, move its files to {STARTER_DIR}.")
 

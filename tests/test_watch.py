@@ -27,8 +27,10 @@ def starter():
 
 
 def settings_of(starter, **others):
-    """A style in which much loops."""
-    return default_settings(starter, **{"style": "fiddle-tunes", "num_notes": 130, "temperature": 0.9} | others)
+    """A style in which much loops where nobody chooses."""
+    return default_settings(
+        starter, **{"style": "fiddle-tunes", "num_notes": 130, "temperature": 0.9, "effort": "quick"} | others
+    )
 
 
 def normal_of(starter, style="fiddle-tunes"):

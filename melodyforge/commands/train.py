@@ -18,8 +18,10 @@ from melodyforge.settings import Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
+    from melodyforge.corpus.store import PieceStore
     from melodyforge.training.train import Result
 
+LEAST_SECONDS_TAUGHT = 60.0  # a shorter training is a try: what it composes is chosen by nobody
 RESUMABLE = ("epochs", "minutes", "patience")  # what may change when a training goes on
 
 
@@ -230,11 +232,28 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
     with ConsoleWatcher(name, progress_file=progress_file, on_step=on_step, ear=Ear(store, recipe)) as watcher:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
-            return resume_training(store, model_dir, watcher, changes)
-        start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
-        return train_model(
-            store, recipe, model_dir, watcher, start_from=start_from, baseline=best_ngram, replace=arguments.replace
-        )
+            result = resume_training(store, model_dir, watcher, changes)
+        else:
+            start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
+            result = train_model(
+                store, recipe, model_dir, watcher, start_from=start_from, baseline=best_ngram, replace=arguments.replace
+            )
+    if not result.is_interrupted and result.metrics["seconds"] >= LEAST_SECONDS_TAUGHT:
+        end_politely()
+        teach(store, recipe, model_dir)
+    return result
+
+
+def teach(store: PieceStore, recipe: Recipe, model_dir: Path) -> None:
+    """Teaches the model's critic, by whom it chooses while it composes."""
+    from melodyforge.bundle import add_critic, load_model
+    from melodyforge.corpus.split import split_pieces
+    from melodyforge.evaluation.school import teach_critic
+
+    print("Listening to what it composes by itself, to learn what to choose ...", flush=True)
+    settings = recipe.training
+    pieces, _ = split_pieces(store, settings.held_out, settings.seed, settings.style)
+    add_critic(model_dir, teach_critic(load_model(model_dir), store, pieces))
 
 
 def print_result(result: Result, name: str, midi_dir: Path) -> None:

@@ -5,12 +5,14 @@ Chooses among the headings and passages of training music; does not compose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from melodyforge.composing.forms import asks_for_sections, with_form
 from melodyforge.composing.task import FOR_HEADINGS, FOR_PASSAGES, Task
-from melodyforge.decoding.generate import Length
+from melodyforge.decoding.ending import Length
+from melodyforge.music.form import NO_FORM
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.headings import Heading, heading_of
@@ -35,9 +37,9 @@ class Start:
     primers: list[np.ndarray] | None = None
     are_kept: bool = True
 
-    def piece(self, context: Context, place: int) -> Piece:
-        """What there is so far of the take at a place, no longer than it may be."""
-        rows = context.rows(place)
+    def piece(self, context: Context, place: int, num_rows: int | None = None) -> Piece:
+        """What there is so far of the take at a place, or what its first rows gave; no longer than it may be."""
+        rows = context.rows(place)[:num_rows]
         if self.primers and not self.are_kept:
             rows = self.representation.without_beginning(rows, len(self.primers[place]))
         piece = self.representation.decode(rows, self.headings[place])
@@ -45,6 +47,18 @@ class Start:
             begins = int(context.begins[place]) if self.are_kept else 0
             piece = _until(piece, begins + self.length.num_steps[place])
         return _with_at_most(piece, self.num_given(context, place) + self.length.num_notes)
+
+    def repeated(self, number: int) -> Start:
+        """Each of the takes so many times, one behind the other: candidates to choose among."""
+        if number == 1:
+            return self
+        steps = self.length.num_steps
+        return replace(
+            self,
+            headings=[heading for heading in self.headings for _ in range(number)],
+            primers=self.primers and [primer for primer in self.primers for _ in range(number)],
+            length=replace(self.length, num_steps=None if steps is None else np.repeat(steps, number)),
+        )
 
     def num_rows(self, context: Context, place: int, num_notes: int) -> int:
         """How many rows of the context the first notes of the piece at a place stand for."""
@@ -67,7 +81,7 @@ def choose_start(task: Task, indices: list[int], draw: int) -> Start:
     """What each take begins with: the primer, a passage of training music, or nothing but a heading."""
     if task.primer is not None and task.primer_rows is not None:
         number = len(indices)
-        return _start(task, [heading_of(task.primer)] * number, [task.primer_rows] * number)
+        return _start(task, [replace(heading_of(task.primer), form=NO_FORM)] * number, [task.primer_rows] * number)
     known = task.model.passages
     if task.settings.start == "passage" and known:
         passages = [known[rng.integers(len(known))] for rng in task.rngs(indices, draw, FOR_PASSAGES)]
@@ -82,6 +96,8 @@ def _start(
 ) -> Start:
     """The start with these headings, once the wishes are put in place."""
     headings = [_as_asked(heading, task.settings) for heading in headings]
+    if primers is None:
+        headings = [with_form(heading, task.settings) for heading in headings]
     return Start(
         representation=task.model.representation,
         headings=headings,
@@ -96,6 +112,8 @@ def _suitable_headings(task: Task) -> list[Heading]:
     headings, controls = task.model.representation.headings, task.model.representation.controls
     if not controls:
         return headings
+    if asks_for_sections(task.settings):
+        headings = [one for one in headings if not one.is_performed]
     if not (task.settings.style or task.settings.instruments):  # drums alone are for those who ask for them
         headings = [one for one in headings if one.traits.key is not None] or headings
     fits = [controls.suits(heading.traits, task.settings) for heading in headings]
@@ -124,6 +142,8 @@ def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
     if settings.num_seconds:
         limits.append([settings.num_seconds * one.traits.tempo_qpm / 60 * STEPS_PER_QUARTER for one in headings])
+    if asks_for_sections(settings):  # as many bars as the sections have
+        limits = [[(one.form.last_step or 0) + 1 for one in headings]]
     is_full = settings.ending == "full"
     return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
 

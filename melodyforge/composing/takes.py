@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Start, choose_start
-from melodyforge.composing.task import FOR_ROWS, Task
+from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
-from melodyforge.tokens.representation import Context
 from melodyforge.tokens.wishes import ANY
 
+MOST_AT_ONCE = 4096  # candidates that are composed side by side, to save memory
 STRICTER, MOST_GUIDANCE = 0.75, 10.0  # guidance from draw to draw
 
 
@@ -83,23 +82,30 @@ def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | N
         draw: how often they have been drawn before; each draw has its own random numbers.
         listener: is told after every row, and may end all these takes.
     """
-    start, ended_at = choose_start(task, indices, draw), None
+    at_once = max(1, MOST_AT_ONCE // task.num_candidates)
+    groups = [indices[first : first + at_once] for first in range(0, len(indices), at_once)]
+    return [take for group in groups for take in _draw_together(task, group, draw, listener)]
+
+
+def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener | None) -> list[Take]:
+    start, ended_at = choose_start(task, indices, draw).repeated(task.num_candidates), None
     with threadpool_limits(1):  # products this small wait for other threads longer than they compute
         watch = Watch(task, start, grow(task, start, indices, draw), indices, draw)
-        for num_rows, context in enumerate(watch, start=1):
-            if listener and listener(_growing(start, context, num_rows, indices, draw)):
+        for num_rows, _ in enumerate(watch, start=1):
+            if listener and listener(_growing(start, watch, num_rows, indices, draw)):
                 ended_at = [draw, num_rows]
+                watch.settle()
                 break
     return [
         Take(
-            piece=finished(task, start.piece(watch.context, place)),
-            num_given=start.num_given(watch.context, place),
-            passage=start.passage(place),
+            piece=finished(task, watch.piece(index)),
+            num_given=start.num_given(watch.context, watched.place),
+            passage=start.passage(watched.place),
             ended_at=ended_at,
             mended=tuple(watched.mended),
             is_whole=not watched.is_abandoned,
         )
-        for place, watched in enumerate(watch.pieces)
+        for index, watched in enumerate(watch.pieces)
     ]
 
 
@@ -116,7 +122,7 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
         start.headings,
         settings=settings,
         length=start.length,
-        rngs=task.rngs(indices, draw, FOR_ROWS),
+        rngs=task.rngs_of_candidates(indices, draw),
         primers=start.primers,
         controls=_controls(task, start),
     )
@@ -134,9 +140,10 @@ def _controls(task: Task, start: Start) -> np.ndarray:
     return np.where(controls == ANY, [known.of(heading.traits) for heading in start.headings], controls)
 
 
-def _growing(start: Start, context: Context, num_rows: int, indices: list[int], draw: int) -> Growing:
-    composed = [min(number, start.length.num_notes) for number in context.num_composed.tolist()]
-    has_ended, shares = context.has_ended.tolist(), start.length.share(context).tolist()
+def _growing(start: Start, watch: Watch, num_rows: int, indices: list[int], draw: int) -> Growing:
+    context, places = watch.context, [watched.place for watched in watch.pieces]
+    composed = [min(number, start.length.num_notes) for number in context.num_composed[places].tolist()]
+    has_ended, shares = context.has_ended[places].tolist(), start.length.share(context)[places].tolist()
     going_on = [number for number, is_done in zip(composed, has_ended, strict=True) if not is_done]
     done = [1.0 if is_done else min(share, 1.0) for share, is_done in zip(shares, has_ended, strict=True)]
     return Growing(
@@ -145,5 +152,5 @@ def _growing(start: Start, context: Context, num_rows: int, indices: list[int], 
         share=sum(done) / len(done),
         draw=draw,
         indices=indices,
-        piece=partial(start.piece, context),
+        piece=watch.piece,
     )

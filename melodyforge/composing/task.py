@@ -13,6 +13,7 @@ from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
 
+CANDIDATES = {"quick": 1, "good": 8, "best": 32}  # for each effort
 FOR_HEADINGS, FOR_ROWS, FOR_PASSAGES = range(3)  # what random numbers are drawn for
 
 
@@ -34,13 +35,31 @@ class Task:
     primer_rows: np.ndarray | None
     asked: np.ndarray
 
+    @property
+    def num_candidates(self) -> int:
+        """Among how many ways to go on the best is chosen, phrase by phrase; 1 where nobody can judge them."""
+        return CANDIDATES[self.settings.effort] if self.model.critic else 1
+
     def rngs(self, indices: list[int], draw: int, purpose: int) -> list[np.random.Generator]:
         """For each piece a source of random numbers of its own, and another for each draw and purpose."""
         return [np.random.default_rng([self.settings.seed, index, draw, purpose]) for index in indices]
 
+    def rngs_of_candidates(self, indices: list[int], draw: int) -> list[np.random.Generator]:
+        """The random numbers that each candidate of each piece draws its rows with; the first as without others."""
+        seed, others = self.settings.seed, range(1, self.num_candidates)
+        return [
+            rng
+            for index, first in zip(indices, self.rngs(indices, draw, FOR_ROWS), strict=True)
+            for rng in (first, *(np.random.default_rng([seed, index, draw, FOR_ROWS, 0, other]) for other in others))
+        ]
+
     def rng_after(self, index: int, draw: int, num_mended: int) -> np.random.Generator:
         """The random numbers that a piece goes on with once it has been taken back so many times."""
         return np.random.default_rng([self.settings.seed, index, draw, FOR_ROWS, num_mended])
+
+    def score(self, piece: Piece, has_ended: bool) -> float:
+        """How much a piece sounds like real music of its style, as far as it has come."""
+        return self.model.critic.score(piece, has_ended) if self.model.critic else 0.0
 
     def normal(self, style: str) -> Habits:
         """How far music of a style goes, as the model has heard it."""

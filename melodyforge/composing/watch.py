@@ -30,7 +30,9 @@ class Watched:
     """A piece that is watched.
 
     Attributes:
+        place: of its first candidate in the context.
         next_look: at so many rows.
+        num_chosen: rows that all of its candidates have in common.
         is_done: whether it need not be heard any more: it has been to its end, or cannot be mended.
         is_abandoned: whether it ended where it could not be mended.
         num_lost: rows of it that were taken back.
@@ -39,7 +41,9 @@ class Watched:
         mended: see `Take`.
     """
 
-    next_look: int = ROWS_BETWEEN_LOOKS
+    place: int
+    next_look: int
+    num_chosen: int
     is_done: bool = False
     is_abandoned: bool = False
     num_lost: int = 0
@@ -49,17 +53,19 @@ class Watched:
 
 
 class Watch:
-    """Has takes composed, and watches them.
+    """Has takes composed, chooses among the candidates of each, and watches those that are chosen.
 
     Attributes:
-        context: what is known of the takes.
-        pieces: those that are watched.
+        context: what is known of the candidates; those of one take stand side by side.
+        pieces: the takes.
     """
 
     def __init__(self, task: Task, start: Start, generation: Generation, indices: list[int], draw: int) -> None:
         self._task, self._start, self._generation, self._indices, self._draw = task, start, generation, indices, draw
-        self.context = generation.context
-        self.pieces = [Watched(int(number) + ROWS_BETWEEN_LOOKS) for number in self.context.num_rows]
+        self._num_candidates, self.context = task.num_candidates, generation.context
+        places = range(0, self.context.num_pieces, self._num_candidates)
+        num_rows = self.context.num_rows.tolist()
+        self.pieces = [Watched(place, num_rows[place] + ROWS_BETWEEN_LOOKS, num_rows[place]) for place in places]
 
     def __iter__(self) -> Iterator[Context]:
         """Yields the context after every row."""
@@ -70,23 +76,70 @@ class Watch:
             if not self._look():
                 return
 
-    def _look(self) -> bool:
-        """Hears the pieces that have grown; whether one was taken back."""
-        num_mended = 0
-        numbers, have_ended = self.context.num_rows.tolist(), self.context.has_ended.tolist()
-        for place, watched in enumerate(self.pieces):
-            if watched.is_done or not (have_ended[place] or numbers[place] >= watched.next_look):
-                continue
-            watched.is_done = have_ended[place]
-            num_mended += self._hear(place, watched)
-            number = int(self.context.num_rows[place])
-            watched.next_look = number + max(ROWS_BETWEEN_LOOKS, number // LOOKS_OF_LONG)
-        return num_mended > 0
+    def piece(self, index: int) -> Piece:
+        """What there is of a take; of candidates that are not yet chosen among, what they have in common."""
+        watched = self.pieces[index]
+        is_open = self._num_candidates > 1 and not watched.is_done
+        return self._start.piece(self.context, watched.place, watched.num_chosen if is_open else None)
 
-    def _hear(self, place: int, watched: Watched) -> bool:
-        """Hears a piece; whether it was taken back."""
+    def settle(self) -> None:
+        """Chooses among candidates as they stand: composing ends here."""
+        self._choose([watched for watched in self.pieces if not watched.is_done])
+
+    def _look(self) -> bool:
+        """Hears the takes that have grown; whether one was taken back."""
+        due = self._due()
+        self._choose(due)
+        mended = [watched for watched in due if self._hear(watched)]
+        if self._num_candidates > 1 and mended:
+            self._generation.follow(self._led_by([watched.place for watched in mended], mended))
+        for watched in due:
+            watched.num_chosen = number = int(self.context.num_rows[watched.place])
+            watched.next_look = number + max(ROWS_BETWEEN_LOOKS, number // LOOKS_OF_LONG)
+        return bool(mended)
+
+    def _choose(self, takes: list[Watched]) -> None:
+        """Has all candidates of some takes go on from the best of each."""
+        if self._num_candidates > 1 and takes:
+            self._generation.follow(self._led_by([self._best(watched) for watched in takes], takes))
+        for watched in takes:
+            watched.num_chosen = int(self.context.num_rows[watched.place])
+
+    def _due(self) -> list[Watched]:
+        """The takes that are to be heard: whose candidates have grown, or have all ended."""
+        by_take = (-1, self._num_candidates)
+        numbers = self.context.num_rows.reshape(by_take).max(axis=1).tolist()
+        have_ended = np.logical_and.reduce(self.context.has_ended.reshape(by_take), axis=1).tolist()
+        return [
+            watched
+            for watched, number, has_ended in zip(self.pieces, numbers, have_ended, strict=True)
+            if not watched.is_done and (has_ended or number >= watched.next_look)
+        ]
+
+    def _led_by(self, leaders: list[int], takes: list[Watched]) -> np.ndarray:
+        """Where each candidate goes on from: from the leader of its take, else from where it stands."""
+        sources = np.arange(self.context.num_pieces)
+        for leader, watched in zip(leaders, takes, strict=True):
+            sources[watched.place : watched.place + self._num_candidates] = leader
+        return sources
+
+    def _best(self, watched: Watched) -> int:
+        """The place of the candidate that the critic likes best, of those without a fault if there are any."""
+        places = range(watched.place, watched.place + self._num_candidates)
+        pieces = {place: self._start.piece(self.context, place) for place in places}
+        scores = {place: self._task.score(piece, self.context.has_ended[place]) for place, piece in pieces.items()}
+        best_first = sorted(places, key=lambda place: -scores[place])
+        return next((place for place in best_first if not self._fault(pieces[place], place)), best_first[0])
+
+    def _fault(self, piece: Piece, place: int) -> Fault | None:
+        return find_fault(piece, self._task.normal(piece.style), self._start.num_given(self.context, place))
+
+    def _hear(self, watched: Watched) -> bool:
+        """Hears a take; whether it was taken back."""
+        place = watched.place
+        watched.is_done = bool(self.context.has_ended[place])
         piece = self._start.piece(self.context, place)
-        fault = find_fault(piece, self._task.normal(piece.style), self._start.num_given(self.context, place))
+        fault = self._fault(piece, place)
         if fault is None or fault.excess == math.inf:
             return False
         num_sound = self._start.num_rows(self.context, place, fault.note)
@@ -94,18 +147,21 @@ class Watch:
             watched.is_done = True
             if self._draw < NUM_ABANDONED:
                 watched.is_abandoned = True
-                self.context.end(np.arange(len(self.pieces)) == place)
+                candidates = np.arange(self.context.num_pieces) - place
+                self.context.end((candidates >= 0) & (candidates < self._num_candidates))
             return False
-        self._mend(place, watched, piece, fault)
+        self._mend(watched, piece, fault)
         return True
 
-    def _mend(self, place: int, watched: Watched, piece: Piece, fault: Fault) -> None:
+    def _mend(self, watched: Watched, piece: Piece, fault: Fault) -> None:
         """Takes a piece back to a bar before its fault; where that failed, to two bars before, then four ..."""
+        place = watched.place
         watched.num_failed = watched.num_failed + 1 if fault.note < watched.num_notes else 0
         watched.num_notes = max(watched.num_notes, len(piece))
         number = int(self.context.num_rows[place])
         keep = self._start.num_rows(self.context, place, _notes_before(piece, fault, 2**watched.num_failed))
-        rng = self._task.rng_after(self._indices[place], self._draw, len(watched.mended) + 1)
+        index = self._indices[place // self._num_candidates]
+        rng = self._task.rng_after(index, self._draw, len(watched.mended) + 1)
         self._generation.go_back(place, keep, rng)
         num_kept = len(self._start.piece(self.context, place))
         watched.mended.append(f"from note {num_kept + 1:,} on because {fault.words}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.forms import asks_for_sections
 from melodyforge.errors import SettingsError
 from melodyforge.settings import ComposeSettings, Wishes
 from melodyforge.tokens.wishes import TempoWish
@@ -51,6 +52,10 @@ def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -
         reasons["start"] = reasons["passage_notes"] = no_passage
     elif settings.start == "nothing":
         reasons["passage_notes"] = "unless the music starts from a passage"
+    if not model.critic:
+        reasons["effort"] = "with a model that has no critic to choose by: train it for a minute or more"
+    if has_primer or settings.start == "passage":
+        reasons["form"] = "where music is gone on from"
     if not has_primer:
         reasons["primer_notes"] = "without a primer"
     if not asked_controls(model, settings).any():
@@ -65,6 +70,11 @@ def asked_controls(model: Model, settings: ComposeSettings) -> np.ndarray:
         SettingsError: the model has not learnt what is asked for.
     """
     controls = model.representation.controls
+    if asks_for_sections(settings) and not model.representation.knows_forms:
+        raise SettingsError(
+            f"`form` needs a model that has learnt forms, such as one of the recipe forge. Received the model "
+            f"{model.name!r}, which has not. Train it anew, or leave the form out."
+        )
     known = list(controls.wishes) if controls else [TempoWish.name]  # which takes no learning
     for name in Wishes.model_fields:
         if getattr(settings, name) is not None and name not in known:

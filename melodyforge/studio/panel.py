@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from melodyforge.bundle import Model
 from melodyforge.composing.wishes import default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
-from melodyforge.settings import ComposeSettings, shown
+from melodyforge.settings import ComposeSettings, kind_of, shown
 from melodyforge.studio import shared
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.widgets import HELP, offered
@@ -45,6 +45,8 @@ def panel() -> tuple[Model | None, Wanted | None]:
 
 def _asked(model: Model) -> Wanted | None:
     values = _length(default_settings(model))
+    if model.representation.knows_forms:
+        values["form"] = _form()
     controls = model.representation.controls
     if controls:
         values |= _wishes(controls, is_in_front=True)
@@ -52,7 +54,7 @@ def _asked(model: Model) -> Wanted | None:
     with st.expander("Tempo, mood and instruments" if controls else "Tempo", icon=":material/tune:"):
         values |= _wishes(controls, is_in_front=False) if controls else {"tempo": _tempo()}
     with st.expander("More", icon=":material/casino:"):
-        values |= _sampling(default_settings(model), bool(controls))
+        values |= _sampling(model)
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
     return (default_settings(model, **values), start) if pressed else None
 
@@ -64,6 +66,12 @@ def _length(usual: ComposeSettings) -> dict[str, Any]:
     unit = unit or "notes"  # an address may say anything
     name = f"num_{unit}"
     return {name: st.slider(**offered(ComposeSettings, name, getattr(usual, name)), key=unit, bind=BOUND)}
+
+
+def _form() -> str | None:
+    left_out = f"{shown(ComposeSettings, 'form').left_out}, or letters such as AABA"
+    asked = st.text_input("Form", placeholder=left_out, max_chars=26, key="form", help=HELP["form"], bind=BOUND)
+    return asked.strip() or None
 
 
 def _wishes(controls: Controls, is_in_front: bool) -> dict[str, Any]:
@@ -99,11 +107,16 @@ def _tempo() -> float | None:
     return st.number_input(**offered(ComposeSettings, "tempo"), placeholder=ANY, key="tempo", bind=BOUND)
 
 
-def _sampling(usual: ComposeSettings, has_wishes: bool) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _sampling(model: Model) -> dict[str, Any]:
+    usual, values = default_settings(model), dict[str, Any]()
+    if model.critic:
+        efforts = list(get_args(kind_of(ComposeSettings, "effort")))
+        values["effort"] = st.segmented_control(
+            "Effort", efforts, default=usual.effort, required=True, key="effort", help=HELP["effort"], bind=BOUND
+        )
     for name, widget in (("temperature", st.slider), ("top_p", st.slider), ("top_k", st.number_input)):
         values[name] = widget(**offered(ComposeSettings, name, getattr(usual, name)), key=name, bind=BOUND)
-    if has_wishes:
+    if model.representation.controls:
         guidance = offered(ComposeSettings, "guidance", usual.guidance)
         values["guidance"] = st.slider(**guidance, key="guidance", bind=BOUND)
     values["num_pieces"] = st.number_input(**offered(ComposeSettings, "num_pieces"), key="takes", bind=BOUND)

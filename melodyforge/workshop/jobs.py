@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from melodyforge.bundle import Model
 from melodyforge.composing.takes import Growing
+from melodyforge.composing.task import CANDIDATES
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.music.piece import Piece
@@ -85,7 +86,8 @@ class Job:
         self.num_recent = 0
         self.seconds = 0.0
         self.is_stopped = False
-        self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * (settings.num_pieces - 1))
+        num_others = settings.num_pieces * CANDIDATES[settings.effort] - 1
+        self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * num_others)
         self.growing: Growing | None = None
         self._asked_at = self._looked_at = time.monotonic()
         self._grown_at = -math.inf
