@@ -26,6 +26,7 @@ Shapes = Mapping[str, tuple[tuple[int, ...], ...]]  # layer name -> shapes of it
 DTYPES = (np.dtype("<f2"), np.dtype("<f4"))  # the starter's are stored as float16
 MAX_OBJECTS, MAX_DEPTH = 20_000, 8  # of groups and arrays; the starter has 600, 4 deep
 MAX_NAME_BYTES = 1_024
+SMALLEST_HEAP = 4096  # bytes
 LARGEST = 1e6  # a network of such weights still computes without overflow; real ones are below 100
 _VARIABLES = "vars"
 
@@ -43,6 +44,7 @@ def read_weights(data: bytes, shapes: Shapes) -> dict[str, list[np.ndarray]]:
     """
     import h5py
 
+    _require_sound_heaps(data)
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             layers = _layers(file)
@@ -50,6 +52,25 @@ def read_weights(data: bytes, shapes: Shapes) -> dict[str, list[np.ndarray]]:
             return {name: [_numbers(name, array) for array in arrays] for name, arrays in layers.items()}
     except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ModelFolderError(f"Expected Keras weights. Received a damaged file: {_in_a_line(error)}.") from None
+
+
+def _require_sound_heaps(data: bytes) -> None:
+    """Refuses heaps of names whose objects do not follow one another: HDF5 would read them for ever.
+
+    "HDF5 File Format Specification", III.E, "Disk Format: Level 1E - Global Heap".
+    """
+    begin = data.find(b"GCOL")
+    while begin >= 0:
+        size = int.from_bytes(data[begin + 8 : begin + 16], "little")
+        if data[begin + 4 : begin + 5] == b"\1" and SMALLEST_HEAP <= size <= len(data) - begin:  # else HDF5 refuses it
+            place, end, index = begin + 16, begin + size, 1
+            while index and place + 16 <= end:
+                index = int.from_bytes(data[place : place + 2], "little")  # 0: what is free, up to the end
+                num_bytes = int.from_bytes(data[place + 8 : place + 16], "little")
+                place += 16 + -(-num_bytes // 8) * 8 if index else max(16, num_bytes)
+                if place > end:
+                    raise ModelFolderError("Expected Keras weights. Received a damaged file: its names are cut.")
+        begin = data.find(b"GCOL", begin + 1)
 
 
 def _layers(file: h5py.File) -> dict[str, list[h5py.Dataset]]:

@@ -362,6 +362,15 @@ def test_weights_cut_anywhere_or_with_any_bit_flipped_are_refused_or_load(model_
     assert num_refused > 100
 
 
+@pytest.mark.parametrize("num_bytes", [2**64 - 16, 2**64 - 1, 2**63, 2**40])
+def test_a_heap_of_names_that_hdf5_would_read_for_ever_is_refused(model_dir, num_bytes):
+    data = bytearray((model_dir / WEIGHTS_FILE).read_bytes())
+    third = data.index(b"GCOL") + 16 + 32 + 24  # the size of the third name
+    data[third + 8 : third + 16] = num_bytes.to_bytes(8, "little")
+    with pytest.raises(ModelFolderError, match="its names are cut"):
+        read_weights(bytes(data), {})
+
+
 def test_a_weights_file_larger_than_recipe_and_vocabulary_need_is_not_read(model_dir):
     with (model_dir / WEIGHTS_FILE).open("r+b") as file:
         file.truncate(2**40)  # a hole: takes no place on the disk
