@@ -24,7 +24,7 @@ from melodyforge.compose import compose, reproduce
 from melodyforge.composing.takes import Growing
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.report import CorpusReport, Fate, FileReport
-from melodyforge.decoding.generate import ENDING_SHARE
+from melodyforge.decoding.ending import ENDING_SHARE
 from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
