@@ -282,7 +282,7 @@ def compose(part: str, num_notes: int, num_pieces: int) -> dict[str, Cost]:
     clock, model = Clock(), load("starter")
 
     def compose_all(num_notes: int, num_pieces: int) -> None:
-        settings = default_settings(model, num_notes=num_notes, num_pieces=num_pieces, seed=SEED)
+        settings = default_settings(model, num_notes=num_notes, num_pieces=num_pieces, seed=SEED, effort="quick")
         task = make_task(model, settings, None)
         for take in draw_takes(task, list(range(num_pieces)), 0):
             judge(task, take)
