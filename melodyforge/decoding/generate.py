@@ -7,7 +7,7 @@ row; what is wrong others say. Knows no files.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import IMPOSSIBLE, sample
 from melodyforge.settings import SamplingSettings
 from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.held import Hold
 from melodyforge.tokens.representation import Context, Representation
 
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
@@ -42,6 +43,7 @@ class Generation:
         rngs: list[np.random.Generator],
         primers: list[np.ndarray] | None = None,
         controls: np.ndarray | None = None,
+        holds: Sequence[Hold] = (),
     ) -> None:
         """Hears the primers.
 
@@ -54,15 +56,16 @@ class Generation:
             rngs: a source of random numbers for every piece.
             primers: for each piece rows to start from, all of the same length.
             controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
+            holds: notes of each that stand, all of the same piece.
         """
         if controls is not None and settings.guidance != 1 and controls.any():
             network = GuidedNetwork(network, settings.guidance)
         self._network, self._representation, self._settings = network, representation, settings
-        self._headings, self._length, self._controls = headings, length, controls
+        self._headings, self._length, self._controls, self._holds = headings, length, controls, holds
         self._uniforms = _Uniforms(rngs, len(representation.heads))
         # After so many rows: the state of the network, and where the piece is planned to end.
         self._states: list[deque[tuple[int, Any, int]]] = [deque(maxlen=STATES_KEPT) for _ in headings]
-        self.context = representation.begin(headings, controls)
+        self.context = representation.begin(headings, controls, holds)
         self._state = network.start(self.context.num_pieces)
         if primers:
             self._listen(primers)
@@ -102,7 +105,7 @@ class Generation:
             states.pop()
         num_kept, picked, last_step = states[-1]
         controls = None if self._controls is None else self._controls[place : place + 1]
-        alone = self._representation.begin(self._headings[place : place + 1], controls)
+        alone = self._representation.begin(self._headings[place : place + 1], controls, self._holds[place : place + 1])
         alone.hear(self.context.rows(place)[:num_kept])
         self.context.go_back(place, alone)
         if self.context.plan is not None:

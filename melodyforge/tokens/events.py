@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS
 from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signal
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
+from melodyforge.tokens.held import Hold
 from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
 from melodyforge.tokens.states import Passages, VocabularyState
 from melodyforge.tokens.voices import explain_silence, tracks_heard
@@ -171,7 +172,9 @@ class EventsRepresentation(Representation):
         target = np.append(seen[start - first :], self.end_class)[: stop - start]
         return {"event": padded(told, length, 0), "target_event": padded(target, length, NOT_ASKED)}
 
-    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> EventsContext:
+    def begin(
+        self, headings: list[Heading], controls: np.ndarray | None = None, holds: Sequence[Hold] = ()
+    ) -> EventsContext:
         """See the base class; nothing can be asked."""
         return EventsContext(self, len(headings))
 

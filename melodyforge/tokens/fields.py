@@ -8,7 +8,7 @@ its classes, and a chord, which is a shift of exactly 0, has a probability of it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +24,7 @@ from melodyforge.settings import RepresentationSettings, Section
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.features import AT_ONCE, NOT_ASKED, Feature, Head, Signal
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
+from melodyforge.tokens.held import Hold
 from melodyforge.tokens.numbers import NUM_ATOMS
 from melodyforge.tokens.ranges import PitchRanges, Reach
 from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
@@ -265,7 +266,9 @@ class FieldsRepresentation(Representation):
             arrays[f"target_{name}"] = padded(target, length, NOT_ASKED)
         return arrays
 
-    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> FieldsContext:
+    def begin(
+        self, headings: list[Heading], controls: np.ndarray | None = None, holds: Sequence[Hold] = ()
+    ) -> FieldsContext:
         """See the base class; nothing can be asked."""
         return FieldsContext(self, len(headings))
 

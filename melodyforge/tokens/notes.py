@@ -7,7 +7,7 @@ long, each track's last pitch, and what earlier music suggests. Knows pieces; kn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_micro_bins, fit_tim
 from melodyforge.tokens.controls import Controls, ControlsState
 from melodyforge.tokens.features import NOT_ASKED, Head, Rows
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
+from melodyforge.tokens.held import Held, Hold, Keeper, hold_at_random
 from melodyforge.tokens.past import Past
 from melodyforge.tokens.plan import Plan
 from melodyforge.tokens.ranges import PitchCounts, PitchRanges, Reach
@@ -70,6 +71,7 @@ EXACT_SHIFT_STEPS = 96
 EXACT_DURATION_STEPS = 48
 # How far before a window notes are looked for that still sound in it, or return, or are repeated up to it.
 LOOKBACK_ROWS = HORIZON_ROWS + LONGEST_RUN
+ROWS_AHEAD = 256  # behind a window, in which held notes are heard coming
 
 BarSteps = Annotated[int, Field(ge=0, le=np.iinfo(np.int16).max)]
 TrackIndex = Annotated[int, Field(ge=0, le=MAX_TRACKS)]
@@ -184,6 +186,11 @@ class NotesRepresentation(Representation):
     def knows_forms(self) -> bool:
         return self.vocabulary.version >= 3
 
+    @property
+    @override
+    def knows_held(self) -> bool:
+        return self.vocabulary.version >= 4
+
     def encode(self, piece: Piece) -> np.ndarray:
         """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
         words, classes = self.vocabulary, self.vocabulary.tracks.of(piece.tracks)
@@ -234,17 +241,23 @@ class NotesRepresentation(Representation):
         """See the base class. Looks back at most `LOOKBACK_ROWS` rows before `start`."""
         first, stop = max(0, start - LOOKBACK_ROWS), min(start + length, len(rows) + 1)
         here = slice(start - first, stop - first)  # the rows to predict, counted from `first`
-        known = self._changed(rows[:stop], change)
-        seen = known[first:]
+        num_ahead = 0 if change.hold_seed is None else ROWS_AHEAD
+        ahead = self._changed(rows[: stop + num_ahead], change)
+        known, seen = ahead[:stop], ahead[first:stop]
         classes = self.vocabulary.classes(seen)
         targets = {name: np.append(ids, NOT_ASKED)[here] for name, ids in classes.items()}
         if stop > len(rows):
             targets["shift"][-1] = self.end_class
+        chosen = {name: np.maximum(ids, 0) for name, ids in targets.items()}
         told = np.zeros(self.controls.num_columns, np.int16) if controls is None else controls
         told = self.controls.transposed(told, _semitones(rows[first:stop], seen))
-        plan = Plan([_form(rows, change)])
-        moment = self._moment(known, first, classes, here, told, plan)
-        moment.chosen = {name: np.maximum(ids, 0) for name, ids in targets.items()}
+        hold = None
+        if change.hold_seed is not None and self.knows_held and 0 <= start < len(known):
+            rng = np.random.default_rng(change.hold_seed)
+            hold, is_held = hold_at_random(ahead[first:], here, len(self.vocabulary.tracks), rng)
+            _leave_out_held(targets, hold, is_held[: len(seen)], seen, here)
+        moment = self._moment(known, first, classes, here, told, Plan([_form(rows, change)]), self._held(hold))
+        moment.chosen = chosen
         features = {name: padded(values, length, 0) for name, values in self.tell(self.features, moment).items()}
         return features | {f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()}
 
@@ -256,6 +269,7 @@ class NotesRepresentation(Representation):
         here: slice,
         told: np.ndarray,
         plan: Plan,
+        held: Held,
     ) -> Moment:
         """What is known before rows of a stretch, and the rows themselves; of the row after the last, its place."""
         seen = known[first:]
@@ -270,15 +284,21 @@ class NotesRepresentation(Representation):
             controls=self.controls.by_feature(np.broadcast_to(told, (len(before), len(told)))),
             bars_ago=steps_of_bars(before["bar_steps"]),
             plan=plan,
+            held=held,
         )
         moment.next = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
         return moment
 
+    def _held(self, *holds: Hold | None) -> Held:
+        return Held([hold for hold in holds if hold], self.vocabulary.tracks.is_drum)
+
     @override
-    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> NotesContext:
+    def begin(
+        self, headings: list[Heading], controls: np.ndarray | None = None, holds: Sequence[Hold] = ()
+    ) -> NotesContext:
         if controls is None:
             controls = np.zeros((len(headings), self.controls.num_columns), np.int16)
-        return NotesContext(self, headings, controls)
+        return NotesContext(self, headings, controls, holds)
 
     def state(self) -> dict[str, Any]:
         """Plain lists."""
@@ -330,7 +350,13 @@ class NotesRepresentation(Representation):
 class NotesContext(Context):
     """The past of several pieces while they are composed."""
 
-    def __init__(self, representation: NotesRepresentation, headings: list[Heading], controls: np.ndarray) -> None:
+    def __init__(
+        self,
+        representation: NotesRepresentation,
+        headings: list[Heading],
+        controls: np.ndarray,
+        holds: Sequence[Hold] = (),
+    ) -> None:
         super().__init__(representation, len(headings))
         known, self._vocabulary = representation.controls, representation.vocabulary
         self._end_class, self._chord_class = representation.end_class, representation.chord_class
@@ -347,6 +373,10 @@ class NotesContext(Context):
         self._bars_ago = steps_of_bars(self._bar_steps)
         self._plan = Plan([heading.form for heading in headings])
         self.plan = self._plan if representation.knows_forms else None
+        self._held = Held(holds, self._vocabulary.tracks.is_drum)
+        self._keeper = Keeper(self._held, holds, ~self._silent_tracks) if self._held.is_any else None
+        if self._keeper:
+            self._last_track = self._keeper.last_free_track
         nothing = {name: np.full(self.num_pieces, none) for name, none in self._vocabulary.nothing.items()}
         self._moment = self._moment_after(self._row_at(np.zeros(self.num_pieces, np.int64)), nothing)
 
@@ -365,26 +395,46 @@ class NotesContext(Context):
             controls=self._controls,
             bars_ago=self._bars_ago,
             plan=self._plan,
+            held=self._held,
         )
 
     @override
     def illegal(self, head: Head) -> np.ndarray | None:
-        """Notes of one onset come by track, then by pitch, all within reach; no piece ends before its first note."""
+        """Notes of one onset come by track, then by pitch, all within reach; no piece ends before its first note.
+
+        Of what is held, nothing else is drawn.
+        """
         if head.name == "shift":
             return self._illegal_shifts(np.arange(head.size))
-        if head.name not in ("track", "pitch"):
-            return None
         newest, following = self._moment.newest, self._moment.next
         same_onset = following["onset"] == newest["onset"]
         if head.name == "track":
             never, first = self._silent_tracks, self._first_track_of_chord()
-        else:
+            if self._keeper:
+                never = ~self._keeper.legal_tracks(newest, following["onset"])
+        elif head.name == "pitch":
             never, first = self._reach.is_outside(following["track"]), newest["pitch"] + 1
             same_onset &= following["track"] == newest["track"]
+            if self._keeper:
+                never = self._unless_held(self._keeper, head, never)
+        elif self._keeper:
+            return self._unless_held(self._keeper, head, np.zeros((self.num_pieces, head.size), bool))
+        else:
+            return None
         return _with_order(never, first, same_onset) if self.has_begun and np.count_nonzero(same_onset) else never
+
+    def _unless_held(self, keeper: Keeper, head: Head, never: np.ndarray) -> np.ndarray:
+        """What may not be drawn: all but the held value where a row is the held one so far, else `never`."""
+        is_held, value = keeper.value(self._moment.newest, self._moment.next, head.name)
+        bins = self._vocabulary.bins.get(head.name)
+        others = (bins.classes(value) if bins else value)[:, None] != np.arange(head.size)
+        return np.where(is_held[:, None], others, never)
 
     def _illegal_shifts(self, classes: np.ndarray) -> np.ndarray | None:
         """No end before the first note, no chord where nothing can be added; shape (num_pieces, len(classes))."""
+        if self._keeper:
+            is_chord_full = self._first_track_of_chord() > self._last_track
+            return ~self._keeper.legal_shifts(self._moment.newest, self._vocabulary.shifts, is_chord_full)
         if not self.has_begun:
             return (classes == self._end_class)[None].repeat(self.num_pieces, axis=0)
         is_chord_full = self._first_track_of_chord() > self._last_track
@@ -405,6 +455,8 @@ class NotesContext(Context):
             is_end = classes == self._end_class
             self.end(is_end)
             steps = vocabulary.shifts.values.take(classes, mode="clip")  # those at the end do not matter
+            if self._keeper:
+                steps = self._keeper.steps_of(moment.newest, vocabulary.shifts, classes)
             moment.next = self._row_at(moment.newest["onset"] + steps)
         elif head.name in ("track", "pitch"):
             moment.next[head.name] = classes
@@ -419,6 +471,8 @@ class NotesContext(Context):
         self._reach.add(row["track"], row["pitch"])
         self._recall.append(row["onset"] - newest["onset"], row)
         self._moment = self._moment_after(row, classes)
+        if self._keeper:
+            self.end(self._keeper.is_done(self._moment.newest))
 
     @override
     def hear(self, rows: np.ndarray) -> None:
@@ -466,6 +520,8 @@ class NotesContext(Context):
         row = dict.fromkeys(ROW_DTYPE.names or (), np.zeros(self.num_pieces, np.int64))
         row["onset"], row["bar_steps"] = onset, self._bar_steps
         row["bar"], position = np.divmod(onset, self._divisor)
+        if self._keeper and self._keeper.bars_at:
+            row["bar"], position, row["bar_steps"] = map(_as_int64, self._keeper.bars_at(onset))
         row["position"] = np.where(self._bar_steps > 0, position, -1)
         row["returns"] = self._plan.returns(row["bar"])
         return row
@@ -485,6 +541,10 @@ def _with_order(never: np.ndarray, first: np.ndarray, same_onset: np.ndarray) ->
     return forbidden
 
 
+def _as_int64(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.int64)
+
+
 def _semitones(before: np.ndarray, after: np.ndarray) -> int:
     """By how much rows have been moved; drums stay where they are."""
     moves = after["pitch"].astype(np.int64) - before["pitch"]
@@ -502,6 +562,25 @@ def _form(rows: np.ndarray, change: Change) -> Form:
         tuple(returns.tolist()) if change.tells_returns and not is_performed else (),
         (round(last_step * change.stretch) if is_performed else last_step) if change.tells_end else None,
     )
+
+
+def _leave_out_held(
+    targets: dict[str, np.ndarray], hold: Hold, is_held: np.ndarray, rows: np.ndarray, here: slice
+) -> None:
+    """Does not ask for what of the rows `here` follows from what is held.
+
+    Args:
+        targets: of the rows `here`, by the names of the fields; changed.
+        hold: what is held.
+        is_held: which rows are.
+        rows: a stretch of the piece.
+        here: the part of it that is predicted.
+    """
+    onset = rows["onset"]
+    is_certain = (onset < hold.start) | (np.append(-1, onset[:-1]) >= hold.stop)
+    for name, ids in targets.items():
+        is_known = (is_held & is_certain if name in ("shift", "track") else is_held)[here]
+        ids[: len(is_known)][is_known] = NOT_ASKED
 
 
 def _row_of_nothing(rows: np.ndarray) -> np.ndarray:

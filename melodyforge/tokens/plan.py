@@ -22,6 +22,11 @@ NUM_LEFT = len(_LEFT_STEPS) + 1
 NOT_KNOWN = -1  # steps
 
 
+def left_class(steps: np.ndarray) -> np.ndarray:
+    """Class of the steps to where something ends, from 1 on."""
+    return _LEFT_STEPS.searchsorted(np.maximum(0, steps), side="right")
+
+
 class Plan:
     """The forms of some pieces, or of one, of which all moments are; `num` stands for the number of moments.
 
@@ -50,8 +55,7 @@ class Plan:
 
     def left(self, onset: np.ndarray) -> np.ndarray:
         """Class of the steps from each onset to the last one, 0 where that is not known; shape (num,)."""
-        classes = _LEFT_STEPS.searchsorted(np.maximum(0, self.last_step - onset), side="right")
-        return np.where(self.last_step == NOT_KNOWN, 0, classes)
+        return np.where(self.last_step == NOT_KNOWN, 0, left_class(self.last_step - onset))
 
     def follow(self, sources: np.ndarray) -> None:
         """Gives every piece the plan of another, shape (num,)."""

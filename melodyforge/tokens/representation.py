@@ -8,7 +8,7 @@ all representations. Knows no network library.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -21,6 +21,7 @@ from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Head, Rows, Signal
 from melodyforge.tokens.headings import Heading
+from melodyforge.tokens.held import Hold
 from melodyforge.tokens.plan import Plan
 
 FIRST_CAPACITY = 256  # rows that there is room for at first
@@ -34,12 +35,14 @@ class Change:
         semitones: pitches move by as much, where the piece and the vocabulary allow it.
         stretch: factor on all times of performed music; music on a grid stays on it.
         tells_returns, tells_end: whether it is told beforehand which bars return, and where the music ends.
+        hold_seed: decides what is held, see `hold_at_random`; None: nothing.
     """
 
     semitones: int = 0
     stretch: float = 1.0
     tells_returns: bool = False
     tells_end: bool = False
+    hold_seed: int | None = None
 
 
 class Context(ABC):
@@ -238,12 +241,13 @@ class Representation(ABC):
         """
 
     @abstractmethod
-    def begin(self, headings: list[Heading], controls: np.ndarray | None = None) -> Context:
+    def begin(self, headings: list[Heading], controls: np.ndarray | None = None, holds: Sequence[Hold] = ()) -> Context:
         """An empty past for as many pieces as there are headings.
 
         Args:
             headings: tempo and meter of each.
             controls: what is asked of each, shape (num_pieces, controls.num_columns); None asks nothing.
+            holds: notes of each that stand, for representations that `knows_held`; all of the same piece.
         """
 
     @abstractmethod
@@ -287,6 +291,11 @@ class Representation(ABC):
     @property
     def knows_forms(self) -> bool:
         """Whether the network can be told which bars return, and where the music ends."""
+        return False
+
+    @property
+    def knows_held(self) -> bool:
+        """Whether the network can be told of notes that stand while others are composed beside them."""
         return False
 
     def controls_of(self, piece: Piece) -> np.ndarray:

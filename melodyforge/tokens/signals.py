@@ -17,9 +17,10 @@ from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
+from melodyforge.tokens.held import NOT_TOLD, NUM_PLACES, NUM_TRACK_STATES, UNKNOWN_TRACK, Held
 from melodyforge.tokens.neighbours import NUM_DISTANCES, NUM_MOVES, Neighbours, find_neighbours
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
-from melodyforge.tokens.plan import NUM_LEFT, NUM_RELATIONS, Plan
+from melodyforge.tokens.plan import NUM_LEFT, NUM_RELATIONS, Plan, left_class
 from melodyforge.tokens.recall import (
     FARTHEST_COPY,
     LONGEST_RUN,
@@ -39,8 +40,8 @@ NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
 BEFORE_ALL = 2**40  # steps
 # Of what is told. 2: voices beside the track's own, and how often the newest passage was repeated. 3: intervals above
-# the lowest and below the highest note that sounds, how many bars there have been, and a plan.
-LATEST_VERSION = 3
+# the lowest and below the highest note that sounds, how many bars there have been, and a plan. 4: notes that are held.
+LATEST_VERSION = 4
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
 
@@ -148,6 +149,7 @@ class Moment:
         controls: what is asked for, by the names of the controls' features.
         bars_ago: see `steps_of_bars`.
         plan: which bars return, and how far it is to the end, as far as this is told beforehand.
+        held: notes that stand, and where others are composed beside them.
     """
 
     def __init__(
@@ -160,8 +162,9 @@ class Moment:
         controls: dict[str, np.ndarray],
         bars_ago: np.ndarray,
         plan: Plan,
+        held: Held,
     ) -> None:
-        self.vocabulary, self.newest, self.last = vocabulary, newest, last
+        self.vocabulary, self.newest, self.last, self.held = vocabulary, newest, last, held
         self.past, self.recall, self.controls, self.plan = past, recall, controls, plan
         self.next, self.chosen = newest, dict[str, np.ndarray]()
         self.bars_ago = bars_ago
@@ -219,6 +222,18 @@ class Moment:
         shift = np.where(leads_on, begins.onset - bar_then + to_next_bar, NOTHING)
         return self.vocabulary.shifts.classes_or_none(np.where(stays, after.onset - then, shift))
 
+    @Once
+    def next_held(self) -> np.ndarray:
+        """The index of the next held row."""
+        return self.held.next_row(self.newest)
+
+    @Once
+    def held_shift(self) -> np.ndarray:
+        """The class of the shift that leads to it."""
+        distance = self.held.of(self.next_held, "onset") - self.newest["onset"]
+        shifts = self.vocabulary.shifts
+        return np.where(distance > shifts.values[-1], len(shifts), shifts.classes(distance))
+
     @property
     def asked_tonic(self) -> np.ndarray:
         """1 to 12 for the tonic that is asked for, or `NO_TONIC`."""
@@ -262,7 +277,18 @@ class Moment:
         """Steps that each pitch sounds beyond the new onset, (num_moments, NUM_PITCHES)."""
         return self.past.sounding(self.next["onset"])
 
+    @Once
+    def held_track(self) -> np.ndarray:
+        """The track of the next held row, if that begins at the new onset."""
+        is_now = self.held.of(self.next_held, "onset") == self.next["onset"]
+        return np.where(is_now, self.held.of(self.next_held, "track"), len(self.vocabulary.tracks))
+
     # Once the track is decided.
+
+    @Once
+    def held_pitch(self) -> np.ndarray:
+        """The pitch of the next held row, if that is of this onset and track."""
+        return np.where(self.held_track == self.chosen["track"], self.held.of(self.next_held, "pitch"), NUM_PITCHES)
 
     @Once
     def agrees_in_track(self) -> np.ndarray:
@@ -397,6 +423,7 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         _signal("last_degree", DEGREES, lambda m: m.degree(m.past.track_pitch), slots=num_tracks),
         *(_repeats() if words.version >= 2 else []),
         *(_form(shifts) if words.version >= 3 else []),
+        *(_held(num_tracks, shifts) if words.version >= 4 else []),
     ]
 
 
@@ -409,6 +436,32 @@ def _form(num_shifts: int) -> list[Signal]:
         _signal("plan_ahead", NUM_RELATIONS, lambda m: m.plan.relation(m.newest["bar"] + 1)),
         _signal("plan_shift", num_shifts, lambda m: m.planned_shift, suggests="shift"),
     ]
+
+
+def _held(num_tracks: int, num_shifts: int) -> list[Signal]:
+    """Whether something is held, where and for how long the music is free, which tracks are, and what is to come."""
+    return [
+        _signal("held", NUM_PLACES, _of_held(lambda m: m.held.place(m.newest["onset"]), NOT_TOLD)),
+        _signal("held_left", NUM_LEFT, _of_held(lambda m: left_class(m.held.left(m.newest["onset"])), 0)),
+        _signal("held_shift", num_shifts, _of_held(lambda m: m.held_shift, num_shifts - 1), suggests="shift"),
+        _signal(
+            "held_tracks",
+            NUM_TRACK_STATES,
+            _of_held(lambda m: m.held.track_states(len(m.newest["onset"])), UNKNOWN_TRACK, num_tracks),
+            slots=num_tracks,
+        ),
+        _signal(
+            "held_soon",
+            NUM_PITCHES,
+            _of_held(lambda m: m.held.soon(m.next_held, m.newest["onset"]), 0, NUM_PITCHES, dtype=np.uint8),
+            kind="levels",
+        ),
+    ]
+
+
+def _of_held(of: Told, none: int, *shape: int, dtype: type = np.int64) -> Told:
+    """What is told where something is held, and what where nothing is."""
+    return lambda m: of(m) if m.held.is_any else np.full((len(m.newest["onset"]), *shape), none, dtype)
 
 
 def _repeats() -> list[Signal]:
@@ -433,6 +486,7 @@ def _with_shift(words: Vocabulary) -> list[Signal]:
         _signal("new_last_remaining", NUM_REMAINING, lambda m: m.past.remaining(m.next["onset"]), slots=num_tracks),
         _signal("agreed_track", num_tracks + 1, _agreed_track, suggests="track"),
         *(_form_then(num_tracks) if words.version >= 3 else []),
+        *(_held_then(num_tracks) if words.version >= 4 else []),
     ]
 
 
@@ -442,6 +496,19 @@ def _form_then(num_tracks: int) -> list[Signal]:
         _signal("new_left", NUM_LEFT, lambda m: m.plan.left(m.next["onset"])),
         _signal("new_plan", NUM_RELATIONS, lambda m: m.plan.relation(m.next["bar"])),
         *_by_bars("track", num_tracks + 1, lambda m: m.ago_tracks, is_planned=True),
+    ]
+
+
+def _held_then(num_tracks: int) -> list[Signal]:
+    """Which held notes begin at the new onset, and which track plays the first of them."""
+    return [
+        _signal(
+            "held_now",
+            NUM_PITCHES,
+            _of_held(lambda m: m.held.now(m.next_held, m.next["onset"]), 0, NUM_PITCHES, dtype=np.uint8),
+            kind="levels",
+        ),
+        _signal("held_track", num_tracks + 1, _of_held(lambda m: m.held_track, num_tracks), suggests="track"),
     ]
 
 
@@ -464,7 +531,12 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0], is_planned=words.version >= 3),
         *(_voices() if words.version >= 2 else []),
         *(_intervals() if words.version >= 3 else []),
+        *([_held_pitch()] if words.version >= 4 else []),
     ]
+
+
+def _held_pitch() -> Signal:
+    return _signal("held_pitch", PITCHES, _of_held(lambda m: m.held_pitch, NUM_PITCHES), suggests="pitch")
 
 
 def _intervals() -> list[Signal]:
@@ -510,7 +582,18 @@ def _with_pitch(words: Vocabulary) -> list[Signal]:
         _signal("agreed_duration", durations, _agreed_duration, suggests="duration"),
         _signal("line_duration", durations, _line_duration, suggests="duration"),
         *_by_bars("duration", durations, lambda m: m.ago_notes[1], is_planned=words.version >= 3),
+        *([_held_duration(words)] if words.version >= 4 else []),
     ]
+
+
+def _held_duration(words: Vocabulary) -> Signal:
+    none = len(words.durations)
+
+    def of(moment: Moment) -> np.ndarray:
+        classes = words.durations.classes(moment.held.of(moment.next_held, "duration"))
+        return np.where(moment.held_pitch == moment.chosen["pitch"], classes, none)
+
+    return _signal("held_duration", none + 1, _of_held(of, none), suggests="duration")
 
 
 def _signal(name: str, size: int, of: Told, *, slots: int = 0, kind: Kind = "class", suggests: str = "") -> Signal:
