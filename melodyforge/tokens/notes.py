@@ -15,6 +15,7 @@ from pydantic import FailFast, Field, GetPydanticSchema, model_validator
 from typing_extensions import override
 
 from melodyforge.errors import CorpusError
+from melodyforge.music.chords import NO_PROGRESSION, NUM_CHORDS, chords_at, read_chords
 from melodyforge.music.form import MAX_BARS, NO_FORM, Form, read_form
 from melodyforge.music.piece import NOTE_DTYPE, NUM_PITCHES, Meter, Piece, Track, without_doubles
 from melodyforge.music.traits import Program
@@ -22,6 +23,7 @@ from melodyforge.settings import MAX_TRACKS, RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_micro_bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.controls import Controls, ControlsState
 from melodyforge.tokens.features import NOT_ASKED, Head, Rows
+from melodyforge.tokens.harmony import Harmony, progression_of
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.held import Held, Hold, Keeper, hold_at_random
 from melodyforge.tokens.past import Past
@@ -31,6 +33,7 @@ from melodyforge.tokens.recall import HORIZON_ROWS, LONGEST_RUN, GrowingRecall, 
 from melodyforge.tokens.representation import Change, Context, Representation, padded, replaced
 from melodyforge.tokens.signals import (
     BEFORE_ALL,
+    CHORD_TONIC,
     LATEST_VERSION,
     OUTER,
     Moment,
@@ -65,6 +68,7 @@ ROW_DTYPE = np.dtype(
         ("bar", np.int32),  # number of the bar; 0 in performed music
         ("micro", np.int8),  # micro-timing, as in `NOTE_DTYPE`
         ("returns", np.int16),  # of its bar, as in `Form`
+        ("chord", np.int16),  # that sounds, a class of `music.chords`
     ]
 )
 EXACT_SHIFT_STEPS = 96
@@ -76,9 +80,11 @@ ROWS_AHEAD = 256  # behind a window, in which held notes are heard coming
 BarSteps = Annotated[int, Field(ge=0, le=np.iinfo(np.int16).max)]
 TrackIndex = Annotated[int, Field(ge=0, le=MAX_TRACKS)]
 Returns = Annotated[int, Field(ge=-MAX_BARS, le=MAX_BARS)]
+Chord = Annotated[int, Field(ge=0, lt=NUM_CHORDS)]
 Position = Annotated[int, Field(ge=-1, le=np.iinfo(np.int16).max)]
 NoteRow = (  # as `ROW_DTYPE`; models that are older know less
-    tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro, Returns]
+    tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro, Returns, Chord]
+    | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro, Returns]
     | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps, Micro]
     | tuple[Steps, Duration, TrackIndex, Pitch, Velocity, Position, BarSteps, Steps]
 )
@@ -136,6 +142,7 @@ class NotesRepresentation(Representation):
                     "scale_tonic",
                     f"{PREFIX}tonic",
                     *([f"{name}_tonic" for name in OUTER] if vocabulary.version >= 3 else []),
+                    *([CHORD_TONIC] if vocabulary.version >= 4 else []),
                 ),
             ),
             Head("duration", durations, self.known_with("pitch"), self.suggestions("duration")),
@@ -209,6 +216,7 @@ class NotesRepresentation(Representation):
             rows["bar"], rows["position"], rows["bar_steps"] = piece.bars_at(rows["onset"])
             returns = np.array([*read_form(piece).returns, 0], np.int16)  # bars behind those looked at count as new
             rows["returns"] = returns.take(rows["bar"], mode="clip")
+            rows["chord"] = chords_at(read_chords(piece), rows["onset"])
         return rows
 
     def decode(self, rows: np.ndarray, heading: Heading = Heading()) -> Piece:
@@ -250,13 +258,23 @@ class NotesRepresentation(Representation):
             targets["shift"][-1] = self.end_class
         chosen = {name: np.maximum(ids, 0) for name, ids in targets.items()}
         told = np.zeros(self.controls.num_columns, np.int16) if controls is None else controls
-        told = self.controls.transposed(told, _semitones(rows[first:stop], seen))
+        semitones = _semitones(rows[first:stop], seen)
+        told = self.controls.transposed(told, semitones)
         hold = None
         if change.hold_seed is not None and self.knows_held and 0 <= start < len(known):
             rng = np.random.default_rng(change.hold_seed)
             hold, is_held = hold_at_random(ahead[first:], here, len(self.vocabulary.tracks), rng)
             _leave_out_held(targets, hold, is_held[: len(seen)], seen, here)
-        moment = self._moment(known, first, classes, here, told, Plan([_form(rows, change)]), self._held(hold))
+        moment = self._moment(
+            known,
+            first,
+            classes,
+            here,
+            told,
+            plan=Plan([_form(rows, change)]),
+            held=self._held(hold),
+            harmony=Harmony([progression_of(rows, semitones) if change.tells_chords else NO_PROGRESSION]),
+        )
         moment.chosen = chosen
         features = {name: padded(values, length, 0) for name, values in self.tell(self.features, moment).items()}
         return features | {f"target_{name}": padded(ids, length, NOT_ASKED) for name, ids in targets.items()}
@@ -268,8 +286,10 @@ class NotesRepresentation(Representation):
         classes: dict[str, np.ndarray],
         here: slice,
         told: np.ndarray,
+        *,
         plan: Plan,
         held: Held,
+        harmony: Harmony,
     ) -> Moment:
         """What is known before rows of a stretch, and the rows themselves; of the row after the last, its place."""
         seen = known[first:]
@@ -285,6 +305,7 @@ class NotesRepresentation(Representation):
             bars_ago=steps_of_bars(before["bar_steps"]),
             plan=plan,
             held=held,
+            harmony=harmony,
         )
         moment.next = np.concatenate([seen, seen[-1:] if len(seen) else _row_of_nothing(seen)])[here]
         return moment
@@ -373,6 +394,7 @@ class NotesContext(Context):
         self._bars_ago = steps_of_bars(self._bar_steps)
         self._plan = Plan([heading.form for heading in headings])
         self.plan = self._plan if representation.knows_forms else None
+        self._harmony = Harmony([heading.progression for heading in headings])
         self._held = Held(holds, self._vocabulary.tracks.is_drum)
         self._keeper = Keeper(self._held, holds, ~self._silent_tracks) if self._held.is_any else None
         if self._keeper:
@@ -396,6 +418,7 @@ class NotesContext(Context):
             bars_ago=self._bars_ago,
             plan=self._plan,
             held=self._held,
+            harmony=self._harmony,
         )
 
     @override

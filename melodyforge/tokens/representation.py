@@ -36,6 +36,7 @@ class Change:
         stretch: factor on all times of performed music; music on a grid stays on it.
         tells_returns, tells_end: whether it is told beforehand which bars return, and where the music ends.
         hold_seed: decides what is held, see `hold_at_random`; None: nothing.
+        tells_chords: whether the chords are told beforehand.
     """
 
     semitones: int = 0
@@ -43,6 +44,7 @@ class Change:
     tells_returns: bool = False
     tells_end: bool = False
     hold_seed: int | None = None
+    tells_chords: bool = False
 
 
 class Context(ABC):

@@ -17,6 +17,7 @@ from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
+from melodyforge.tokens.harmony import NUM_KINDS, NUM_ROOTS, Harmony
 from melodyforge.tokens.held import NOT_TOLD, NUM_PLACES, NUM_TRACK_STATES, UNKNOWN_TRACK, Held
 from melodyforge.tokens.neighbours import NUM_DISTANCES, NUM_MOVES, Neighbours, find_neighbours
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
@@ -40,12 +41,13 @@ NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
 BEFORE_ALL = 2**40  # steps
 # Of what is told. 2: voices beside the track's own, and how often the newest passage was repeated. 3: intervals above
-# the lowest and below the highest note that sounds, how many bars there have been, and a plan. 4: notes that are held.
+# the lowest and below the highest note that sounds, how many bars there have been, and a plan. 4: notes that are held, and chords.
 LATEST_VERSION = 4
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
 
 OUTER = ("low", "high")
+CHORD_TONIC = "new_chord_root"
 _BARS = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256])
 MOST_TIMES = 8  # that a passage is counted to be repeated
 _RUNS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
@@ -150,6 +152,7 @@ class Moment:
         bars_ago: see `steps_of_bars`.
         plan: which bars return, and how far it is to the end, as far as this is told beforehand.
         held: notes that stand, and where others are composed beside them.
+        harmony: chords, as far as they are told beforehand.
     """
 
     def __init__(
@@ -163,8 +166,9 @@ class Moment:
         bars_ago: np.ndarray,
         plan: Plan,
         held: Held,
+        harmony: Harmony,
     ) -> None:
-        self.vocabulary, self.newest, self.last, self.held = vocabulary, newest, last, held
+        self.vocabulary, self.newest, self.last, self.held, self.harmony = vocabulary, newest, last, held, harmony
         self.past, self.recall, self.controls, self.plan = past, recall, controls, plan
         self.next, self.chosen = newest, dict[str, np.ndarray]()
         self.bars_ago = bars_ago
@@ -234,6 +238,11 @@ class Moment:
         shifts = self.vocabulary.shifts
         return np.where(distance > shifts.values[-1], len(shifts), shifts.classes(distance))
 
+    @Once
+    def chord_place(self) -> np.ndarray:
+        """The index of the chord at the newest onset."""
+        return self.harmony.place(self.newest["onset"])
+
     @property
     def asked_tonic(self) -> np.ndarray:
         """1 to 12 for the tonic that is asked for, or `NO_TONIC`."""
@@ -282,6 +291,16 @@ class Moment:
         """The track of the next held row, if that begins at the new onset."""
         is_now = self.held.of(self.next_held, "onset") == self.next["onset"]
         return np.where(is_now, self.held.of(self.next_held, "track"), len(self.vocabulary.tracks))
+
+    @Once
+    def new_chord_place(self) -> np.ndarray:
+        """The index of the chord at the new onset."""
+        return self.harmony.place(self.next["onset"])
+
+    @Once
+    def chord_root(self) -> np.ndarray:
+        """Its root, 1 to 12, or 0."""
+        return self.harmony.root(self.new_chord_place)
 
     # Once the track is decided.
 
@@ -423,7 +442,7 @@ def _at_once(words: Vocabulary) -> list[Signal]:
         _signal("last_degree", DEGREES, lambda m: m.degree(m.past.track_pitch), slots=num_tracks),
         *(_repeats() if words.version >= 2 else []),
         *(_form(shifts) if words.version >= 3 else []),
-        *(_held(num_tracks, shifts) if words.version >= 4 else []),
+        *([*_held(num_tracks, shifts), *_chords()] if words.version >= 4 else []),
     ]
 
 
@@ -459,6 +478,39 @@ def _held(num_tracks: int, num_shifts: int) -> list[Signal]:
     ]
 
 
+def _chords() -> list[Signal]:
+    """The chord at the newest onset, the next one, and how far away that is."""
+    return [
+        _signal("chord_root", NUM_ROOTS, _of_chords(lambda m: m.harmony.root(m.chord_place))),
+        _signal("chord_kind", NUM_KINDS, _of_chords(lambda m: m.harmony.kind(m.chord_place))),
+        _signal("next_chord_root", NUM_ROOTS, _of_chords(lambda m: m.harmony.root(m.chord_place + 1))),
+        _signal("next_chord_kind", NUM_KINDS, _of_chords(lambda m: m.harmony.kind(m.chord_place + 1))),
+        _signal("chord_left", NUM_LEFT, _of_chords(lambda m: m.harmony.left(m.chord_place, m.newest["onset"]))),
+    ]
+
+
+def _chord_then() -> list[Signal]:
+    """The chord at the new onset."""
+    return [
+        _signal(CHORD_TONIC, NUM_ROOTS, _of_chords(lambda m: m.chord_root)),
+        _signal("new_chord_kind", NUM_KINDS, _of_chords(lambda m: m.harmony.kind(m.new_chord_place))),
+    ]
+
+
+def _chord_degree(name: str, of: Told) -> Signal:
+    """Semitones above the chord's root, from 1 on; 0 for none."""
+    return _signal(name, TONICS, _of_chords(lambda m: _looked_up(_ASKED_DEGREES, m.chord_root, of(m))))
+
+
+def _new_pitch(moment: Moment) -> np.ndarray:
+    return moment.chosen["pitch"]
+
+
+def _of_chords(of: Told) -> Told:
+    """What is told where chords are, 0 where none are."""
+    return lambda m: of(m) if m.harmony.is_any else np.zeros(len(m.newest["onset"]), np.int64)
+
+
 def _of_held(of: Told, none: int, *shape: int, dtype: type = np.int64) -> Told:
     """What is told where something is held, and what where nothing is."""
     return lambda m: of(m) if m.held.is_any else np.full((len(m.newest["onset"]), *shape), none, dtype)
@@ -486,7 +538,7 @@ def _with_shift(words: Vocabulary) -> list[Signal]:
         _signal("new_last_remaining", NUM_REMAINING, lambda m: m.past.remaining(m.next["onset"]), slots=num_tracks),
         _signal("agreed_track", num_tracks + 1, _agreed_track, suggests="track"),
         *(_form_then(num_tracks) if words.version >= 3 else []),
-        *(_held_then(num_tracks) if words.version >= 4 else []),
+        *([*_held_then(num_tracks), *_chord_then()] if words.version >= 4 else []),
     ]
 
 
@@ -531,7 +583,7 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0], is_planned=words.version >= 3),
         *(_voices() if words.version >= 2 else []),
         *(_intervals() if words.version >= 3 else []),
-        *([_held_pitch()] if words.version >= 4 else []),
+        *([_held_pitch(), _chord_degree("own_chord_degree", lambda m: m.own_pitch)] if words.version >= 4 else []),
     ]
 
 
@@ -582,7 +634,7 @@ def _with_pitch(words: Vocabulary) -> list[Signal]:
         _signal("agreed_duration", durations, _agreed_duration, suggests="duration"),
         _signal("line_duration", durations, _line_duration, suggests="duration"),
         *_by_bars("duration", durations, lambda m: m.ago_notes[1], is_planned=words.version >= 3),
-        *([_held_duration(words)] if words.version >= 4 else []),
+        *([_held_duration(words), _chord_degree("chord_degree", _new_pitch)] if words.version >= 4 else []),
     ]
 
 

@@ -34,6 +34,7 @@ MAX_PIECES_HEARD = 300  # of each style; enough to tell what is normal
 LEAST_SHARE = 0.25  # of a window's rows at the end of a piece; the rest are not asked
 OPENING_SHARE = 0.1  # of the windows begin where a piece begins, more than chance would have
 PLANNED_SHARE = 0.6  # of the windows are told which bars return, and as many where the music ends
+CHORDS_SHARE = 0.3  # of the windows are told the chords beforehand
 HELD_SHARE = 0.3  # of the windows have notes that stand, beside which others are to be predicted
 CONTROLS_FILE = "controls.npy"
 MAX_PIECES = 5_000  # listened to in all, so that large folders take no longer
@@ -210,7 +211,7 @@ class RandomChange:
         stretch = 1.0 + self.max_stretch * float(rng.uniform(-1, 1))
         tells_returns, tells_end = (rng.random(2) < PLANNED_SHARE).tolist()
         hold_seed = int(rng.integers(2**32)) if rng.random() < HELD_SHARE else None
-        return Change(semitones, stretch, tells_returns, tells_end, hold_seed)
+        return Change(semitones, stretch, tells_returns, tells_end, hold_seed, rng.random() < CHORDS_SHARE)
 
 
 def num_rows(spans: np.ndarray) -> int:
