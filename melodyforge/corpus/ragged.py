@@ -7,6 +7,7 @@ are, writing and reading hold only the row at hand in memory.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,11 +70,17 @@ class Ragged:
     Attributes:
         values: all rows, shape (num_values,).
         offsets: where each row starts, and the end of the last; int64, shape (num_rows + 1,).
+        folder: of the files, if they are known; a process that is sent the rows opens them itself.
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray) -> None:
+    def __init__(self, values: np.ndarray, offsets: np.ndarray, folder: Path | None = None) -> None:
         self.values = values
         self.offsets = offsets
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See `folder`."""
+        return (Ragged.open, (self.folder,)) if self.folder else (Ragged, (self.values, self.offsets))
 
     @classmethod
     def open(cls, folder: Path) -> Ragged:
@@ -83,7 +90,7 @@ class Ragged:
             CorpusError: the folder holds no such files, or damaged ones.
         """
         try:
-            return cls(_map(folder / VALUES_FILE), _map(folder / OFFSETS_FILE))
+            return cls(_map(folder / VALUES_FILE), _map(folder / OFFSETS_FILE), folder)
         except (OSError, ValueError) as error:
             raise CorpusError(
                 f"Expected {VALUES_FILE} and {OFFSETS_FILE} in {folder}. Received: {error}. Prepare the data again."

@@ -90,7 +90,7 @@ class TrainingData:
             varied = change.draw(rng)
             told = self._told_at_random(piece, rng)
             windows.append(self._window(piece, start, stop, window, varied, told))
-        return _stacked(windows)
+        return self._stacked(windows)
 
     def held_out_batches(
         self, batch_size: int, max_rows: int | None = None, is_told: bool = False
@@ -116,7 +116,16 @@ class TrainingData:
             ]
             piece, start, _ = group[0]
             silent = [self._window(piece, start, start, window)] * (batch_size - len(group))
-            yield _stacked(windows + silent)  # always one shape: a network is compiled for each
+            yield self._stacked(windows + silent)  # always one shape: a network is compiled for each
+
+    def _stacked(self, windows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Windows as one batch, classes in the smallest type that holds them: much is moved, and networks widen it."""
+        narrow = {one.name: _narrowest(one.size) for one in self.representation.features if one.kind == "class"}
+        narrow |= {f"target_{head.name}": np.int16 for head in self.representation.heads if head.size < 2**15}
+        return {
+            name: np.stack([window[name] for window in windows], dtype=narrow.get(name), casting="unsafe")
+            for name in windows[0]
+        }
 
     def targets(self, spans: np.ndarray) -> Iterator[np.ndarray]:
         """The classes of every row of the spans, shape (num_rows, num_heads); the end of a piece is left out."""
@@ -328,6 +337,10 @@ def _whole(rows: Ragged, pieces: np.ndarray) -> np.ndarray:
     return _spans(pieces, np.zeros(len(pieces), np.int64), rows.lengths[pieces] + 1)
 
 
+def _narrowest(num_classes: int) -> type[np.integer]:
+    return np.uint8 if num_classes <= 2**8 else np.int16 if num_classes <= 2**15 else np.int32
+
+
 def _spans(pieces: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     spans = np.empty(len(pieces), SPAN_DTYPE)
     spans["piece"], spans["start"], spans["stop"] = pieces, starts, stops
@@ -358,5 +371,3 @@ def _encoded(
         return Ragged.open(folder), np.load(folder / CONTROLS_FILE)
 
 
-def _stacked(windows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.stack([window[name] for window in windows]) for name in windows[0]}

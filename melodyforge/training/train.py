@@ -12,6 +12,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ from melodyforge.tokens.adapt import adapt_vocabulary
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.backend import Machine, find_machine, keras, set_precision, sync_variables
 from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save_checkpoint
-from melodyforge.training.data import RandomChange, TrainingData, num_rows, prepare_data
+from melodyforge.training.data import TrainingData, num_rows, prepare_data
+from melodyforge.training.feeding import Feeder, num_processes
 from melodyforge.training.former import settle_former
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
 from melodyforge.weights_file import read_weights
@@ -283,6 +285,7 @@ class Training:
             optimizer.exclude_from_weight_decay(var_names=["bias"])
             self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla(self._count_operations()))
             optimizer.build(self.learner.trainable_variables)
+        self._feeder = Feeder(data, plan, recipe, num_processes(machine.num_gpus))
         self._clock = self._saved = time.monotonic()
         self._is_compiled = self._is_told_late = False
 
@@ -319,9 +322,10 @@ class Training:
         self._clock = time.monotonic()
         stopped = Result(self.model_dir, "stopped by you", True, {})
         try:
-            while (reason := self._reason_to_end()) is None:
-                nats, rate = self._train_epoch()
-                self._measure_and_save(nats, rate)
+            with closing(self._feeder):
+                while (reason := self._reason_to_end()) is None:
+                    nats, rate = self._train_epoch()
+                    self._measure_and_save(nats, rate)
         except KeyboardInterrupt:
             self.save_checkpoint()
             return stopped
@@ -395,7 +399,7 @@ class Training:
         """
         first, began = self.progress.step, self.progress.seconds
         num_steps = self.plan.steps_per_epoch - first % self.plan.steps_per_epoch
-        batches = Batches(self.data, self.plan, self.recipe, first, num_steps)
+        batches = Batches(self._feeder, self.data.representation, first, num_steps)
         fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[EveryStep(self)])
         self.tick()
         num_rows_seen = (self.progress.step - first) * self.plan.rows_per_step
@@ -535,11 +539,10 @@ def load_weights(network: keras.Model, folder: Path, representation: Representat
 class Batches(keras.utils.PyDataset):
     """The batches of some steps, made in threads beside the training."""
 
-    def __init__(self, data: TrainingData, plan: Plan, recipe: Recipe, first_step: int, num_steps: int) -> None:
-        super().__init__(workers=2, max_queue_size=8)
-        self._data, self._plan, self._first_step, self._num_steps = data, plan, first_step, num_steps
-        self._change = RandomChange(recipe.training.seed, plan.transpose, recipe.training.stretch)
-        self._first_target = f"target_{data.representation.heads[0].name}"
+    def __init__(self, feeder: Feeder, representation: Representation, first_step: int, num_steps: int) -> None:
+        super().__init__(workers=feeder.num_threads, max_queue_size=max(8, 2 * feeder.num_threads))
+        self._feeder, self._first_step, self._num_steps = feeder, first_step, num_steps
+        self._first_target = f"target_{representation.heads[0].name}"
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -547,7 +550,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Arrays for the learner, and which rows are asked, shape (batch_size, window)."""
-        batch = self._data.train_batch(self._first_step + index, self._plan.window, self._plan.batch_size, self._change)
+        batch = self._feeder.batch(self._first_step + index)
         return batch, (batch[self._first_target] >= 0).astype(np.float32)
 
 
