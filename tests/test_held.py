@@ -67,7 +67,7 @@ def test_whatever_a_network_wants_what_is_held_stands_and_the_rest_is_where_it_i
         rngs=[np.random.default_rng([seed, place]) for place in range(2)],
         holds=[hold] * 2,
     )
-    for context in generation:
+    for _ in generation:
         pass
     for place in range(2):
         made = context.rows(place)
@@ -121,5 +121,3 @@ class Noise:
 
     def follow(self, state, sources):
         return state
-
-

@@ -43,7 +43,7 @@ def judge(task: Task, take: Take) -> Judged:
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
     """What is degenerate about what was composed, measured by music of its style."""
-    return find_fault(take.piece, task.normal(take.piece.style), take.num_given)
+    return find_fault(take.piece, task.normal(take.piece.style), take.given)
 
 
 def _find_disobedience(task: Task, take: Take) -> str | None:
