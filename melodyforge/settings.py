@@ -309,7 +309,12 @@ def _bars(words: str | None) -> str | None:
     return words
 
 
-_Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=256)]
+def _names(names: list[str] | None) -> list[str] | None:
+    if names is not None and not all(map(str.strip, names or [""])):
+        raise ValueError("`redo_tracks` and `keep_tracks` must be names of tracks. Received an empty one, or none")
+    return names
+
+
 OF_A_PRIMER = ("primer_notes", "redo_bars", "redo_tracks", "keep_tracks")  # settings that need one
 
 
@@ -354,12 +359,14 @@ class ComposeSettings(SamplingSettings, Wishes):
         description="bars of the primer to compose anew, such as 5-8; all else of it stays. Bars are counted as in "
         "print: the first is 1, an upbeat before it 0",
     )
-    redo_tracks: Annotated[_Names | None, Shown(Topic.BASIS, left_out="all in --redo-bars")] = Field(
+    redo_tracks: Annotated[
+        list[str] | None, Shown(Topic.BASIS, left_out="all in --redo-bars"), AfterValidator(_names)
+    ] = Field(
         None,
         description="tracks of the primer to compose anew, in --redo-bars or everywhere: names or parts of them, "
         "instruments, families, numbers, melody or drums",
     )
-    keep_tracks: Annotated[_Names | None, Shown(Topic.BASIS, left_out="none")] = Field(
+    keep_tracks: Annotated[list[str] | None, Shown(Topic.BASIS, left_out="none"), AfterValidator(_names)] = Field(
         None,
         description="tracks of the primer that stay, named as for --redo-tracks; others are composed around them: "
         "those of --instruments, else the primer's own, else usual ones",

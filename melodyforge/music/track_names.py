@@ -47,7 +47,7 @@ def _readings(piece: Piece, wanted: str) -> Iterator[list[int]]:
     tracks = list(enumerate(piece.tracks))
     if wanted.isdigit():
         yield [index for index, _ in tracks if index + 1 == int(wanted)]
-    yield [index for index, track in tracks if track.name.strip().lower() == wanted]
+    yield [index for index, track in tracks if wanted and track.name.strip().lower() == wanted]
     if wanted == MELODY:
         melody = find_melody(piece)
         yield [melody.number - 1] if melody else []
