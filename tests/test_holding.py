@@ -134,6 +134,12 @@ def test_bars_can_be_redone_again_and_again(any_model):
     assert twice.tracks == primer.tracks
 
 
+def test_what_stood_there_before_is_not_composed_anew(model):
+    (composition,) = composed_by(model, tune(), redo_bars="3", redo_tracks=["piano"], seed=1, temperature=0.0)
+    new_notes(tune(), composition.piece, ~(in_steps(tune(), 192, 288) & of_tracks(tune(), "piano")))
+    assert "it is what stood there before" in composition.notices[-1]
+
+
 def test_the_seed_decides_and_a_file_can_be_made_again(model):
     primer = tune()
     for wishes in ({"redo_bars": "5-8", "temperature": 1.5}, {"keep_tracks": ["melody"], "num_pieces": 2}):

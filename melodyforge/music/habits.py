@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -87,28 +87,26 @@ class Habits:
 
 def measure_habits(piece: Piece) -> Habits:
     """How far this piece goes; zeros without notes."""
-    return _habits(_extremes(piece, np.ones(len(piece), bool)))
+    is_judged = np.ones(len(piece), bool)
+    return _habits(_extremes(piece, is_judged, is_judged[1:]))
 
 
 def _habits(extremes: dict[str, Extreme]) -> Habits:
     return Habits(**{name: extreme.size for name, extreme in extremes.items()})
 
 
-def _extremes(piece: Piece, is_judged: np.ndarray, is_gap_judged: np.ndarray | None = None) -> dict[str, Extreme]:
+def _extremes(piece: Piece, is_judged: np.ndarray, is_gap_judged: np.ndarray) -> dict[str, Extreme]:
     """How far a piece goes in each respect, by the names of `Habits`.
 
     Args:
         piece: to listen to.
         is_judged: which notes count, bool, shape (num_notes,); the others are heard, but only notes that count can
             loop, be stuck or crowd.
-        is_gap_judged: which silences count, by the note before, bool, shape (num_notes - 1,); left out, those next to
-            a note that counts.
+        is_gap_judged: which silences count, by the note before, bool, shape (num_notes - 1,).
     """
     judged = np.flatnonzero(is_judged)
     if not len(judged):
         return dict.fromkeys(Habits().to_dict(), Extreme(0.0, 0))
-    if is_gap_judged is None:
-        is_gap_judged = is_judged[:-1] | is_judged[1:]
     onsets = piece.notes["onset"].astype(np.int64)
     sounding_until = np.maximum.accumulate(_ends(piece.notes))
     gaps = np.append(np.where(is_gap_judged, onsets[1:] - sounding_until[:-1], 0), 0)
@@ -163,8 +161,14 @@ def find_fault(piece: Piece, normal: Habits, given: int | np.ndarray = 0) -> Fau
     is_given = given if isinstance(given, np.ndarray) else np.arange(len(piece)) < given
     if is_given.all():
         return Fault("it has no notes", math.inf)
-    found = _extremes(piece, ~is_given)
-    normal_here = normal.stretched_to(_habits(_extremes(piece, is_given, is_given[:-1] & is_given[1:]))).to_dict()
+    has_given = np.isin(piece.notes["onset"], piece.notes["onset"][is_given])
+    is_gap_given = has_given[:-1] & has_given[1:]
+    found = _extremes(piece, ~is_given, ~is_gap_given)
+    given_habits = _habits(_extremes(piece, is_given, is_gap_given))
+    if isinstance(given, np.ndarray) and is_given.any():  # what is played along with music that loops may loop, too
+        loop_onsets = measure_habits(piece.with_notes(piece.notes[is_given])).loop_onsets
+        normal = replace(normal, loop_onsets=max(normal.loop_onsets, loop_onsets))
+    normal_here = normal.stretched_to(given_habits).to_dict()
     for name, words in FAULTS.items():
         size, note = found[name]
         excess = size / max(1e-9, normal_here[name])
