@@ -14,12 +14,14 @@ from melodyforge.compose import generate_music as composed_by
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.errors import SettingsError
+from melodyforge.music.habits import Habits
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes, sort_notes
 from melodyforge.music.track_names import tracks_called
 from melodyforge.recipe import load_recipe
 from melodyforge.tokens import NotesRepresentation
+from melodyforge.tokens.notes import LOOKBACK_ROWS
 from tests.music_samples import gridded_piece, performed_piece, played_piece, tune
 from tests.test_decoding import UniformNetwork
 
@@ -48,7 +50,7 @@ def odd_piece():
 def any_model(tmp_path_factory):
     """A model that knows many instruments, and wants nothing more than anything else."""
     recipe = load_recipe("forge")
-    pieces = [gridded_piece(), choir(), odd_piece(), played_piece(num_notes=300), tune()]
+    pieces = [gridded_piece(), choir(), odd_piece(), played_piece(num_notes=300), replace(tune(), style="folk")]
     representation = NotesRepresentation.fit(recipe.representation, pieces)
     folder = tmp_path_factory.mktemp("any")
     model = Model(folder=folder, recipe=recipe, representation=representation, config={}, metrics={}, hash="0")
@@ -206,10 +208,38 @@ def test_of_two_tracks_that_the_model_cannot_tell_apart_one_can_stand(any_model)
 
 def test_wishes_hold_for_what_is_composed(any_model):
     primer = choir()
-    made = make(any_model, primer, redo_bars="2-4", instruments=["electric bass"], key="C")
+    made = make(any_model, primer, redo_bars="2-4", instruments=["electric bass"], key="C", style="folk")
     new = new_notes(primer, made, ~in_steps(primer, 192, 480))
     assert "Electric bass (finger)" in {track.name for *_, track in new}
     assert made.tracks[:4] == primer.tracks
+    assert made.style == "folk"
+
+
+def test_a_tune_alone_gets_companions_from_training_music_with_its_instrument(any_model):
+    notes = tune(num_bars=3).notes
+    alone = Piece(notes[notes["track"] == 0], (Track(73, False, "My tune"),))
+    settings = default_settings(any_model, seed=0, keep_tracks=["1"], num_pieces=2)
+    for made in compose(any_model, settings, alone):
+        new = new_notes(alone, made.piece, np.ones(len(alone), bool))
+        assert {track for *_, track in new} == {Track(0, False, "Acoustic grand piano")}
+
+
+def test_bars_far_into_long_music_are_redone(any_model):
+    primer = tune(num_bars=3 * LOOKBACK_ROWS // 9)
+    made = make(any_model, primer, redo_bars="180-181")
+    assert new_notes(primer, made, ~in_steps(primer, 96 * 179, 96 * 181))
+
+
+@pytest.mark.parametrize("effort", ["quick", "good"])
+def test_what_degenerates_around_notes_that_stand_is_mended(model, effort):
+    primer = replace(tune(num_bars=8), style="chopin")
+    critic = melodyforge.load("starter").critic if effort == "good" else None
+    strict = replace(model, critic=critic, config=model.config | {"habits": {"": Habits(note_quarters=1.0).to_dict()}})
+    settings = default_settings(strict, keep_tracks=["flute"], temperature=5.0, seed=1)
+    (made,) = compose(strict, settings, primer)
+    assert made.notices == ["drawn again from note 3 on because a note is stuck for 4 quarter notes"]
+    assert new_notes(primer, made.piece, primer.notes["track"] == 0)
+    assert reproduce(strict, read_origin(made.to_midi()), primer).to_midi() == made.to_midi()
 
 
 def test_music_without_bars_gets_an_accompaniment_but_has_no_bars_to_redo(any_model):

@@ -79,6 +79,13 @@ class Start:
         """Whether a take has come to where the music ends, not just to where a primer goes on."""
         return bool(context.has_ended[place]) and (self.holding is None or self.holding.stretch.reaches_end)
 
+    def share(self, context: Context) -> np.ndarray:
+        """How far each take has come: 0 to 1, or a little more."""
+        if self.holding is None:
+            return self.length.share(context)
+        stretch = self.holding.stretch
+        return np.maximum(0.0, (context.clock - stretch.start) / (stretch.stop - stretch.start))
+
     def repeated(self, number: int) -> Start:
         """Each of the takes so many times, one behind the other: candidates to choose among."""
         if number == 1:

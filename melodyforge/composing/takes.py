@@ -154,7 +154,7 @@ def _controls(task: Task, start: Start) -> np.ndarray:
 def _growing(start: Start, watch: Watch, num_rows: int, indices: list[int], draw: int) -> Growing:
     context, places = watch.context, [watched.place for watched in watch.pieces]
     composed = [min(number, start.length.num_notes) for number in context.num_composed[places].tolist()]
-    has_ended, shares = context.has_ended[places].tolist(), start.length.share(context)[places].tolist()
+    has_ended, shares = context.has_ended[places].tolist(), start.share(context)[places].tolist()
     going_on = [number for number, is_done in zip(composed, has_ended, strict=True) if not is_done]
     done = [1.0 if is_done else min(share, 1.0) for share, is_done in zip(shares, has_ended, strict=True)]
     return Growing(
