@@ -167,7 +167,8 @@ def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.nd
     controls, is_held = task.model.representation.controls, holding.is_held
     if controls is None:
         return ~is_held
-    of_heading = {one: ~controls.forbidden_tracks(controls.of(one.traits)) for one in _suitable_headings(task)}
+    silent = {one: controls.forbidden_tracks(controls.of(one.traits)) for one in _suitable_headings(task)}
+    of_heading = {one: ~silent[one] & silent[one].any() for one in silent}  # none where instruments are not known
     fits = {one: (bool((plays & ~is_held).any()), int((plays & is_held).sum())) for one, plays in of_heading.items()}
     best = max(fits.values())
     plays = of_heading[_drawn([one for one, fit in fits.items() if fit == best], rng)]
