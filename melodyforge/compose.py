@@ -109,6 +109,7 @@ def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None)
 def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     """A take that is kept, as it is handed over: named, and with the story of how it was made."""
     name = f"{task.model.name} {task.settings.seed}-{index + 1}"
-    piece = replace(with_track_names(outcome.take.piece), name=name)
+    piece = outcome.take.piece if task.holding else with_track_names(outcome.take.piece)
+    piece = replace(piece, name=name)
     composition = Composition(piece, outcome.notices, primer=outcome.take.passage)
     return composition.with_origin(origin_of(task, outcome.take, index))

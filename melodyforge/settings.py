@@ -302,6 +302,22 @@ def _form(words: str | None) -> str | None:
     return words
 
 
+def _bars(words: str | None) -> str | None:
+    found = re.fullmatch("([0-9]{1,6})(?:-([0-9]{1,6}))?", words or "0")
+    if not found or int(found[1]) > int(found[2] or found[1]):
+        raise ValueError(f"`redo_bars` must be a bar, or two such as 5-8. Received {reprlib.repr(words)}")
+    return words
+
+
+def _names(names: list[str] | None) -> list[str] | None:
+    if names is not None and not all(map(str.strip, names or [""])):
+        raise ValueError("`redo_tracks` and `keep_tracks` must be names of tracks. Received an empty one, or none")
+    return names
+
+
+OF_A_PRIMER = ("primer_notes", "redo_bars", "redo_tracks", "keep_tracks")  # settings that need one
+
+
 class ComposeSettings(SamplingSettings, Wishes):
     """All that decides a composition, next to the model and the primer."""
 
@@ -338,6 +354,28 @@ class ComposeSettings(SamplingSettings, Wishes):
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"
     )
+    redo_bars: Annotated[str | None, Shown(Topic.BASIS, left_out="none"), AfterValidator(_bars)] = Field(
+        None,
+        description="bars of the primer to compose anew, such as 5-8; all else of it stays. Bars are counted as in "
+        "print: the first is 1, an upbeat before it 0",
+    )
+    redo_tracks: Annotated[
+        list[str] | None, Shown(Topic.BASIS, left_out="all in --redo-bars"), AfterValidator(_names)
+    ] = Field(
+        None,
+        description="tracks of the primer to compose anew, in --redo-bars or everywhere: names or parts of them, "
+        "instruments, families, numbers, melody or drums",
+    )
+    keep_tracks: Annotated[list[str] | None, Shown(Topic.BASIS, left_out="none"), AfterValidator(_names)] = Field(
+        None,
+        description="tracks of the primer that stay, named as for --redo-tracks; others are composed around them: "
+        "those of --instruments, else the primer's own, else usual ones",
+    )
+
+    @property
+    def keeps_parts(self) -> bool:
+        """Whether parts of the primer stay as they are, and others are composed around them."""
+        return bool(self.redo_bars or self.redo_tracks or self.keep_tracks)
 
 
 def bounds(section: type[Section], name: str) -> Bounds:

@@ -1,7 +1,7 @@
 """What is normal for music of a style, and what is a fault."""
 
 from melodyforge.music.habits import Fault, Habits, find_fault, learn_habits, measure_habits
-from melodyforge.music.piece import Piece, make_notes
+from melodyforge.music.piece import Piece, Track, make_notes
 from tests.music_samples import performed_piece
 
 
@@ -102,3 +102,30 @@ def test_music_may_go_on_as_densely_as_its_primer_but_not_repeat_itself_for_that
     piece, number = after(crowd[:320], crowd[320:])
     assert "loops for 50 notes" in said(piece, Habits(), number)
     assert find_fault(piece, Habits(loop_onsets=60), number) is None
+
+
+def together(melody, chords):
+    """A melody in eighths that stands, and chords that were composed in another track; which notes stand."""
+    rows = [(12 * index, 12, 0, pitch, 80) for index, pitch in enumerate(melody) if pitch]
+    piece = Piece(make_notes(rows + [(onset, steps, 1, 48, 80) for onset, steps in chords]), (Track(73), Track(0)))
+    return piece, piece.notes["track"] == 0
+
+
+def around(melody, chords):
+    """The fault of the chords."""
+    piece, stands = together(melody, chords)
+    return said(piece, Habits(), stands)
+
+
+def test_what_is_composed_around_notes_that_stand_is_judged_and_those_are_not():
+    tune = [60 + index * 7 % 12 + index // 24 for index in range(96)]
+    resting = tune[:40] + [0] * 80 + tune[40:]
+    halves = [(48 * index, 48) for index in range(24)]
+    assert around(tune, halves) is None
+    for melody, chords in (([60] * 96, halves), (resting, [*halves[:9], (1440, 48)])):
+        assert said(together(melody, chords)[0], Habits()) is not None  # a loop, a silence: of what stands
+        assert around(melody, chords) is None
+    assert "it loops for" in around(resting, [(12 * index, 12) for index in range(40, 120)])
+    assert "stuck" in around(tune, [(0, 1000)])
+    assert "silent" in around(tune[:8], [(0, 48), (600, 48)])
+    assert "no notes" in around(tune, [])

@@ -67,9 +67,10 @@ def test_whatever_a_network_wants_what_is_held_stands_and_the_rest_is_where_it_i
         rngs=[np.random.default_rng([seed, place]) for place in range(2)],
         holds=[hold] * 2,
     )
-    context = list(generation)[-1]
+    for _ in generation:
+        pass
     for place in range(2):
-        made = context.rows(place)
+        made = generation.context.rows(place)
         identity = ["onset", "track", "pitch", "duration", "velocity", "micro"]
         is_of_hold = np.isin(made[identity], hold.rows[identity])
         due = hold.rows[: is_of_hold.sum()]

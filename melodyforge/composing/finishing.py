@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
+from melodyforge.composing.start import Given
 from melodyforge.composing.task import Task
 from melodyforge.music.drum_kit import in_general_midi
 from melodyforge.music.keys import NUM_PITCH_CLASSES, key_named
@@ -15,8 +17,13 @@ from melodyforge.music.traits import read_traits
 MIN_CLOSE_STEPS = STEPS_PER_QUARTER  # the last chord of a piece rings at least this long
 
 
-def finished(task: Task, piece: Piece) -> Piece:
-    """The piece with a soft close, in the key that was asked for where that can be, on drums that can be heard."""
+def finished(task: Task, piece: Piece, given: Given) -> Piece:
+    """The piece with a soft close, in the key that was asked for where that can be, on drums that can be heard.
+
+    Where a part of a primer stands, that is left as it is.
+    """
+    if isinstance(given, np.ndarray):
+        return _closed(piece, ~given)
     return _in_asked_key(task, _closed(_with_known_drums(piece)))
 
 
@@ -31,8 +38,8 @@ def _with_known_drums(piece: Piece) -> Piece:
     return replace(piece, notes=without_doubles(notes))
 
 
-def _closed(piece: Piece) -> Piece:
-    """A soft close: what sounds last rings to the end of its bar."""
+def _closed(piece: Piece, may_ring: np.ndarray | Literal[True] = True) -> Piece:
+    """A soft close: what sounds last rings to the end of its bar, of notes that may."""
     if not len(piece):
         return piece
     notes = piece.notes.copy()
@@ -40,7 +47,7 @@ def _closed(piece: Piece) -> Piece:
     _, position, bar_steps = (int(values[0]) for values in piece.bars_at(np.array([last])))
     to_bar_line = MIN_CLOSE_STEPS if piece.is_performed else max(MIN_CLOSE_STEPS, bar_steps - position)
     is_pitched = np.array([not track.is_drum for track in piece.tracks])
-    rings = (notes["onset"] == last) & is_pitched[notes["track"]]
+    rings = (notes["onset"] == last) & is_pitched[notes["track"]] & may_ring
     notes["duration"][rings] = np.maximum(notes["duration"][rings], to_bar_line)
     return piece.with_notes(notes)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
 from melodyforge.music.habits import Fault, find_fault
@@ -38,12 +40,21 @@ class Judged:
 def judge(task: Task, take: Take) -> Judged:
     """Listens to a take."""
     fault = _find_fault(task, take)
-    return Judged(take, fault, None if fault else _find_disobedience(task, take))
+    return Judged(take, fault, None if fault else _find_return(task, take) or _find_disobedience(task, take))
 
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
     """What is degenerate about what was composed, measured by music of its style."""
-    return find_fault(take.piece, task.normal(take.piece.style), take.num_given)
+    return find_fault(take.piece, task.normal(take.piece.style), take.given)
+
+
+def _find_return(task: Task, take: Take) -> str | None:
+    """Whether what was to be composed anew is what it was; a close may make it longer."""
+    if task.holding is None or isinstance(take.given, int):
+        return None
+    before, now = task.holding.primer.notes[~task.holding.is_kept], take.piece.notes[~take.given]
+    is_same = np.array_equal(before[["onset", "pitch"]], now[["onset", "pitch"]])
+    return "it is what stood there before" if is_same else None
 
 
 def _find_disobedience(task: Task, take: Take) -> str | None:

@@ -10,13 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from melodyforge.composing.forms import asks_for_sections, with_form
+from melodyforge.composing.holding import Holding
 from melodyforge.composing.task import FOR_HEADINGS, FOR_PASSAGES, Task
 from melodyforge.decoding.ending import Length
 from melodyforge.music.form import NO_FORM
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.headings import Heading, heading_of
+from melodyforge.tokens.held import LOOK_AHEAD_STEPS, Hold
 from melodyforge.tokens.representation import Context, Representation
+
+Given = int | np.ndarray  # how many of the first notes of a piece were given, or which, bool, shape (num_notes,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,8 @@ class Start:
         length: that each may have.
         primers: rows that each goes on from, all of the same length, or None.
         are_kept: whether they are a part of the music; passages of training music are not.
+        holding: a primer of which a part stands, or None.
+        holds: what stands beside each, and what may be composed.
     """
 
     representation: Representation
@@ -36,17 +42,49 @@ class Start:
     length: Length
     primers: list[np.ndarray] | None = None
     are_kept: bool = True
+    holding: Holding | None = None
+    holds: tuple[Hold, ...] = ()
 
     def piece(self, context: Context, place: int, num_rows: int | None = None) -> Piece:
         """What there is so far of the take at a place, or what its first rows gave; no longer than it may be."""
+        return self.heard(context, place, num_rows)[0]
+
+    def heard(self, context: Context, place: int, num_rows: int | None = None) -> tuple[Piece, Given]:
+        """As `piece`, and what of it was given; of music around which is composed, what comes with it and soon after.
+
+        What stands behind is no part of it: all candidates of a take are judged by what they have come to.
+        """
         rows = context.rows(place)[:num_rows]
+        if self.holding:
+            is_over = num_rows is None and context.has_ended[place]
+            come = int(rows["onset"][-1]) + 1 if len(rows) else self.holding.stretch.start
+            until = self.holding.stretch.stop + LOOK_AHEAD_STEPS if is_over else come
+            return self.holding.merged(rows, until)
         if self.primers and not self.are_kept:
             rows = self.representation.without_beginning(rows, len(self.primers[place]))
         piece = self.representation.decode(rows, self.headings[place])
         if self.length.num_steps is not None:
             begins = int(context.begins[place]) if self.are_kept else 0
             piece = _until(piece, begins + self.length.num_steps[place])
-        return _with_at_most(piece, self.num_given(context, place) + self.length.num_notes)
+        num_given = int(context.num_given[place]) if self.are_kept else 0
+        return _with_at_most(piece, num_given + self.length.num_notes), num_given
+
+    def whole(self, context: Context, place: int, num_rows: int | None = None) -> tuple[Piece, Given]:
+        """As `heard`, with all of a primer that stands, whether or not composing has come so far."""
+        if self.holding:
+            return self.holding.merged(context.rows(place)[:num_rows])
+        return self.heard(context, place, num_rows)
+
+    def has_closed(self, context: Context, place: int) -> bool:
+        """Whether a take has come to where the music ends, not just to where a primer goes on."""
+        return bool(context.has_ended[place]) and (self.holding is None or self.holding.stretch.reaches_end)
+
+    def share(self, context: Context) -> np.ndarray:
+        """How far each take has come: 0 to 1, or a little more."""
+        if self.holding is None:
+            return self.length.share(context)
+        stretch = self.holding.stretch
+        return np.maximum(0.0, (context.clock - stretch.start) / (stretch.stop - stretch.start))
 
     def repeated(self, number: int) -> Start:
         """Each of the takes so many times, one behind the other: candidates to choose among."""
@@ -57,18 +95,18 @@ class Start:
             self,
             headings=[heading for heading in self.headings for _ in range(number)],
             primers=self.primers and [primer for primer in self.primers for _ in range(number)],
+            holds=tuple(hold for hold in self.holds for _ in range(number)),
             length=replace(self.length, num_steps=None if steps is None else np.repeat(steps, number)),
         )
 
     def num_rows(self, context: Context, place: int, num_notes: int) -> int:
         """How many rows of the context the first notes of the piece at a place stand for."""
+        if self.holding:
+            reached = self.piece(context, place).notes["onset"][: num_notes + 1].max(initial=0)
+            return int(np.searchsorted(context.rows(place)["onset"], reached))
         num_dropped = len(self.primers[place]) if self.primers and not self.are_kept else 0
         num_notes_of_rows = self.representation.notes_in(context.rows(place)[num_dropped:]).cumsum()
         return num_dropped + int(np.searchsorted(num_notes_of_rows, num_notes, side="right"))
-
-    def num_given(self, context: Context, place: int) -> int:
-        """Notes of the piece that were given, not composed."""
-        return int(context.num_given[place]) if self.are_kept else 0
 
     def passage(self, place: int) -> Piece | None:
         """The passage that a take starts from without keeping it."""
@@ -79,6 +117,8 @@ class Start:
 
 def choose_start(task: Task, indices: list[int], draw: int) -> Start:
     """What each take begins with: the primer, a passage of training music, or nothing but a heading."""
+    if task.holding:
+        return _start_around(task, task.holding, task.rngs(indices, draw, FOR_HEADINGS))
     if task.primer is not None and task.primer_rows is not None:
         number = len(indices)
         return _start(task, [replace(heading_of(task.primer), form=NO_FORM)] * number, [task.primer_rows] * number)
@@ -105,6 +145,34 @@ def _start(
         primers=primers,
         are_kept=are_kept,
     )
+
+
+def _start_around(task: Task, holding: Holding, rngs: list[np.random.Generator]) -> Start:
+    """The start of takes in which a part of the primer stands, one for each source of random numbers."""
+    heading = replace(heading_of(holding.primer), form=holding.form)
+    before = holding.rows[: holding.num_before]
+    free = [holding.is_free if holding.is_free.any() else _companions(task, holding, rng) for rng in rngs]
+    return Start(
+        representation=task.model.representation,
+        headings=[heading] * len(rngs),
+        length=Length(MAX_NOTES + len(holding.rows)),
+        primers=[before] * len(rngs) if len(before) else None,
+        holding=holding,
+        holds=tuple(holding.hold(one) for one in free),
+    )
+
+
+def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.ndarray:
+    """Track classes that play beside those that stand, as in training music that has most of these; all if none has."""
+    controls, is_held = task.model.representation.controls, holding.is_held
+    if controls is None:
+        return ~is_held
+    silent = {one: controls.forbidden_tracks(controls.of(one.traits)) for one in _suitable_headings(task)}
+    of_heading = {one: ~silent[one] & silent[one].any() for one in silent}  # none where instruments are not known
+    fits = {one: (bool((plays & ~is_held).any()), int((plays & is_held).sum())) for one, plays in of_heading.items()}
+    best = max(fits.values())
+    plays = of_heading[_drawn([one for one, fit in fits.items() if fit == best], rng)]
+    return plays & ~is_held if best[0] else ~is_held
 
 
 def _suitable_headings(task: Task) -> list[Heading]:

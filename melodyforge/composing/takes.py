@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge.composing.finishing import finished
-from melodyforge.composing.start import Start, choose_start
+from melodyforge.composing.start import Given, Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
 from melodyforge.decoding.generate import Generation
@@ -50,7 +50,7 @@ class Take:
 
     Attributes:
         piece: the music.
-        num_given: how many of its first notes were given, not composed.
+        given: which of its notes were given, not composed.
         passage: of training music, that it was started from without keeping it; None if there is none.
         ended_at: draw and row at which the listener ended it; None if it did not.
         mended: what went wrong on the way, and was composed again from there; in words.
@@ -58,7 +58,7 @@ class Take:
     """
 
     piece: Piece
-    num_given: int
+    given: Given
     passage: Piece | None
     ended_at: list[int] | None = None
     mended: tuple[str, ...] = ()
@@ -66,9 +66,15 @@ class Take:
 
     @property
     def composed(self) -> Piece:
-        """What follows the notes that were given, as a piece of its own."""
-        notes = self.piece.notes[self.num_given :].copy()
-        if self.num_given and len(notes):
+        """The stretch that was composed, with what was given in it, as a piece of its own."""
+        notes = self.piece.notes
+        if isinstance(self.given, int):
+            notes = notes[self.given :].copy()
+        else:
+            composed = notes["onset"][~self.given]
+            first, last = composed.min(initial=0 if not len(composed) else composed[0]), composed.max(initial=-1)
+            notes = notes[(notes["onset"] >= first) & (notes["onset"] <= last)].copy()
+        if len(notes):
             notes["onset"] -= notes["onset"][0]
         return self.piece.with_notes(notes)
 
@@ -96,16 +102,17 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
                 ended_at = [draw, num_rows]
                 watch.settle()
                 break
+    wholes = [watch.whole(index) for index in range(len(watch.pieces))]
     return [
         Take(
-            piece=finished(task, watch.piece(index)),
-            num_given=start.num_given(watch.context, watched.place),
+            piece=finished(task, piece, given),
+            given=given,
             passage=start.passage(watched.place),
             ended_at=ended_at,
             mended=tuple(watched.mended),
             is_whole=not watched.is_abandoned,
         )
-        for index, watched in enumerate(watch.pieces)
+        for (piece, given), watched in zip(wholes, watch.pieces, strict=True)
     ]
 
 
@@ -125,6 +132,7 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
         rngs=task.rngs_of_candidates(indices, draw),
         primers=start.primers,
         controls=_controls(task, start),
+        holds=start.holds,
     )
 
 
@@ -132,9 +140,12 @@ def _controls(task: Task, start: Start) -> np.ndarray:
     """What each piece is asked for, shape (num_pieces, num_columns).
 
     What is left open comes from the training piece of the heading, so that all fits together; beside a primer it
-    stays open.
+    stays open, but for the instruments where a part of the primer stands.
     """
     known, controls = task.model.representation.controls, np.repeat(task.asked[None], len(start.headings), axis=0)
+    if known and start.holding:
+        plays = [start.holding.is_held | hold.is_free for hold in start.holds]
+        return np.array([known.with_tracks(task.asked, one) for one in plays])
     if known is None or task.primer is not None:
         return controls
     return np.where(controls == ANY, [known.of(heading.traits) for heading in start.headings], controls)
@@ -143,7 +154,7 @@ def _controls(task: Task, start: Start) -> np.ndarray:
 def _growing(start: Start, watch: Watch, num_rows: int, indices: list[int], draw: int) -> Growing:
     context, places = watch.context, [watched.place for watched in watch.pieces]
     composed = [min(number, start.length.num_notes) for number in context.num_composed[places].tolist()]
-    has_ended, shares = context.has_ended[places].tolist(), start.length.share(context)[places].tolist()
+    has_ended, shares = context.has_ended[places].tolist(), start.share(context)[places].tolist()
     going_on = [number for number, is_done in zip(composed, has_ended, strict=True) if not is_done]
     done = [1.0 if is_done else min(share, 1.0) for share, is_done in zip(shares, has_ended, strict=True)]
     return Growing(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.holding import Holding, hold_primer
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import SettingsError
 from melodyforge.music.habits import Habits
@@ -26,6 +27,7 @@ class Task:
         settings: how.
         primer: music to go on from, or None.
         primer_rows: those that are gone on from, or None.
+        holding: what of the primer stands while other notes are composed around it; None if it is gone on from.
         asked: what the settings ask for, as the model's controls, shape (num_columns,).
     """
 
@@ -33,6 +35,7 @@ class Task:
     settings: ComposeSettings
     primer: Piece | None
     primer_rows: np.ndarray | None
+    holding: Holding | None
     asked: np.ndarray
 
     @property
@@ -73,18 +76,21 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> 
     What goes on from music of a style that the model knows keeps to it, if none is asked for.
 
     Raises:
-        SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is
-            asked for.
+        SettingsError: the primer holds nothing that the model can go on from, or has not what is to be kept or
+            composed anew, or the model has not learnt what is asked for.
     """
     controls = model.representation.controls
     if primer is not None and controls and settings.style is None and primer.style in controls.styles:
         settings = settings.changed(style=primer.style)
+    asked = asked_controls(model, settings)
+    holding = hold_primer(model, settings, primer) if settings.keeps_parts else None
     return Task(
         model=model,
         settings=settings,
         primer=primer,
-        primer_rows=None if primer is None else _primer_rows(model, settings, primer),
-        asked=asked_controls(model, settings),
+        primer_rows=None if primer is None or holding else _primer_rows(model, settings, primer),
+        holding=holding,
+        asked=asked,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from melodyforge.composing.start import Start
+from melodyforge.composing.start import Given, Start
 from melodyforge.composing.task import Task
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.habits import Fault, find_fault
@@ -78,9 +78,16 @@ class Watch:
 
     def piece(self, index: int) -> Piece:
         """What there is of a take; of candidates that are not yet chosen among, what they have in common."""
+        return self._start.piece(self.context, self.pieces[index].place, self._num_common(index))
+
+    def whole(self, index: int) -> tuple[Piece, Given]:
+        """A take as it is handed over, and what of it was given."""
+        return self._start.whole(self.context, self.pieces[index].place, self._num_common(index))
+
+    def _num_common(self, index: int) -> int | None:
+        """Rows that the candidates of a take have in common; None for all rows, where they have been chosen among."""
         watched = self.pieces[index]
-        is_open = self._num_candidates > 1 and not watched.is_done
-        return self._start.piece(self.context, watched.place, watched.num_chosen if is_open else None)
+        return watched.num_chosen if self._num_candidates > 1 and not watched.is_done else None
 
     def settle(self) -> None:
         """Chooses among candidates as they stand: composing ends here."""
@@ -126,20 +133,23 @@ class Watch:
     def _best(self, watched: Watched) -> int:
         """The place of the candidate that the critic likes best, of those without a fault if there are any."""
         places = range(watched.place, watched.place + self._num_candidates)
-        pieces = {place: self._start.piece(self.context, place) for place in places}
-        scores = {place: self._task.score(piece, self.context.has_ended[place]) for place, piece in pieces.items()}
+        heard = {place: self._start.heard(self.context, place) for place in places}
+        scores = {
+            place: self._task.score(piece, self._start.has_closed(self.context, place))
+            for place, (piece, _) in heard.items()
+        }
         best_first = sorted(places, key=lambda place: -scores[place])
-        return next((place for place in best_first if not self._fault(pieces[place], place)), best_first[0])
+        return next((place for place in best_first if not self._fault(*heard[place])), best_first[0])
 
-    def _fault(self, piece: Piece, place: int) -> Fault | None:
-        return find_fault(piece, self._task.normal(piece.style), self._start.num_given(self.context, place))
+    def _fault(self, piece: Piece, given: Given) -> Fault | None:
+        return find_fault(piece, self._task.normal(piece.style), given)
 
     def _hear(self, watched: Watched) -> bool:
         """Hears a take; whether it was taken back."""
         place = watched.place
         watched.is_done = bool(self.context.has_ended[place])
-        piece = self._start.piece(self.context, place)
-        fault = self._fault(piece, place)
+        piece, given = self._start.heard(self.context, place)
+        fault = self._fault(piece, given)
         if fault is None or fault.excess == math.inf:
             return False
         num_sound = self._start.num_rows(self.context, place, fault.note)

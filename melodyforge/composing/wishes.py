@@ -9,9 +9,14 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.composing.forms import asks_for_sections
 from melodyforge.errors import SettingsError
-from melodyforge.settings import ComposeSettings, Wishes
+from melodyforge.settings import OF_A_PRIMER, ComposeSettings, Wishes
 from melodyforge.tokens.wishes import TempoWish
 
+# Given by a primer of which parts stay.
+OF_WHOLE_PIECES = (
+    *("num_notes", "num_bars", "num_seconds", "ending", "form", "start", "passage_notes"),
+    *("primer_notes", "tempo", "meter"),
+)
 LENGTHS = ("num_notes", "num_bars", "num_seconds")  # of which people give one
 
 
@@ -57,7 +62,9 @@ def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -
     if has_primer or settings.start == "passage":
         reasons["form"] = "where music is gone on from"
     if not has_primer:
-        reasons["primer_notes"] = "without a primer"
+        reasons |= dict.fromkeys(OF_A_PRIMER, "without a primer")
+    elif settings.keeps_parts:
+        reasons |= dict.fromkeys(OF_WHOLE_PIECES, "where parts of the primer stay as they are")
     if not asked_controls(model, settings).any():
         reasons["guidance"] = "without a wish to be followed, such as a style"
     return reasons

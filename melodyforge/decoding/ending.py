@@ -59,9 +59,10 @@ class Length:
 class Ending:
     """Where pieces end that are composed side by side."""
 
-    def __init__(self, length: Length, headings: Sequence[Heading], context: Context) -> None:
-        """Begins where the context has come to, past its primers."""
+    def __init__(self, length: Length, headings: Sequence[Heading], context: Context, is_given: bool = False) -> None:
+        """Begins where the context has come to, past its primers; `is_given`: the headings tell where pieces end."""
         self._length, self._context, self._begins = length, context, context.num_rows.copy()
+        self._is_given = is_given
         meters = [Meter(0, one.numerator, one.denominator).bar_steps for one in headings]
         self._bar_steps = np.array(
             [0 if one.is_performed else steps for one, steps in zip(headings, meters, strict=True)]
@@ -78,7 +79,7 @@ class Ending:
         """Says anew where each piece is to end, as long as that is far away."""
         context = self._context
         is_due = (context.num_rows - self._begins) % ROWS_BETWEEN_PLANS == 0
-        if context.plan is None or not np.count_nonzero(is_due):
+        if context.plan is None or self._is_given or not np.count_nonzero(is_due):
             return
         known, clock = context.plan.last_step, context.clock
         is_decided = (known != NOT_KNOWN) & (known - clock < DECIDED_BARS * np.maximum(self._bar_steps, 96))
@@ -119,7 +120,7 @@ class Ending:
         context, is_full, lateness = self._context, self._length.is_full, self._lateness()
         if is_full and lateness.max() < 0:  # mostly
             return IMPOSSIBLE
-        is_too_early = (context.num_composed == 0) | (is_full & (lateness < 0))
+        is_too_early = ((context.num_composed == 0) & (not self._is_given)) | (is_full & (lateness < 0))
         if context.plan is not None:
             has_come = (context.plan.last_step != NOT_KNOWN) & (context.clock >= context.plan.last_step)
             lateness = np.maximum(lateness, has_come)

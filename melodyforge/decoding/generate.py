@@ -71,7 +71,7 @@ class Generation:
             self._listen(primers)
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
-        self._ending = Ending(length, headings, self.context)
+        self._ending = Ending(length, headings, self.context, is_given=bool(holds))
 
     def __iter__(self) -> Iterator[Context]:
         """Draws row after row; yields the same context after each, until all pieces have ended."""
@@ -120,13 +120,14 @@ class Generation:
         self._states = [self._states[source].copy() for source in sources.tolist()]
 
     def _listen(self, primers: list[np.ndarray]) -> None:
-        """Takes a primer into the past of each piece."""
+        """Takes a primer into the past of each piece; of one that is held, as it is held."""
         windows = [self._representation.window(primer, 0, len(primer)) for primer in primers]
         for row_index in range(len(primers[0])):
             self._advance()
             for head in self._representation.heads:
-                classes = [window[f"target_{head.name}"][row_index] for window in windows]
-                self.context.choose(head, np.array(classes))
+                classes = np.array([window[f"target_{head.name}"][row_index] for window in windows])
+                illegal = self.context.illegal(head) if self._holds else None
+                self.context.choose(head, classes if illegal is None else illegal.argmin(axis=1))
             self.context.commit()
 
     def _remember(self) -> None:

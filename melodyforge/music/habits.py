@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -85,36 +85,43 @@ class Habits:
         return Habits(**wider | {"loop_onsets": self.loop_onsets})
 
 
-def measure_habits(piece: Piece, num_given: int = 0) -> Habits:
-    """How far this piece goes; zeros without notes.
+def measure_habits(piece: Piece) -> Habits:
+    """How far this piece goes; zeros without notes."""
+    is_judged = np.ones(len(piece), bool)
+    return _habits(_extremes(piece, is_judged, is_judged[1:]))
+
+
+def _habits(extremes: dict[str, Extreme]) -> Habits:
+    return Habits(**{name: extreme.size for name, extreme in extremes.items()})
+
+
+def _extremes(piece: Piece, is_judged: np.ndarray, is_gap_judged: np.ndarray) -> dict[str, Extreme]:
+    """How far a piece goes in each respect, by the names of `Habits`.
 
     Args:
         piece: to listen to.
-        num_given: its first notes, which are heard but not judged: only the notes after them can loop, be stuck, come
-            after silence or crowd.
+        is_judged: which notes count, bool, shape (num_notes,); the others are heard, but only notes that count can
+            loop, be stuck or crowd.
+        is_gap_judged: which silences count, by the note before, bool, shape (num_notes - 1,).
     """
-    return Habits(**{name: extreme.size for name, extreme in _extremes(piece, num_given).items()})
-
-
-def _extremes(piece: Piece, num_given: int) -> dict[str, Extreme]:
-    """How far a piece goes in each respect, by the names of `Habits`."""
-    judged = piece.notes[num_given:]
+    judged = np.flatnonzero(is_judged)
     if not len(judged):
         return dict.fromkeys(Habits().to_dict(), Extreme(0.0, 0))
     onsets = piece.notes["onset"].astype(np.int64)
     sounding_until = np.maximum.accumulate(_ends(piece.notes))
-    first_gap = max(0, num_given - 1)
-    gaps = np.append(onsets[1:] - sounding_until[:-1], 0)[first_gap:]
-    steps = np.unique(onsets)
-    loop_onsets, loop_begins = _longest_loop(_onset_keys(piece), int(np.searchsorted(steps, judged["onset"][0])))
-    polyphony, crowded_at = _most_at_once(judged)
-    durations = judged["duration"]
+    gaps = np.append(np.where(is_gap_judged, onsets[1:] - sounding_until[:-1], 0), 0)
+    steps, of_note = np.unique(onsets, return_inverse=True)
+    counts = np.zeros(len(steps), bool)
+    counts[of_note[judged]] = True
+    loop_onsets, loop_begins = _longest_loop(_onset_keys(piece), counts)
+    polyphony, crowded_at = _most_at_once(piece.notes[judged])
+    durations = piece.notes["duration"][judged]
     return {
         "loop_onsets": Extreme(float(loop_onsets), int(np.searchsorted(onsets, steps[loop_begins]))),
         "gap_quarters": Extreme(
-            float(gaps.max()) / STEPS_PER_QUARTER, min(first_gap + 1 + int(gaps.argmax()), len(onsets) - 1)
+            max(0.0, float(gaps.max())) / STEPS_PER_QUARTER, min(1 + int(gaps.argmax()), len(onsets) - 1)
         ),
-        "note_quarters": Extreme(float(durations.max()) / STEPS_PER_QUARTER, num_given + int(durations.argmax())),
+        "note_quarters": Extreme(float(durations.max()) / STEPS_PER_QUARTER, int(judged[durations.argmax()])),
         "polyphony": Extreme(float(polyphony), int(np.searchsorted(onsets, crowded_at))),
     }
 
@@ -143,12 +150,25 @@ def learn_habits_by_style(pieces: Iterable[Piece], max_pieces: int) -> dict[str,
     return {style: learn_habits(group) for style, group in by_style.items()}
 
 
-def find_fault(piece: Piece, normal: Habits, num_given: int = 0) -> Fault | None:
-    """The first thing that is wrong with a composition after its first `num_given` notes; None if nothing."""
-    if len(piece) <= num_given:
+def find_fault(piece: Piece, normal: Habits, given: int | np.ndarray = 0) -> Fault | None:
+    """The first thing that is wrong with what was composed; None if nothing.
+
+    Args:
+        piece: to listen to.
+        normal: how far music of its style goes.
+        given: how many of its first notes were given, not composed; or which of its notes, bool, shape (num_notes,).
+    """
+    is_given = given if isinstance(given, np.ndarray) else np.arange(len(piece)) < given
+    if is_given.all():
         return Fault("it has no notes", math.inf)
-    found = _extremes(piece, num_given)
-    normal_here = normal.stretched_to(measure_habits(piece.with_notes(piece.notes[:num_given]))).to_dict()
+    has_given = np.isin(piece.notes["onset"], piece.notes["onset"][is_given])
+    is_gap_given = has_given[:-1] & has_given[1:]
+    found = _extremes(piece, ~is_given, ~is_gap_given)
+    given_habits = _habits(_extremes(piece, is_given, is_gap_given))
+    if isinstance(given, np.ndarray) and is_given.any():  # what is played along with music that loops may loop, too
+        loop_onsets = measure_habits(piece.with_notes(piece.notes[is_given])).loop_onsets
+        normal = replace(normal, loop_onsets=max(normal.loop_onsets, loop_onsets))
+    normal_here = normal.stretched_to(given_habits).to_dict()
     for name, words in FAULTS.items():
         size, note = found[name]
         excess = size / max(1e-9, normal_here[name])
@@ -166,12 +186,18 @@ def _onset_keys(piece: Piece) -> np.ndarray:
     return chords + np.diff(onsets, prepend=onsets[:1]).astype(np.uint64)
 
 
-def _longest_loop(keys: np.ndarray, first: int) -> tuple[int, int]:
-    """The longest stretch from onset `first` on that equals what stood a fixed number of onsets before.
+def _longest_loop(keys: np.ndarray, counts: np.ndarray) -> tuple[int, int]:
+    """The longest stretch from the first onset that counts on that equals what stood a fixed number of onsets before.
+
+    Args:
+        keys: of the onsets, see `_onset_keys`.
+        counts: which of them count, bool, of the same shape; one at least.
 
     Returns:
-        Its length, and the onset at which it begins, without the first return of a long period.
+        How many onsets in it count, and the onset at which it begins, without the first return of a long period.
     """
+    first = int(counts.argmax())
+    passed = np.append(0, counts[first:].cumsum())
     names = np.unique(keys, return_inverse=True)[1].astype(np.int32)
     heard = names[first:]
     before = np.concatenate([np.full(LONGEST_PERIOD, -1, np.int32), names])  # nothing equals what no onset has
@@ -182,11 +208,12 @@ def _longest_loop(keys: np.ndarray, first: int) -> tuple[int, int]:
         np.equal(earlier[periods[0] - 1 : periods[-1]], heard, out=is_same[:, 1:-1])
         borders = np.flatnonzero(np.diff(is_same.ravel()))
         row, starts = np.divmod(borders[::2], is_same.shape[1])
-        returned = np.where(periods > SHORT_PERIOD, periods, 0)[row]
-        lengths = np.diff(borders)[::2] - returned
+        stops = borders[1::2] % is_same.shape[1]
+        starts = np.minimum(starts + np.where(periods > SHORT_PERIOD, periods, 0)[row], stops)
+        lengths = passed[stops] - passed[starts]
         if lengths.max(initial=0) > longest:
             index = int(lengths.argmax())
-            longest, begins = int(lengths[index]), first + int(starts[index] + returned[index])
+            longest, begins = int(lengths[index]), first + int(starts[index])
     return longest, begins
 
 

@@ -175,7 +175,7 @@ class Piece:
         bar = bars_passed[index] + since // lengths[index]
         return bar.astype(np.int32), (since % lengths[index]).astype(np.int32), lengths[index].astype(np.int32)
 
-    def _start_of_bar(self, bar: int) -> int:
+    def start_of_bar(self, bar: int) -> int:
         """The step at which a bar, counted from 0, begins."""
         onsets = np.array([meter.onset for meter in self.meters])
         bars, _, _ = self.bars_at(onsets)
@@ -191,7 +191,7 @@ class Piece:
         """
         bars, _, _ = self.bars_at(self.notes["onset"])
         notes = self.notes[(bars >= first_bar) & (bars < last_bar)].copy()
-        start = self._start_of_bar(first_bar)
+        start = self.start_of_bar(first_bar)
         notes["onset"] -= start
         tempo = [one for one in self.tempos if one.onset <= start][-1]
         meter = [one for one in self.meters if one.onset <= start][-1]

@@ -15,7 +15,7 @@ from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.places import MODELS_DIR
-from melodyforge.settings import ComposeSettings
+from melodyforge.settings import OF_A_PRIMER, ComposeSettings
 from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds
@@ -138,5 +138,5 @@ def branch(owner: str, take: Take, bar: int | None = None) -> None:
     else:
         piece = take.piece
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
-        values["primer_notes"] = None
+        values |= dict.fromkeys(OF_A_PRIMER)
     submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent)

@@ -14,7 +14,7 @@ from pydantic import create_model
 from melodyforge.music.traits import Traits
 from melodyforge.settings import Section, Wishes
 from melodyforge.tokens.tracks import TrackClasses
-from melodyforge.tokens.wishes import ABSENT, WISHES, KeyWish, StyleWish, Wish
+from melodyforge.tokens.wishes import ABSENT, PRESENT, WISHES, KeyWish, StyleWish, Wish
 from melodyforge.words import in_any_case
 
 _SAVED: dict[str, Any] = {name: kind for wish in WISHES for name, kind in wish.saved.items()}
@@ -114,6 +114,12 @@ class Controls:
     def forbidden_tracks(self, rows: np.ndarray) -> np.ndarray:
         """Which track classes may not play, bool, shape (..., num_tracks)."""
         return rows[..., self._columns_of(self.wishes["instruments"])] == ABSENT
+
+    def with_tracks(self, row: np.ndarray, plays: np.ndarray) -> np.ndarray:
+        """Controls of one piece that also tell which track classes play, bool, shape (num_tracks,); no others may."""
+        row = row.copy()
+        row[self._columns_of(self.wishes["instruments"])] = np.where(plays, PRESENT, ABSENT)
+        return row
 
     def kept(self, rng: np.random.Generator) -> np.ndarray:
         """Which controls a network is told of while training; bool, shape (num_columns,).

@@ -198,12 +198,18 @@ class NotesRepresentation(Representation):
     def knows_held(self) -> bool:
         return self.vocabulary.version >= 4
 
-    def encode(self, piece: Piece) -> np.ndarray:
-        """One row a note; times and velocities snapped to the vocabulary, onsets without drift."""
+    @override
+    def encode(self, piece: Piece, snaps_onsets: bool = True) -> np.ndarray:
+        """One row a note; times and velocities snapped to the vocabulary, onsets without drift.
+
+        Args:
+            piece: to encode.
+            snaps_onsets: whether onsets are, too. Those of notes that are held may be any.
+        """
         words, classes = self.vocabulary, self.vocabulary.tracks.of(piece.tracks)
         notes = piece.notes[classes[piece.notes["track"]] >= 0]
         rows = np.zeros(len(notes), ROW_DTYPE)
-        rows["onset"] = words.shifts.snap_onsets(notes["onset"])
+        rows["onset"] = words.shifts.snap_onsets(notes["onset"]) if snaps_onsets else notes["onset"]
         rows["duration"] = words.durations.snap(notes["duration"])
         rows["track"] = classes[notes["track"]]
         rows["pitch"] = notes["pitch"]
@@ -415,7 +421,7 @@ class NotesContext(Context):
             past=self._past,
             recall=self._recall,
             controls=self._controls,
-            bars_ago=self._bars_ago,
+            bars_ago=self._bars_ago if self._keeper is None else steps_of_bars(newest["bar_steps"]),
             plan=self._plan,
             held=self._held,
             harmony=self._harmony,

@@ -1,0 +1,296 @@
+"""What of a primer stands as it is, and how what is composed around it becomes a part of it. Does not compose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from melodyforge.bundle import Model
+from melodyforge.errors import SettingsError
+from melodyforge.music.form import Form, read_form
+from melodyforge.music.instruments import instruments_named
+from melodyforge.music.notation import bar_numbers, first_bar_number
+from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
+from melodyforge.music.timeline import with_track_names
+from melodyforge.music.track_names import tracks_called
+from melodyforge.settings import MAX_NOTES, ComposeSettings
+from melodyforge.tokens.held import LOOK_AHEAD_STEPS, Hold
+from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
+from melodyforge.tokens.tracks import TrackClasses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Where notes may be composed.
+
+    Attributes:
+        start, stop: steps between which they begin.
+        bars: numbers from 0 of those that are composed anew; empty where that is not said in bars.
+        reaches_end: whether nothing of the primer begins behind it.
+    """
+
+    start: int
+    stop: int
+    bars: range
+    reaches_end: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """A primer of which a part stands.
+
+    Attributes:
+        primer: the whole.
+        is_kept: which of its notes stand, bool, shape (num_notes,).
+        is_open: which of its tracks are composed anew, in part or as a whole, bool, shape (num_tracks,).
+        rows: the notes that stand as rows, as far as the network hears them; onsets are not snapped.
+        num_before: how many of these come before all that is composed.
+        stretch: where notes may be composed.
+        is_held: which track classes the notes that stand have, bool, shape (num_classes,).
+        is_free: which track classes may play other notes, likewise; none where companions are yet to be chosen.
+        classes: those of the tracks of the primer, -1 for what the model has not learnt, shape (num_tracks,).
+        learnt: the instruments of all classes.
+        form: of the primer, what is composed anew told as new.
+    """
+
+    primer: Piece
+    is_kept: np.ndarray
+    is_open: np.ndarray
+    rows: np.ndarray
+    num_before: int
+    stretch: Stretch
+    is_held: np.ndarray
+    is_free: np.ndarray
+    classes: np.ndarray
+    learnt: TrackClasses
+    form: Form
+
+    def hold(self, is_free: np.ndarray) -> Hold:
+        """What a network is told, where these track classes may play other notes."""
+        bars_at = None if self.primer.is_performed else self.primer.bars_at
+        return Hold(self.rows, is_free, self.stretch.start, self.stretch.stop, bars_at)
+
+    def merged(self, rows: np.ndarray, until: int | None = None) -> tuple[Piece, np.ndarray]:
+        """The primer with what was composed in the place of what does not stand.
+
+        Args:
+            rows: of a composition, those that are held among them.
+            until: the step from which on notes of the primer are left out.
+
+        Returns:
+            The piece, and which of its notes stood in the primer, bool, shape (num_notes,).
+        """
+        kept = self.primer.notes[self.is_kept]
+        composed, added = self._as_notes(rows[~np.isin(_keys(rows), _keys(self.rows))])
+        composed = _beside(composed, kept)
+        kept = kept if until is None else kept[kept["onset"] < until]
+        notes = np.concatenate([kept, composed])
+        order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
+        piece = replace(self.primer, notes=notes[order], tracks=self._with_added(added), text="")
+        return self._without_emptied(piece), order < len(kept)
+
+    def _as_notes(self, rows: np.ndarray) -> tuple[np.ndarray, list[int]]:
+        """Composed rows as notes, and the track classes for which tracks are added to those of the primer."""
+        notes, added = np.zeros(len(rows), NOTE_DTYPE), list[int]()
+        for name in ("onset", "duration", "pitch", "velocity", "micro"):
+            notes[name] = rows[name]
+        for one in np.unique(rows["track"]).tolist():
+            own = np.flatnonzero(self.is_open & (self.classes == one) & self.is_free[one])
+            is_here = rows["track"] == one
+            if not len(own):
+                notes["track"][is_here] = len(self.primer.tracks) + len(added)
+                added.append(one)
+            else:
+                notes["track"][is_here] = own[self._nearest(own, rows["pitch"][is_here])]
+        return notes, added
+
+    def _nearest(self, tracks: np.ndarray, pitches: np.ndarray) -> np.ndarray:
+        """Which of several tracks of one class lies nearest to each pitch, as an index, shape (num_pitches,)."""
+        notes = self.primer.notes
+        usual = [notes["pitch"][notes["track"] == track].mean() if (notes["track"] == track).any() else 60.0
+                 for track in tracks]  # fmt: skip
+        return np.abs(pitches[:, None].astype(float) - np.array(usual)).argmin(axis=1)
+
+    def _with_added(self, added: list[int]) -> tuple[Track, ...]:
+        """The tracks of the primer as they are, then others, called by their instruments."""
+        tracks = self.primer.tracks
+        more = tuple(Track(*self.learnt.keys[one][:2]) for one in added)
+        named = with_track_names(replace(self.primer, tracks=(*tracks, *more))).tracks
+        return (*tracks, *named[len(tracks) :])
+
+    def _without_emptied(self, piece: Piece) -> Piece:
+        """The piece without tracks that were to be composed as a whole, and did not get a note."""
+        is_gone = np.bincount(piece.notes["track"], minlength=len(piece.tracks)) == 0
+        is_gone[: len(self.is_open)] &= self.is_open & (not self.stretch.bars)
+        if not is_gone.any():
+            return piece
+        notes = piece.notes.copy()
+        notes["track"] = (~is_gone).cumsum()[notes["track"]] - 1
+        tracks = tuple(track for track, gone in zip(piece.tracks, is_gone.tolist(), strict=True) if not gone)
+        return replace(piece, notes=notes, tracks=tracks)
+
+
+def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -> Holding:
+    """Finds out what of a primer stands, and what is composed.
+
+    Raises:
+        SettingsError: the settings name what the primer or the model does not have, or leave nothing to keep or to
+            compose.
+    """
+    representation, primer = _able(model), _usable(primer)
+    stretch, is_open = _stretch(primer, settings), _open_tracks(primer, settings)
+    classes, learnt = representation.vocabulary.tracks.of(primer.tracks), representation.vocabulary.tracks
+    is_learnt = classes >= 0
+    if settings.redo_tracks and not is_learnt[is_open].all():
+        raise SettingsError(
+            f"`redo_tracks` must name instruments of a kind that the model has learnt. Received {settings.redo_tracks}."
+        )
+    if settings.redo_bars or settings.redo_tracks:  # what cannot be composed anew stands
+        is_open &= is_learnt
+    onset = primer.notes["onset"]
+    is_kept = ~(is_open[primer.notes["track"]] & (onset >= stretch.start) & (onset < stretch.stop))
+    rows = representation.encode(primer.with_notes(primer.notes[is_kept]), snaps_onsets=False)
+    if not len(rows):
+        raise SettingsError(
+            "A part of the primer that the model has learnt to play must stay. Received none. Name fewer bars or "
+            "tracks, or compose without these settings."
+        )
+    is_held = np.isin(np.arange(len(learnt)), rows["track"])
+    rows, num_before = _heard(rows, stretch)
+    return Holding(
+        primer=replace(primer, style=settings.style or primer.style),
+        is_kept=is_kept,
+        is_open=is_open,
+        rows=rows,
+        num_before=num_before,
+        stretch=stretch,
+        is_held=is_held,
+        is_free=_free_classes(settings, classes[is_open & is_learnt], is_held, learnt),
+        classes=classes,
+        learnt=learnt,
+        form=_form(primer, is_kept, stretch),
+    )
+
+
+def _able(model: Model) -> NotesRepresentation:
+    """The representation of a model that has learnt to compose around notes that stand."""
+    representation = model.representation
+    if isinstance(representation, NotesRepresentation) and representation.knows_held:
+        return representation
+    raise SettingsError(
+        "Keeping parts of a primer needs a model that has learnt it, such as one newly trained with the recipe forge. "
+        f"Received the model {model.name!r} of the recipe {model.recipe.name!r}, which has not. Train a new one."
+    )
+
+
+def _usable(primer: Piece | None) -> Piece:
+    if primer is None:
+        raise SettingsError("`redo_bars`, `redo_tracks` and `keep_tracks` need a primer. Received none.")
+    if not 0 < len(primer) <= MAX_NOTES:
+        raise SettingsError(
+            f"The primer must have 1 to {MAX_NOTES:,} notes. Received {len(primer):,}. Choose another primer."
+        )
+    return primer
+
+
+def _open_tracks(primer: Piece, settings: ComposeSettings) -> np.ndarray:
+    """Which tracks of the primer are composed anew, bool, shape (num_tracks,)."""
+    numbers = np.arange(len(primer.tracks))
+    if settings.keep_tracks and settings.redo_tracks:
+        raise SettingsError("`redo_tracks` must stand alone. Received `keep_tracks`, too. Leave one of them out.")
+    if settings.keep_tracks:
+        return ~np.isin(numbers, tracks_called(primer, settings.keep_tracks, "keep_tracks"))
+    if settings.redo_tracks:
+        return np.isin(numbers, tracks_called(primer, settings.redo_tracks, "redo_tracks"))
+    return np.ones(len(numbers), bool)
+
+
+def _stretch(primer: Piece, settings: ComposeSettings) -> Stretch:
+    """Where notes may be composed: in some bars, else from the first onset of the primer's to the last."""
+    last_step, first_step = int(primer.notes["onset"][-1]), int(primer.notes["onset"][0])
+    begins = 0 if primer.is_performed or first_bar_number(primer) else first_step  # an upbeat stays one
+    if not settings.redo_bars:
+        return Stretch(start=begins, stop=last_step + 1, bars=range(0), reaches_end=True)
+    if primer.is_performed:
+        raise SettingsError(
+            "`redo_bars` needs a primer that has bars. Received music played without a beat. Name tracks with "
+            "`redo_tracks` instead, or give it bars in a music program."
+        )
+    numbers = bar_numbers(primer)
+    first, _, last = settings.redo_bars.partition("-")
+    bars = range(int(first) - numbers[0], int(last or first) - numbers[0] + 1)
+    if bars[0] < 0 or bars[-1] >= len(numbers):
+        raise SettingsError(
+            f"`redo_bars` must lie in the bars of the primer, {numbers[0]} to {numbers[-1]}. "
+            f"Received {settings.redo_bars}."
+        )
+    is_last = bars[-1] == len(numbers) - 1
+    stop = last_step + 1 if is_last else primer.start_of_bar(bars[-1] + 1)
+    return Stretch(start=max(begins, primer.start_of_bar(bars[0])), stop=stop, bars=bars, reaches_end=is_last)
+
+
+def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarray, learnt: TrackClasses) -> np.ndarray:
+    """Which track classes may play other notes than those that stand, bool, shape (num_classes,).
+
+    Args:
+        settings: what is asked for.
+        own: the classes of the tracks of the primer that are composed anew.
+        is_held: the classes of those that stand.
+        learnt: the instruments of all classes.
+    """
+    is_free, redoes = np.zeros(len(learnt), bool), bool(settings.redo_bars or settings.redo_tracks)
+    if redoes or not settings.instruments:
+        is_free[own] = True
+    for kind in sorted({kind for name in settings.instruments or () for kind in instruments_named(name)}):
+        of_kind = [index for index, key in enumerate(learnt.keys) if key[:2] == kind]
+        if of_kind and not is_free[of_kind].any():  # a second violin beside one that stands, if there is one
+            is_free[next((index for index in of_kind if not is_held[index]), of_kind[0])] = True
+    if not is_free.any() and (redoes or is_held.all()):
+        raise SettingsError(
+            "The settings must leave something to compose. Received tracks to keep that are all there are. Keep fewer, "
+            "or add `instruments`."
+        )
+    return is_free
+
+
+def _heard(rows: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, int]:
+    """The rows that matter to what is composed, and how many of them come before it."""
+    onset = rows["onset"]
+    before, behind = np.searchsorted(onset, [stretch.start, stretch.stop])
+    first = max(0, before - LOOKBACK_ROWS)
+    last = max(behind + 1, np.searchsorted(onset, stretch.stop + LOOK_AHEAD_STEPS))
+    return rows[first:last], int(before - first)
+
+
+def _form(primer: Piece, is_kept: np.ndarray, stretch: Stretch) -> Form:
+    """Which bars return: those of the primer, bars that are composed anew as new; else those of what stands."""
+    known = read_form(primer if stretch.bars else primer.with_notes(primer.notes[is_kept]))
+    returns = [0 if bar in stretch.bars else one for bar, one in enumerate(known.returns)]
+    return Form(tuple(returns), int(primer.notes["onset"][-1]), len(primer))
+
+
+def _beside(composed: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Composed notes, none of them on a key of the same track while a note that stands is down: cut short or left out.
+
+    A key that is struck again ends what it sounded: what stands would be heard cut short.
+    """
+    kept = kept[np.argsort(_voice_keys(kept), kind="stable")]
+    keys, of_kept = _voice_keys(composed), _voice_keys(kept)
+    place = np.searchsorted(of_kept, keys, side="right")
+    distance = np.append(of_kept, np.iinfo(np.int64).max)[place] - keys  # also to other voices: they are far
+    composed = composed.copy()
+    composed["duration"] = np.minimum(composed["duration"], distance)
+    since = keys - np.append(of_kept, -(2**40))[place - 1]  # the last of them stands before the first
+    is_down = since < np.append(kept["duration"], 0)[place - 1]
+    return composed[~is_down]
+
+
+def _voice_keys(notes: np.ndarray) -> np.ndarray:
+    """Numbers that order notes by track, pitch and onset; those of one key of a track differ by steps."""
+    return (notes["track"].astype(np.int64) << 7 | notes["pitch"]) << 32 | notes["onset"]
+
+
+def _keys(rows: np.ndarray) -> np.ndarray:
+    """A number for each row by which it is known."""
+    return rows["onset"].astype(np.int64) << 16 | rows["track"].astype(np.int64) << 8 | rows["pitch"]
