@@ -12,8 +12,10 @@ from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
+from melodyforge.decoding.constraints import Constraints
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
+from melodyforge.tokens.notes import NotesContext
 from melodyforge.tokens.wishes import ANY
 
 MOST_AT_ONCE = 4096  # candidates that are composed side by side, to save memory
@@ -125,7 +127,14 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
         rngs=task.rngs_of_candidates(indices, draw),
         primers=start.primers,
         controls=_controls(task, start),
+        constrain=_constrain(task, start),
     )
+
+
+def _constrain(task: Task, start: Start) -> Callable[[NotesContext], Constraints] | None:
+    """What every note keeps to, of the context that has heard the start."""
+    limits = task.limits
+    return (lambda context: limits.constraints(context, start.headings, start.length)) if limits else None
 
 
 def _controls(task: Task, start: Start) -> np.ndarray:

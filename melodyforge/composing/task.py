@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.limits import Limits, read_limits
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import SettingsError
 from melodyforge.music.habits import Habits
@@ -27,6 +28,7 @@ class Task:
         primer: music to go on from, or None.
         primer_rows: those that are gone on from, or None.
         asked: what the settings ask for, as the model's controls, shape (num_columns,).
+        limits: what every note keeps to; None: nothing.
     """
 
     model: Model
@@ -34,6 +36,7 @@ class Task:
     primer: Piece | None
     primer_rows: np.ndarray | None
     asked: np.ndarray
+    limits: Limits | None = None
 
     @property
     def num_candidates(self) -> int:
@@ -85,6 +88,7 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> 
         primer=primer,
         primer_rows=None if primer is None else _primer_rows(model, settings, primer),
         asked=asked_controls(model, settings),
+        limits=read_limits(model, settings),
     )
 
 
