@@ -40,6 +40,7 @@ from melodyforge.settings import ComposeSettings
 from melodyforge.settings import Limits as LimitSettings
 from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.notes import NotesContext, NotesRepresentation
+from melodyforge.tokens.representation import Context
 
 WHOLE_NOTE_STEPS = 4 * STEPS_PER_QUARTER
 
@@ -137,12 +138,10 @@ class Limits:
             chords += [PlacedChord(bar, before)] * (bar < last_step) + [PlacedChord(last_step, last)]
         return merged(iter(chords))
 
-    def start_of_chords(self, context: NotesContext, place: int) -> int:
+    def start_of_chords(self, context: Context, place: int, heading: Heading) -> int:
         """The first bar line behind what was given."""
-        if not context.num_given[place]:
-            return 0
-        bar_steps = max(1, int(context.bar_steps[place]))
-        return (int(context.begins[place]) // bar_steps + 1) * bar_steps
+        bar_steps = _bar_steps(heading)
+        return (int(context.begins[place]) // bar_steps + 1) * bar_steps if context.num_given[place] else 0
 
     def _key_of(self, heading: Heading) -> Key:
         key = self.key or heading.traits.key
@@ -186,7 +185,7 @@ class Limits:
         for heading in headings:
             lines.setdefault(_bars(heading), self._timeline(heading, chord_kinds))
         timelines, lengths = _stacked(list(lines.values()))
-        starts = np.array([self.start_of_chords(context, place) for place in range(context.num_pieces)])
+        starts = np.array([self.start_of_chords(context, place, one) for place, one in enumerate(headings)])
         of_piece = np.array([list(lines).index(_bars(heading)) for heading in headings])
         if not close:
             return Harmony(np.stack(masks), timelines, lengths, of_piece, starts)

@@ -71,6 +71,13 @@ class Start:
         """Notes of the piece that were given, not composed."""
         return int(context.num_given[place]) if self.are_kept else 0
 
+    def steps_dropped(self, context: Context, place: int) -> int:
+        """How many steps of the context come before the piece: those of a passage that is not kept."""
+        if not self.primers or self.are_kept:
+            return 0
+        first = context.rows(place)[len(self.primers[place]) :][:1]
+        return int(first["onset"][0]) - max(0, int(first["position"][0])) if len(first) else 0
+
     def passage(self, place: int) -> Piece | None:
         """The passage that a take starts from without keeping it."""
         if not self.primers or self.are_kept:

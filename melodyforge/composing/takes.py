@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -100,7 +100,7 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
                 break
     return [
         Take(
-            piece=finished(task, watch.piece(index)),
+            piece=_with_chords(task, start, watch, index, finished(task, watch.piece(index))),
             num_given=start.num_given(watch.context, watched.place),
             passage=start.passage(watched.place),
             ended_at=ended_at,
@@ -109,6 +109,19 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
         )
         for index, watched in enumerate(watch.pieces)
     ]
+
+
+def _with_chords(task: Task, start: Start, watch: Watch, index: int, piece: Piece) -> Piece:
+    """The piece with the chords that were asked for, from where composing began."""
+    if not task.limits or not len(piece):
+        return piece
+    context, place = watch.context, watch.pieces[index].place
+    moved = start.steps_dropped(context, place)
+    heading = start.headings[place]
+    begin = task.limits.start_of_chords(context, place, heading)
+    last_step = int(context.plan.last_step[place]) if context.plan else None
+    chords = task.limits.chords_of(heading, begin, piece.end + moved, last_step)
+    return replace(piece, chords=tuple(replace(one, onset=max(0, one.onset - moved)) for one in chords))
 
 
 def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:

@@ -264,7 +264,7 @@ class Constraints:
         for mask in pitch_masks:  # the kinds of all masks together are numbered like digits
             allowed = (allowed[:, None] & mask.allowed).reshape(-1, *allowed.shape[1:])
         self._allowed = allowed
-        self._plays = allowed.any(axis=2)  # (num_kinds, num_tracks)
+        self._plays = np.logical_or.reduce(allowed, axis=2)  # (num_kinds, num_tracks)
         self._highest = np.where(allowed, np.arange(NUM_PITCHES), -1).max(axis=2)
         self._tracks = np.arange(len(self._is_drum))
 
@@ -277,11 +277,11 @@ class Constraints:
         """What the rules forbid, shape (num_pieces, head.size); None for nothing. What stands is never forbidden."""
         forbidden = self._forbidden(head)
         standing = None if forbidden is None else self._context.standing(head)
-        return forbidden if standing is None or forbidden is None else np.logical_and(forbidden, ~standing)
+        return forbidden if standing is None or forbidden is None else np.where(standing, False, forbidden)
 
     def stuck(self, illegal: np.ndarray) -> np.ndarray:
         """The pieces that can only end, bool, shape (num_pieces,); `illegal` is of the shift."""
-        return np.delete(illegal, self._end_class, axis=1).all(axis=1)
+        return np.logical_and.reduce(np.delete(illegal, self._end_class, axis=1), axis=1)
 
     def _forbidden(self, head: Head) -> np.ndarray | None:
         moment = self._context.moment
@@ -290,9 +290,9 @@ class Constraints:
         onset = moment.next["onset"]
         if head.name == "track":
             here = onset == moment.newest["onset"]
-            return np.logical_not(self._playing(onset[:, None], here[:, None] & self._context.has_begun)[:, 0])
+            return ~self._playing(onset[:, None], here[:, None] & self._context.has_begun)[:, 0]
         if head.name == "pitch":
-            return np.logical_not(self._allowed[self._kind(onset[:, None])[:, 0], moment.next["track"]])
+            return ~self._allowed[self._kind(onset[:, None])[:, 0], moment.next["track"]]
         if head.name == "duration" and self.close:
             return self.close.is_too_long(onset, self._vocabulary.durations.values)
         if head.name == "micro" and self._is_straight:
@@ -304,12 +304,12 @@ class Constraints:
         """Shape (num_pieces, num_shifts + 1); the last is the end, which is not forbidden here."""
         same_onset = np.zeros(onset.shape, bool)
         same_onset[:, self._chord_class] = self._context.has_begun
-        possible: np.ndarray = self._playing(onset, same_onset).any(axis=2)
+        possible = np.logical_or.reduce(self._playing(onset, same_onset), axis=2)
         for mask in self._step_masks:
             possible &= mask.may_begin(onset)
         if self.close:
             possible &= self.close.may_begin(onset, self._vocabulary.shifts.values)
-        return np.logical_not(np.append(possible, np.ones((len(onset), 1), bool), axis=1))
+        return np.append(~possible, np.zeros((len(onset), 1), bool), axis=1)
 
     def _playing(self, onset: np.ndarray, same_onset: np.ndarray) -> np.ndarray:
         """Which tracks can begin a note at steps, shapes (num_pieces, n) -> (num_pieces, n, num_tracks).
@@ -326,7 +326,8 @@ class Constraints:
         goes_on = self._tracks > track[:, None]  # (num_pieces, num_tracks)
         is_higher = newest["pitch"][:, None] < self._highest[kind, track[:, None]]  # (num_pieces, n)
         ordered = goes_on[:, None] | (is_higher[..., None] & (self._tracks == track[:, None])[:, None])
-        return np.logical_and(plays, ordered | ~same_onset[..., None])
+        plays &= ordered | ~same_onset[..., None]
+        return plays
 
     def _full_until(self, most: int) -> np.ndarray:
         """The step up to which as many notes sound as may, drums left out; shape (num_pieces,)."""

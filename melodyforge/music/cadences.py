@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from melodyforge.music.chord_symbols import ChordSymbol, chord_of
+from melodyforge.music.chord_symbols import ChordSymbol
+from melodyforge.music.chord_text import chord_of
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key
 
 MAJOR, MINOR, SEVENTH = (0, 4, 7), (0, 3, 7), (0, 4, 7, 10)

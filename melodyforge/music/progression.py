@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyforge.errors import SettingsError
-from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord, chord_named
+from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord
+from melodyforge.music.chord_text import chord_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key, fits_of
 from melodyforge.music.piece import STEPS_PER_QUARTER
 
