@@ -26,6 +26,8 @@ ROWS_BETWEEN_PLANS = 16
 CLOSE_BARS = 2  # that must be left to a close, from the bar on in which there is room for no more
 FEWEST_FOR_CLOSE = 12  # notes that must be left to it
 LEFT_AT_CLOSE = 0.15  # of the length: where more would be left, there is no close yet
+CLOSE_PACE_NOTES = 16.0
+LATE, FIRST_BARS = 1.25, 4  # a close is rather planned too late, and at first so many bars away: it can come sooner
 PACE_NOTES = 64.0  # so many notes of the music's own tell as much of its pace as that under the heading
 
 
@@ -107,33 +109,38 @@ class Ending:
     def _plan_close(self, context: Context, plan: Plan, is_due: np.ndarray) -> None:
         """As `plan`, for pieces that end there: sooner where notes run out, later where many would be left."""
         length, clock, bar_steps = self._length, context.clock, np.maximum(1, self._bar_steps)
-        a_bar = bar_steps / np.maximum(1, self._steps_a_note(context))  # notes in it
+        a_bar = bar_steps / np.maximum(1, self._steps_a_note(context, CLOSE_PACE_NOTES))  # notes in it
         left = length.num_notes - context.num_composed
         far_away = (plan.last_step == NOT_KNOWN) | (plan.last_step - clock >= DECIDED_BARS * np.maximum(bar_steps, 96))
         if length.is_full and length.num_steps is None:
             at_the_end = left - (plan.last_step - clock) / bar_steps * a_bar  # notes that would be left there
-            is_early = at_the_end > LEFT_AT_CLOSE * length.num_notes + CLOSE_BARS * a_bar
+            is_early = at_the_end > LEFT_AT_CLOSE * length.num_notes + a_bar
             far_away, is_due = far_away | is_early, is_due | is_early
-        if np.count_nonzero(is_due & far_away):
-            plan.last_step = np.where(is_due & far_away, self._last_step(context), plan.last_step)
+        is_open = (plan.last_step == NOT_KNOWN) | (clock < plan.last_step - bar_steps) | (context.num_composed == 0)
+        is_open &= ~context.has_ended  # the bar before the end prepares it, and what has ended keeps its last step
+        is_due = is_due & far_away & is_open
+        if np.count_nonzero(is_due):
+            plan.last_step = np.where(is_due, self._last_step(context), plan.last_step)
         soon = (clock // bar_steps + CLOSE_BARS) * bar_steps
-        is_short = (left <= np.maximum(FEWEST_FOR_CLOSE, CLOSE_BARS * a_bar)) & (plan.last_step > soon)
-        plan.last_step = np.where(is_short, soon, plan.last_step)
+        is_short = (left <= np.maximum(FEWEST_FOR_CLOSE, 0.75 * CLOSE_BARS * a_bar)) & (plan.last_step > soon)
+        plan.last_step = np.where(is_short & is_open, soon, plan.last_step)
 
-    def _steps_a_note(self, context: Context) -> np.ndarray:
-        """The pace of each piece, at first that of its heading, shape (num_pieces,)."""
-        return (context.steps_composed + PACE_NOTES * self._pace) / (context.num_composed + PACE_NOTES)
+    def _steps_a_note(self, context: Context, notes_of_heading: float = PACE_NOTES) -> np.ndarray:
+        """The pace of each piece, at first that of its heading, which counts as so many notes; shape (num_pieces,)."""
+        return (context.steps_composed + notes_of_heading * self._pace) / (context.num_composed + notes_of_heading)
 
     def _last_step(self, context: Context) -> np.ndarray:
         """The step at which the last notes of each piece should begin, as things stand; shape (num_pieces,)."""
         left = self._length.num_notes - context.num_composed
-        latest = context.clock + AIM * left * self._steps_a_note(context)
+        pace = self._steps_a_note(context, CLOSE_PACE_NOTES if self._ends_as_planned else PACE_NOTES)
+        latest = context.clock + (LATE if self._ends_as_planned else 1.0) * AIM * left * pace
         if not self._length.is_full:
             latest = np.where(self._real > 0, np.minimum(latest, context.begins + self._real), latest)
         last_step = np.where(self._bar_steps > 0, self._closing(latest, context.begins), latest)
         if self._ends_as_planned:
-            next_bar = (context.clock // np.maximum(1, self._bar_steps) + 1) * self._bar_steps
-            last_step = np.maximum(last_step, next_bar)
+            bars = np.where(context.num_composed > 0, CLOSE_BARS, FIRST_BARS)  # the bar before the end has not begun
+            earliest = (context.clock // np.maximum(1, self._bar_steps) + bars) * self._bar_steps
+            last_step = np.maximum(last_step, earliest)
         if self._length.num_steps is not None:  # who asks for bars gets as many
             last_step = np.minimum(last_step, self._at_place(context.begins + self._length.num_steps - 1))
         return last_step.astype(np.int64)
