@@ -91,10 +91,10 @@ class Limits:
                     "`grid`, `chords` and `cadence` need music with bars. Received a model of music that was played "
                     "freely. Leave them out, or take another model."
                 )
-        key, can_play = self.key, self._can_play(headings)
-        headings = [one for one, can in zip(headings, can_play, strict=True) if can]
-        if not headings:
+        key, (has_pitched, can_play) = self.key, self._can_play(headings)
+        if has_pitched.any() and not can_play.any():
             raise self._nothing_left()
+        headings = [headings[index] for index in np.flatnonzero(can_play | ~has_pitched)]
         if self.settings.cadence and key is None:
             headings = [one for one in headings if one.traits.key] or headings
         same_mode = [one for one in headings if key and one.traits.key and one.traits.key.is_minor == key.is_minor]
@@ -149,15 +149,16 @@ class Limits:
             raise SettingsError('`cadence` needs a key. Received music without one. Name it, such as --key "C major".')
         return key
 
-    def _can_play(self, headings: list[Heading]) -> np.ndarray:
-        """Under which headings a pitched track has a pitch, bool; where only drums play, nothing hinders them."""
+    def _can_play(self, headings: list[Heading]) -> tuple[np.ndarray, np.ndarray]:
+        """Under which headings not only drums play, and one that is not has a pitch; bool, shape (len(headings),)."""
         is_drum, controls = self.representation.vocabulary.tracks.is_drum, self.representation.controls
         rows = np.array([controls.of(one.traits) for one in headings], np.int16).reshape(len(headings), -1)
         asked = controls.asked(self.settings)
         may_play = ~controls.forbidden_tracks(np.where(asked != 0, asked, rows))
         ranges = np.stack([self.representation.ranges.lowest, self.representation.ranges.highest], axis=1)
         has_pitch = (self.pitches & range_mask(ranges)).any(axis=1)
-        return (may_play & has_pitch & ~is_drum).any(axis=1) | ~(may_play & ~is_drum).any(axis=1)
+        pitched = may_play & ~is_drum
+        return np.logical_or.reduce(pitched, axis=1), np.logical_or.reduce(pitched & has_pitch, axis=1)
 
     def _nothing_left(self) -> SettingsError:
         given = [name for name in ("range", "scale", "chords") if getattr(self.settings, name)]

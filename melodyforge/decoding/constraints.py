@@ -289,8 +289,7 @@ class Constraints:
             return self._forbidden_shifts(moment.newest["onset"][:, None] + self._vocabulary.shifts.values)
         onset = moment.next["onset"]
         if head.name == "track":
-            here = onset == moment.newest["onset"]
-            return ~self._playing(onset[:, None], here[:, None] & self._context.has_begun)[:, 0]
+            return self._forbidden_tracks(onset)
         if head.name == "pitch":
             return ~self._allowed[self._kind(onset[:, None])[:, 0], moment.next["track"]]
         if head.name == "duration" and self.close:
@@ -302,32 +301,41 @@ class Constraints:
 
     def _forbidden_shifts(self, onset: np.ndarray) -> np.ndarray:
         """Shape (num_pieces, num_shifts + 1); the last is the end, which is not forbidden here."""
-        same_onset = np.zeros(onset.shape, bool)
-        same_onset[:, self._chord_class] = self._context.has_begun
-        possible = np.logical_or.reduce(self._playing(onset, same_onset), axis=2)
+        plays = self._playing(onset)
+        if self._context.has_begun:
+            plays[:, self._chord_class] &= self._can_follow(onset[:, self._chord_class])
+        possible = np.logical_or.reduce(plays, axis=2)
         for mask in self._step_masks:
             possible &= mask.may_begin(onset)
         if self.close:
             possible &= self.close.may_begin(onset, self._vocabulary.shifts.values)
         return np.append(~possible, np.zeros((len(onset), 1), bool), axis=1)
 
-    def _playing(self, onset: np.ndarray, same_onset: np.ndarray) -> np.ndarray:
-        """Which tracks can begin a note at steps, shapes (num_pieces, n) -> (num_pieces, n, num_tracks).
+    def _forbidden_tracks(self, onset: np.ndarray) -> np.ndarray:
+        """At the steps that were chosen, shapes (num_pieces,) -> (num_pieces, num_tracks)."""
+        plays = self._playing(onset[:, None])[:, 0]
+        if self._context.has_begun:
+            plays &= self._can_follow(onset) | (onset != self._context.moment.newest["onset"])[:, None]
+        for mask in self._step_masks:  # a note that stands may have led elsewhere
+            plays &= mask.may_begin(onset[:, None])
+        return ~plays
 
-        Args:
-            onset: the steps.
-            same_onset: where that of the newest note is gone on with, whose notes come by track, then by pitch.
-        """
-        newest, kind = self._context.moment.newest, self._kind(onset)
-        plays = self._plays[kind] & self._context.may_play[:, None]
+    def _playing(self, onset: np.ndarray) -> np.ndarray:
+        """Which tracks can begin a note at steps, shapes (num_pieces, n) -> (num_pieces, n, num_tracks)."""
+        plays = self._plays[self._kind(onset)] & self._context.may_play[:, None]
         if self._most_at_once:
             plays &= self._is_drum | (onset >= self._full_until(self._most_at_once)[:, None])[..., None]
-        track = newest["track"]
-        goes_on = self._tracks > track[:, None]  # (num_pieces, num_tracks)
-        is_higher = newest["pitch"][:, None] < self._highest[kind, track[:, None]]  # (num_pieces, n)
-        ordered = goes_on[:, None] | (is_higher[..., None] & (self._tracks == track[:, None])[:, None])
-        plays &= ordered | ~same_onset[..., None]
         return plays
+
+    def _can_follow(self, onset: np.ndarray) -> np.ndarray:
+        """Which tracks can follow the newest note at its onset, where notes come by track, then by pitch.
+
+        Shapes (num_pieces,) -> (num_pieces, num_tracks).
+        """
+        newest = self._context.moment.newest
+        track = newest["track"][:, None]
+        is_higher = newest["pitch"] < self._highest[self._kind(onset[:, None])[:, 0], newest["track"]]
+        return (self._tracks > track) | (is_higher[:, None] & (self._tracks == track))
 
     def _full_until(self, most: int) -> np.ndarray:
         """The step up to which as many notes sound as may, drums left out; shape (num_pieces,)."""

@@ -74,8 +74,8 @@ def pitch_named(text: str) -> int | None:
 
 def range_named(text: str) -> tuple[int, int] | None:
     """The lowest and the highest pitch of a range such as C3-C6; None if it is none."""
-    lowest, _, highest = text.replace("–", "-").rpartition("-")
-    low, high = pitch_named(lowest), pitch_named(highest)
+    found = re.fullmatch(r"\s*(\w[#♯♭]?-?\w+)\s*[-–]\s*(\w[#♯♭]?-?\w+)\s*", text)
+    low, high = (pitch_named(found[1]), pitch_named(found[2])) if found else (None, None)
     return (low, high) if low is not None and high is not None and low <= high else None
 
 
