@@ -53,6 +53,9 @@ def violations(piece: Piece, settings: ComposeSettings, num_given: int = 0, chor
     ends = notes["onset"].astype(int) + notes["duration"]
     is_pitched = np.array([programs[track] is not None for track in notes["track"]], bool)
     meter, last = piece.meters[0], int(notes["onset"].max(initial=0))
+    if settings.cadence and [one.onset for one in piece.chords[-1:]] != [last]:
+        found["cadence"] += 1  # it has come to no close
+        return found
     for index in range(num_given, len(notes)):
         onset, pitch = int(notes["onset"][index]), int(notes["pitch"][index])
         program = programs[notes["track"][index]]
@@ -111,8 +114,8 @@ def _key(settings: ComposeSettings) -> Key | None:
     return None
 
 
-def random_constraints(rng: np.random.Generator, number: int) -> dict[str, Any]:
-    """So many constraints that go together, with the key that they are in."""
+def random_constraints(rng: np.random.Generator, *wanted: str) -> dict[str, Any]:
+    """Those constraints, or two to four that go together, with the key that they are in."""
     key = str(rng.choice(list(KEYS)))
     choices: dict[str, list[Any]] = {
         "scale": list(SCALES[key]),
@@ -122,7 +125,7 @@ def random_constraints(rng: np.random.Generator, number: int) -> dict[str, Any]:
         "chords": list(KEYS[key]),
         "cadence": list(CADENCES),
     }
-    names = rng.choice(list(choices), number, replace=False).tolist()
+    names = wanted or rng.choice(list(choices), int(rng.integers(2, 5)), replace=False).tolist()
     wishes = {"key": key} if {"scale", "chords", "cadence"} & {*names} else {}
     return wishes | {name: choices[name][rng.integers(len(choices[name]))] for name in names}
 
@@ -173,16 +176,16 @@ def measure(model_name: str, num_pieces: int, num_notes: int, seed: int) -> tupl
     together, broken = Prices(), Counter[str]()
     num_notes_made = num_made = num_short = 0
     for index in range(-(-num_pieces // PIECES_OF_A_SET)):
-        wishes = random_constraints(rng, int(rng.integers(2, 5)) if index % 2 else 1)
-        names = [name for name in Limits.model_fields if name in wishes]
+        one = list(alone)[index // 2 % len(alone)]  # every other set is of one alone, in turn
+        wishes = random_constraints(rng, *([] if index % 2 else [one]))
         wishes |= {"num_notes": num_notes, "num_pieces": PIECES_OF_A_SET, "effort": "quick", "seed": seed + index}
         settings = wished_settings(model, False, **wishes)
-        with measured_prices(alone[names[0]] if len(names) == 1 else together):
+        with measured_prices(together if index % 2 else alone[one]):
             made = compose(model, settings)
-        for one in made:
-            broken += violations(one.piece, settings)
-            num_short += len(one.piece) < num_notes / 2
-            num_notes_made += len(one.piece)
+        for piece in (each.piece for each in made):
+            broken += violations(piece, settings)
+            num_short += len(piece) < num_notes / 2
+            num_notes_made += len(piece)
         num_made += len(made)
     figures = [
         Figure("violations", broken.total(), f"of {num_notes_made:,} notes in {num_made:,} pieces"),

@@ -1,6 +1,7 @@
 """What every note keeps to: read from text, laid over the heads, never broken, and shown."""
 
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,15 +11,18 @@ from PIL import Image
 from benchmarks.constraints import violations
 from melodyforge.commands.compose import main
 from melodyforge.compose import generate_music, load, reproduce
+from melodyforge.composing.limits import read_limits
 from melodyforge.composing.wishes import wished_settings
 from melodyforge.composition import read_origin
 from melodyforge.decoding.constraints import (
     BASS_BELOW,
+    UNREACHABLE,
     Constraints,
     Everywhere,
     Grid,
     Harmony,
     chord_masks,
+    fewest_shifts,
     range_mask,
     scale_mask,
     timeline,
@@ -33,7 +37,8 @@ from melodyforge.music.keys import Key
 from melodyforge.music.midi import read_midi
 from melodyforge.music.progression import beat_steps, merged, read_progression
 from melodyforge.music.scales import pitch_named, range_named, scale_named
-from melodyforge.settings import Limits, SamplingSettings
+from melodyforge.settings import ComposeSettings, Limits, RepresentationSettings, SamplingSettings
+from melodyforge.tokens.events import EventsRepresentation
 from melodyforge.tokens.headings import Heading, heading_of
 from tests.music_samples import gridded_piece
 from tests.test_held import Noise, random_hold
@@ -190,6 +195,13 @@ def test_timeline_and_where_it_begins():
 def test_grid_counts_from_bar_lines():
     grid = Grid(24, np.array([84]))  # quarters in 7/8
     assert grid.may_begin(np.array([[0, 24, 72, 84, 96]])).tolist() == [[True, True, True, True, False]]
+
+
+def test_steps_that_shifts_lead_over():
+    fewest = fewest_shifts(np.array([0, 4, 6]), 13)
+    assert {steps: number for steps, number in enumerate(fewest) if number < UNREACHABLE} == {
+        0: 0, 4: 1, 6: 1, 8: 2, 10: 2, 12: 2
+    }  # fmt: skip
 
 
 # Composing
@@ -373,6 +385,12 @@ def test_what_is_impossible_is_said_in_one_line(starter, wishes, words):
     assert "\n" not in str(error.value)
 
 
+def test_models_of_events_are_refused(starter):
+    events = EventsRepresentation.fit(RepresentationSettings(kind="events", min_count=1), [gridded_piece()])
+    with pytest.raises(SettingsError, match="composes note by note"):
+        read_limits(replace(starter, representation=events), ComposeSettings(grid="1/8"))
+
+
 def test_the_command_refuses_with_status_2(capsys, monkeypatch):
     from melodyforge.cli import run
 
@@ -422,6 +440,4 @@ def test_what_is_moved_or_cut_loses_its_chords(starter):
 
 
 def _without_chords(made):
-    from dataclasses import replace
-
     return replace(made, piece=replace(made.piece, chords=()))

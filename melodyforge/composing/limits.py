@@ -23,6 +23,7 @@ from melodyforge.decoding.constraints import (
     PitchMask,
     StepMask,
     chord_masks,
+    fewest_shifts,
     range_mask,
     scale_mask,
     timeline,
@@ -106,7 +107,7 @@ class Limits:
         Raises:
             SettingsError: they leave nothing that could be played.
         """
-        close = Close(context.plan, context, length.num_notes) if self.settings.cadence and context.plan else None
+        close = self._close(context, length)
         pitch_masks: list[PitchMask] = [Everywhere(self.pitches)]
         if self.progression or close:
             pitch_masks.append(self._harmony(context, headings, close))
@@ -142,6 +143,14 @@ class Limits:
         """The first bar line behind what was given."""
         bar_steps = _bar_steps(heading)
         return (int(context.begins[place]) // bar_steps + 1) * bar_steps if context.num_given[place] else 0
+
+    def _close(self, context: NotesContext, length: Length) -> Close | None:
+        """Where pieces end if a cadence is asked for: they must be able to get there, on the grid if there is one."""
+        if not self.settings.cadence or not context.plan:
+            return None
+        shifts = self.representation.vocabulary.shifts.values
+        steps = self.grid_steps or 1
+        return Close(context.plan, context, length.num_notes, fewest_shifts(shifts[shifts % steps == 0]))
 
     def _key_of(self, heading: Heading) -> Key:
         key = self.key or heading.traits.key

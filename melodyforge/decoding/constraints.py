@@ -26,7 +26,8 @@ PITCH_CLASS = np.arange(NUM_PITCHES) % NUM_PITCH_CLASSES
 BASS_BELOW = 48  # C3; what begins lower where a chord begins is its bass
 BASS_PROGRAMS = {*range(32, 40), 43, 58}  # basses, contrabass, tuba: theirs is the bass wherever they play
 FAR_STEPS = 4 * 96  # from the close, from where on every step must still lead to it
-NOTES_FOR_CLOSE = 4  # that are left when the close is gone to at once
+NOTES_FOR_CLOSE = 4  # that are kept for the last step where there are few
+UNREACHABLE = 2**30  # shifts
 
 
 class PitchMask(Protocol):
@@ -168,26 +169,28 @@ class Close:
         plan: says which step that is.
         context: of the pieces.
         num_notes: that a piece may have.
+        fewest_shifts: that lead to it from so many steps before, see `fewest_shifts`.
     """
 
     plan: Plan
     context: NotesContext
     num_notes: int
+    fewest_shifts: np.ndarray
 
     @property
     def last_step(self) -> np.ndarray:
         """The planned last step of each piece, shape (num_pieces,)."""
         return self.plan.last_step
 
-    def may_begin(self, onset: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """See `StepMask`; besides, `shifts` are the steps that notes may lie apart, from 0 on."""
-        left = self.last_step[:, None] - onset
-        leads_there = np.zeros(FAR_STEPS + 1, bool)
-        leads_there[shifts[shifts <= FAR_STEPS]] = True
-        is_last_chance = (self.num_notes - self.context.num_composed <= NOTES_FOR_CLOSE)[:, None]
-        may = (left >= 0) & ((left > FAR_STEPS) | leads_there[np.clip(left, 0, FAR_STEPS)])
-        at_once = may & (left == 0)
-        return np.where(is_last_chance & at_once.any(axis=1, keepdims=True), at_once, may)
+    def may_begin(self, onset: np.ndarray) -> np.ndarray:
+        """See `StepMask`. So many notes are left for the close, if that can be, and one at least."""
+        left, far = self.last_step[:, None] - onset, len(self.fewest_shifts) - 1
+        needed = np.where(
+            (left < 0) | (left > far), UNREACHABLE * (left < 0), self.fewest_shifts[np.clip(left, 0, far)]
+        )
+        room = (self.num_notes - self.context.num_composed)[:, None]  # for notes, that at each step counted
+        may = needed <= room - NOTES_FOR_CLOSE
+        return np.where(may.any(axis=1, keepdims=True), may, needed <= np.maximum(0, room - 1))
 
     def is_too_long(self, onset: np.ndarray, durations: np.ndarray) -> np.ndarray:
         """Which durations sound into the close; the shortest never counts as such. Shape (num_pieces, n)."""
@@ -195,6 +198,16 @@ class Close:
         is_too_long = (left > 0) & (durations > left)
         is_too_long[:, 0] = False
         return is_too_long
+
+
+def fewest_shifts(shifts: np.ndarray, longest: int = FAR_STEPS) -> np.ndarray:
+    """How many shifts lead over 0 to `longest` steps at least, `UNREACHABLE` where none do; shape (longest + 1,)."""
+    fewest = np.full(longest + 1, UNREACHABLE)
+    fewest[0] = 0
+    for steps in range(1, longest + 1):
+        usable = shifts[(shifts > 0) & (shifts <= steps)]
+        fewest[steps] = min(UNREACHABLE, fewest[steps - usable].min(initial=UNREACHABLE) + 1)
+    return fewest
 
 
 class Closing:
@@ -308,7 +321,7 @@ class Constraints:
         for mask in self._step_masks:
             possible &= mask.may_begin(onset)
         if self.close:
-            possible &= self.close.may_begin(onset, self._vocabulary.shifts.values)
+            possible &= self.close.may_begin(onset)
         return np.append(~possible, np.zeros((len(onset), 1), bool), axis=1)
 
     def _forbidden_tracks(self, onset: np.ndarray) -> np.ndarray:
