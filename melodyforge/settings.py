@@ -34,6 +34,7 @@ class Topic(StrEnum):
     BASIS = "what to compose with"
     LENGTH = "how long, and how many"
     WISHES = "what it is to be like"
+    LIMITS = "what every note keeps to"
     SAMPLING = "how notes are drawn"
     MUSIC = "music to learn from"
     DURATION = "how long to learn"
@@ -294,6 +295,31 @@ class Wishes(Section):
     )
 
 
+class Limits(Section):
+    """What every composed note keeps to, without exception; None: nothing. For models that predict note by note."""
+
+    topic = Topic.LIMITS
+    scale: Annotated[str | None, _OR_ANY] = Field(
+        None, description='such as "D dorian" or "C major pentatonic", or pitch classes such as "C D E G A"'
+    )
+    range: Annotated[str | None, _OR_ANY] = Field(
+        None, description='lowest and highest pitch: "C3-C6" for all, "violin:G3-E6" for some, commas between'
+    )
+    most_at_once: Annotated[int | None, Shown(unit="notes", left_out="any", usual=(1, 12), start=4)] = Field(
+        None, ge=1, le=128, description="how many may sound together, drums not counted"
+    )
+    grid: Annotated[str | None, _OR_ANY] = Field(
+        None, description="note value on whose multiples notes begin: 1/8, 1/16, or 1/12 for triplets"
+    )
+    chords: Annotated[str | None, _OR_ANY] = Field(
+        None,
+        description='such as "C G Am F", one a bar, repeated; with beats: "C:2 G7/B:2"; with --key: "I V vi IV"',
+    )
+    cadence: Annotated[Literal["authentic", "plagal", "half"] | None, _ANY_CASE, _OR_ANY] = Field(
+        None, description="how it closes: V-I, IV-I, or on V"
+    )
+
+
 def _form(words: str | None) -> str | None:
     if words is not None and not re.fullmatch("[A-Za-z-]{1,26}", words):
         raise ValueError(
@@ -318,7 +344,7 @@ def _names(names: list[str] | None) -> list[str] | None:
 OF_A_PRIMER = ("primer_notes", "redo_bars", "redo_tracks", "keep_tracks")  # settings that need one
 
 
-class ComposeSettings(SamplingSettings, Wishes):
+class ComposeSettings(SamplingSettings, Wishes, Limits):
     """All that decides a composition, next to the model and the primer."""
 
     topic = Topic.LENGTH

@@ -181,7 +181,7 @@ def store_in_half(model_dir: Path, store: PieceStore) -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, WEIGHTS_FILE)
         halve(model_dir / WEIGHTS_FILE, weights)
-        nats = measure(model, weights, store)
+        nats = measure(model, Path(folder), store)
         parts = ModelParts(
             recipe=model.recipe,
             representation=model.representation,
@@ -196,14 +196,14 @@ def store_in_half(model_dir: Path, store: PieceStore) -> None:
     print(f"Weights stored as float16: {size / 1e6:.1f} MB, {lost:+.5f} nats per note held out")
 
 
-def measure(model: Model, weights: Path, store: PieceStore) -> dict[str, float]:
-    """Held-out nats by head with the weights of a file, in Keras."""
+def measure(model: Model, folder: Path, store: PieceStore) -> dict[str, float]:
+    """Held-out nats by head with the weights in a folder, in Keras."""
     from melodyforge.networks import build_learner, build_network
     from melodyforge.training.data import prepare_data
-    from melodyforge.training.train import held_out_nats
+    from melodyforge.training.train import held_out_nats, load_weights
 
     network = build_network(model.representation, model.recipe.network)
-    network.load_weights(weights)
+    load_weights(network, folder, model.representation, model.recipe)
     data = prepare_data(store, model.recipe, model.representation)
     return held_out_nats(build_learner(network, model.representation), data, model.config["plan"]["batch_size"])
 

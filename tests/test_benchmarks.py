@@ -48,6 +48,7 @@ SIZES = {  # what each takes instead of its own
         "NUM_FILES": (2, 3, 8), "NUM_NOTES": (2, 3, 4), "NUM_PIECES": (1, 2, 3), "NOTES_EACH": 3, "NUM_STEPS": 2,
         "UNITS": 8, "WINDOW": 16, "BATCH_SIZE": 4, "WARM_UP_NOTES": 1,
     },
+    "constraints": {"PIECES_OF_A_SET": 1},
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
 }  # fmt: skip
 
@@ -81,6 +82,7 @@ def flags(tmp_path, tiny_model_dir):
         "large_data": [*from_music, *FEW_MINUTES, "--recipe", "tiny.toml"],
         "mood": ["--labelled", str(music), "--known", str(music)],
         "growth": from_music,
+        "constraints": ["--pieces", "2", "--notes", "10"],
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
     }
 

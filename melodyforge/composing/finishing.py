@@ -58,6 +58,8 @@ def _in_asked_key(task: Task, piece: Piece) -> Piece:
     What starts from other music is never moved.
     """
     wished = task.settings.key
+    if task.limits and task.limits.bind_pitches:
+        return piece
     if wished is None or not len(piece) or task.primer is not None or task.settings.start == "passage":
         return piece
     key, (tonic, is_minor) = read_traits(piece).key, key_named(wished)

@@ -6,6 +6,7 @@ Chooses among the headings and passages of training music; does not compose.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,13 @@ class Start:
         num_notes_of_rows = self.representation.notes_in(context.rows(place)[num_dropped:]).cumsum()
         return num_dropped + int(np.searchsorted(num_notes_of_rows, num_notes, side="right"))
 
+    def steps_dropped(self, context: Context, place: int) -> int:
+        """How many steps of the context come before the piece: those of a passage that is not kept."""
+        if not self.primers or self.are_kept:
+            return 0
+        first = context.rows(place)[len(self.primers[place]) :][:1]
+        return int(first["onset"][0]) - max(0, int(first["position"][0])) if len(first) else 0
+
     def passage(self, place: int) -> Piece | None:
         """The passage that a take starts from without keeping it."""
         if not self.primers or self.are_kept:
@@ -135,7 +143,7 @@ def _start(
     task: Task, headings: list[Heading], primers: list[np.ndarray] | None = None, are_kept: bool = True
 ) -> Start:
     """The start with these headings, once the wishes are put in place."""
-    headings = [_as_asked(heading, task.settings) for heading in headings]
+    headings = [_as_asked(heading, task) for heading in headings]
     if primers is None:
         headings = [with_form(heading, task.settings) for heading in headings]
     return Start(
@@ -180,6 +188,8 @@ def _suitable_headings(task: Task) -> list[Heading]:
     headings, controls = task.model.representation.headings, task.model.representation.controls
     if not controls:
         return headings
+    if task.limits:
+        headings = task.limits.suitable(headings)
     if asks_for_sections(task.settings):
         headings = [one for one in headings if not one.is_performed]
     if not (task.settings.style or task.settings.instruments):  # drums alone are for those who ask for them
@@ -197,9 +207,12 @@ def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
     return of_style[rng.integers(len(of_style))]
 
 
-def _as_asked(heading: Heading, wishes: Wishes) -> Heading:
-    """The heading with the very style, tempo and meter that are wished for."""
-    wished = {"style": wishes.style, "tempo_qpm": wishes.tempo, "meter": wishes.meter}
+def _as_asked(heading: Heading, task: Task) -> Heading:
+    """The heading with the very style, tempo and meter that are wished for, and the key that scale or chords imply."""
+    wishes: Wishes = task.settings
+    wished: dict[str, Any] = {"style": wishes.style, "tempo_qpm": wishes.tempo, "meter": wishes.meter}
+    if task.limits:
+        wished["key"] = task.limits.key
     return heading.changed(**{name: value for name, value in wished.items() if value is not None})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,8 +12,10 @@ from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Given, Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
+from melodyforge.decoding.constraints import Constraints
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
+from melodyforge.tokens.notes import NotesContext
 from melodyforge.tokens.wishes import ANY
 
 MOST_AT_ONCE = 4096  # candidates that are composed side by side, to save memory
@@ -105,7 +107,7 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
     wholes = [watch.whole(index) for index in range(len(watch.pieces))]
     return [
         Take(
-            piece=finished(task, piece, given),
+            piece=_with_chords(task, start, watch, watched.place, finished(task, piece, given)),
             given=given,
             passage=start.passage(watched.place),
             ended_at=ended_at,
@@ -114,6 +116,19 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
         )
         for (piece, given), watched in zip(wholes, watch.pieces, strict=True)
     ]
+
+
+def _with_chords(task: Task, start: Start, watch: Watch, place: int, piece: Piece) -> Piece:
+    """The piece with the chords that were asked for, from where composing began."""
+    if not task.limits or not len(piece):
+        return piece
+    context = watch.context
+    moved = start.steps_dropped(context, place)
+    heading = start.headings[place]
+    begin = task.limits.start_of_chords(context, place, heading)
+    last_step = int(context.plan.last_step[place]) if context.plan else None
+    chords = task.limits.chords_of(heading, begin, piece.end + moved, last_step)
+    return replace(piece, chords=tuple(replace(one, onset=max(0, one.onset - moved)) for one in chords))
 
 
 def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
@@ -133,7 +148,14 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
         primers=start.primers,
         controls=_controls(task, start),
         holds=start.holds,
+        constrain=_constrain(task, start),
     )
+
+
+def _constrain(task: Task, start: Start) -> Callable[[NotesContext], Constraints] | None:
+    """What every note keeps to, of the context that has heard the start."""
+    limits = task.limits
+    return (lambda context: limits.constraints(context, start.headings, start.length)) if limits else None
 
 
 def _controls(task: Task, start: Start) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from melodyforge.bundle import Model
 from melodyforge.composing.holding import Holding, hold_primer
+from melodyforge.composing.limits import Limits, read_limits
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import SettingsError
 from melodyforge.music.habits import Habits
@@ -29,6 +30,7 @@ class Task:
         primer_rows: those that are gone on from, or None.
         holding: what of the primer stands while other notes are composed around it; None if it is gone on from.
         asked: what the settings ask for, as the model's controls, shape (num_columns,).
+        limits: what every note keeps to; None: nothing.
     """
 
     model: Model
@@ -37,6 +39,7 @@ class Task:
     primer_rows: np.ndarray | None
     holding: Holding | None
     asked: np.ndarray
+    limits: Limits | None = None
 
     @property
     def num_candidates(self) -> int:
@@ -91,6 +94,7 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> 
         primer_rows=None if primer is None or holding else _primer_rows(model, settings, primer),
         holding=holding,
         asked=asked,
+        limits=read_limits(model, settings),
     )
 
 

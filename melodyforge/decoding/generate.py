@@ -7,16 +7,18 @@ row; what is wrong others say. Knows no files.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from melodyforge.decoding.constraints import Constraints
 from melodyforge.decoding.ending import Ending, Length
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.sampling import IMPOSSIBLE, sample
 from melodyforge.settings import SamplingSettings
+from melodyforge.tokens.features import Head
 from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.held import Hold
 from melodyforge.tokens.representation import Context, Representation
@@ -44,6 +46,7 @@ class Generation:
         primers: list[np.ndarray] | None = None,
         controls: np.ndarray | None = None,
         holds: Sequence[Hold] = (),
+        constrain: Callable[[Any], Constraints] | None = None,
     ) -> None:
         """Hears the primers.
 
@@ -57,6 +60,7 @@ class Generation:
             primers: for each piece rows to start from, all of the same length.
             controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
             holds: notes of each that stand, all of the same piece.
+            constrain: gives what composed notes must keep to, of the context once it has heard; None: nothing.
         """
         if controls is not None and settings.guidance != 1 and controls.any():
             network = GuidedNetwork(network, settings.guidance)
@@ -71,7 +75,11 @@ class Generation:
             self._listen(primers)
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
-        self._ending = Ending(length, headings, self.context, is_given=bool(holds))
+        self._constraints = constrain(self.context) if constrain else None
+        ends_as_planned = self._constraints is not None and self._constraints.close is not None
+        self._ending = Ending(
+            length, headings, self.context, is_given=bool(holds), ends_as_planned=ends_as_planned and not holds
+        )
 
     def __iter__(self) -> Iterator[Context]:
         """Draws row after row; yields the same context after each, until all pieces have ended."""
@@ -154,11 +162,28 @@ class Generation:
             illegal = context.illegal(head)
             if head is representation.heads[0]:
                 logits[:, representation.end_class] += self._ending.bias()
+            if self._constraints:
+                illegal = self._constrained(self._constraints, head, illegal, logits)
             if illegal is not None:
                 np.copyto(logits, IMPOSSIBLE, where=illegal)
             context.choose(head, sample(logits, self._settings, uniforms))
             if context.is_over:
                 return
+
+    def _constrained(
+        self, constraints: Constraints, head: Head, illegal: np.ndarray | None, logits: np.ndarray
+    ) -> np.ndarray | None:
+        """What is illegal, and what the constraints forbid besides; a piece to which nothing is left ends."""
+        forbidden = constraints.illegal(head)
+        if forbidden is None:
+            return illegal
+        if illegal is not None:
+            forbidden |= illegal
+        if head is self._representation.heads[0]:
+            is_stuck, end = constraints.stuck(forbidden), self._representation.end_class
+            forbidden[is_stuck, end] = False
+            logits[is_stuck, end] = 0
+        return forbidden
 
 
 class _Uniforms:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 
 from melodyforge.errors import MusicReadError
 from melodyforge.music import midi_container
+from melodyforge.music.chord_symbols import PlacedChord
+from melodyforge.music.chord_text import chord_of_marker, marker_of
 from melodyforge.music.drum_kit import in_general_midi
 from melodyforge.music.grid import Grid, Heard, find_grid, place
 from melodyforge.music.limits import (
@@ -51,10 +54,11 @@ TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
 TICKS_PER_MICRO = TICKS_PER_STEP // MICRO_PER_STEP
 # What our files say to those who read them again, so that they need not guess; for educational or experimental use.
 HAS_BEAT, IS_FREE = "\x7dMelody Forge: beat", "\x7dMelody Forge: free"
+MAX_CHORDS = 10_000  # that are read
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
-_Change = TypeVar("_Change", Tempo, Meter)
+_Change = TypeVar("_Change", Tempo, Meter, PlacedChord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def read_midi(data: bytes, name: str = "") -> tuple[Piece, list[str]]:
     ticks = _joined(_read_tracks(score, repairs), score.ticks_per_quarter)
     tempos, meters = _read_tempos(score, repairs), _read_meters(score, repairs)
     texts = midi_container.opening_texts(data)
-    grid = _own_grid(texts, ticks) or find_grid(
+    own_grid = _own_grid(texts, ticks)
+    grid = own_grid or find_grid(
         ticks.heard, [(one.numerator, one.denominator) for one in meters], [one.qpm for one in tempos]
     )
     notes = _place_on_grid(ticks, grid, repairs)
@@ -122,6 +127,7 @@ def read_midi(data: bytes, name: str = "") -> tuple[Piece, list[str]]:
         is_performed=not grid.has_beat,
         name=name or texts.get(midi_container.SEQUENCE_NAME, ""),
         text=texts.get(midi_container.SEQUENCE_TEXT, ""),
+        chords=_read_chords(score) if own_grid else (),
     )
     return _without_leading_bars(_counted_by(grid, piece)), repairs
 
@@ -316,6 +322,14 @@ def _read_meters(score: Any, repairs: list[str]) -> tuple[Meter, ...]:
     return tuple(_last_at_each_step([Meter(0, 4, 4), *(Meter(*row) for row in rows)]))
 
 
+def _read_chords(score: Any) -> tuple[PlacedChord, ...]:
+    """The chords that `write_midi` wrote as markers."""
+    named = [(marker.time, chord_of_marker(marker.text)) for marker in islice(score.markers, MAX_CHORDS)]
+    steps = _to_steps(np.array([time for time, _ in named]), score.ticks_per_quarter).tolist()
+    placed = [PlacedChord(step, chord) for step, (_, chord) in zip(steps, named, strict=True) if chord]
+    return tuple(_last_at_each_step(placed))
+
+
 def _last_at_each_step(changes: Iterable[_Change]) -> list[_Change]:
     """The changes in order of time; of several at one step the last. Where no note can lie, they mean nothing."""
     last_step = MAX_QUARTERS * STEPS_PER_QUARTER
@@ -350,7 +364,13 @@ def _without_leading_bars(piece: Piece) -> Piece:
         return piece
     notes = piece.notes.copy()
     notes["onset"] -= shift
-    return replace(piece, notes=notes, tempos=_earlier(piece.tempos, shift), meters=_earlier(piece.meters, shift))
+    return replace(
+        piece,
+        notes=notes,
+        tempos=_earlier(piece.tempos, shift),
+        meters=_earlier(piece.meters, shift),
+        chords=_earlier(piece.chords, shift),
+    )
 
 
 def _earlier(changes: Iterable[_Change], steps: int) -> tuple[_Change, ...]:
@@ -406,6 +426,9 @@ def _conductor_events(piece: Piece) -> bytes:
     for tempo in piece.tempos:
         microseconds = min(round(MICROSECONDS_PER_MINUTE / tempo.qpm), 0xFFFFFF)
         events.append((tempo.onset * TICKS_PER_STEP, midi_container.meta_event(0x51, microseconds.to_bytes(3, "big"))))
+    for placed in piece.chords:
+        marker = midi_container.meta_event(midi_container.MARKER, marker_of(placed.chord).encode("utf-8", "replace"))
+        events.append((placed.onset * TICKS_PER_STEP, marker))
     return _with_delta_times(sorted(events, key=lambda event: event[0]))
 
 

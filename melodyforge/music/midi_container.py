@@ -16,6 +16,7 @@ MAX_MIDI_BYTES = 16 * 2**20  # the longest symphonies take 1 MB; beyond lie "bla
 MAX_PREFIX_BYTES = 1024  # MacBinary puts 128 bytes before the header, web servers put a byte order mark
 
 SEQUENCE_TEXT = 0x01  # meta event types
+MARKER = 0x06
 SEQUENCE_NAME = 0x03
 SEQUENCER_SPECIFIC = 0x7F
 

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from melodyforge.music.chord_symbols import NAME, PLAIN, ChordSymbol, PlacedChord
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.keys import Key, estimate_key, spell
 from melodyforge.music.notation import Bar, Part, Staff, write_down
@@ -97,10 +98,11 @@ def write_musicxml(piece: Piece) -> bytes:
     score = Element("score-partwise", version="4.0")
     _write_heading(score, piece)
     _write_part_list(score, parts)
-    tempos = _tempos_at_bars(piece, bars)
+    tempos, chords = _tempos_at_bars(piece, bars), _chords_of_bars(piece, bars)
+    with_chords = next((index for index, part in enumerate(parts) if not part.track.is_drum), 0)
     for index, part in enumerate(parts):
         element = SubElement(score, "part", id=f"P{index + 1}")
-        _write_bars(element, part, bars, key, tempos if index == 0 else {})
+        _write_bars(element, part, bars, key, tempos if index == 0 else {}, chords if index == with_chords else [])
     indent(score, space=" ")
     return HEADER + tostring(score, encoding="utf-8") + b"\n"
 
@@ -166,7 +168,27 @@ def _tempos_at_bars(piece: Piece, bars: list[Bar]) -> dict[int, float]:
     return marks
 
 
-def _write_bars(element: Element, part: Part, bars: list[Bar], key: Key, tempos: dict[int, float]) -> None:
+def _chords_of_bars(piece: Piece, bars: list[Bar]) -> list[list[PlacedChord]]:
+    """The chords that begin in each bar; of those before the first bar line the last, where the bar begins."""
+    of_bars: list[list[PlacedChord]] = [[] for _ in bars]
+    onsets = [bar.onset for bar in bars]
+    for placed in piece.chords:
+        bar = max(0, bisect_right(onsets, placed.onset) - 1)
+        if placed.onset <= onsets[bar]:
+            of_bars[bar].clear()
+        if placed.onset < onsets[bar] + bars[bar].length:
+            of_bars[bar].append(placed)
+    return of_bars
+
+
+def _write_bars(
+    element: Element,
+    part: Part,
+    bars: list[Bar],
+    key: Key,
+    tempos: dict[int, float],
+    chords: list[list[PlacedChord]],
+) -> None:
     """All measures of a part."""
     places = [_Place(part, element.get("id", ""), index, key) for index in range(len(part.staves))]
     first_number = 0 if bars[0].is_upbeat else 1
@@ -177,6 +199,8 @@ def _write_bars(element: Element, part: Part, bars: list[Bar], key: Key, tempos:
         _write_attributes(measure, part, bars, index, key)
         if index in tempos:
             _write_tempo(measure, tempos[index])
+        for placed in chords[index] if chords else ():
+            _write_chord(measure, placed.chord, max(0, placed.onset - bar.onset), places[0])
         for place in places:
             if place.staff_index:
                 _add(measure, "backup/duration", bar.length)
@@ -225,6 +249,32 @@ def _write_tempo(measure: Element, qpm: float) -> None:
     _add(metronome, "beat-unit", "quarter")
     _add(metronome, "per-minute", round(qpm))
     SubElement(direction, "sound", tempo=f"{qpm:g}")
+
+
+def _write_chord(measure: Element, chord: ChordSymbol, offset: int, place: _Place) -> None:
+    """A chord symbol over a bar, `offset` steps behind its beginning."""
+    kind, text = chord.kind
+    written = NAME.fullmatch(chord.text.translate(PLAIN))
+    harmony = _add(measure, "harmony")
+    _write_chord_pitch(harmony, "root", chord.root, (written["root"], written["sign"]) if written else None, place.key)
+    _add(harmony, "kind", kind).set("text", _printable(text))
+    if chord.bass != chord.root:
+        named = (written["bass"], written["bass_sign"]) if written and written["bass"] else None
+        _write_chord_pitch(harmony, "bass", chord.bass, named, place.key)
+    if offset:
+        _add(harmony, "offset", offset)
+    place.add_staff(harmony)
+
+
+def _write_chord_pitch(
+    harmony: Element, name: str, pitch_class: int, written: tuple[str, str] | None, key: Key
+) -> None:
+    """Root or bass, spelt as it was written, or else as the key spells it."""
+    letter, alter = (written[0], {"#": 1, "b": -1}.get(written[1], 0)) if written else spell(pitch_class, key.fifths)
+    element = _add(harmony, name)
+    _add(element, f"{name}-step", letter)
+    if alter:
+        _add(element, f"{name}-alter", alter)
 
 
 def _write_staff_bar(measure: Element, place: _Place, voices: list[list[Symbol]], bar: Bar) -> None:

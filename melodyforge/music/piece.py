@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from melodyforge.music.chord_symbols import PlacedChord
+
 STEPS_PER_QUARTER = 24  # divides 32nd notes (3 steps) and 16th-note triplets (4 steps)
 MICRO_PER_STEP = 4  # micro-timing is this much finer: 5 ms at 120 quarters a minute
 DEFAULT_TEMPO_QPM = 120.0  # what MIDI means when a file names no tempo
@@ -77,6 +79,7 @@ class Piece:
             then bars and beats mean nothing. Notes that were played to a beat have micro-timing instead.
         name: for people: file name or title.
         style: label of the style, "" when unknown.
+        chords: that it was composed to, ordered by onset; none where nobody named any.
     """
 
     notes: np.ndarray
@@ -87,6 +90,7 @@ class Piece:
     name: str = ""
     style: str = ""
     text: str = field(default="", compare=False)  # what a MIDI text event carries along
+    chords: tuple[PlacedChord, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         """Number of notes."""
@@ -195,7 +199,9 @@ class Piece:
         notes["onset"] -= start
         tempo = [one for one in self.tempos if one.onset <= start][-1]
         meter = [one for one in self.meters if one.onset <= start][-1]
-        return replace(self, notes=notes, tempos=(replace(tempo, onset=0),), meters=(replace(meter, onset=0),), text="")
+        return replace(
+            self, notes=notes, tempos=(replace(tempo, onset=0),), meters=(replace(meter, onset=0),), text="", chords=()
+        )
 
     def transposed(self, semitones: int) -> Piece:
         """The piece moved up, drums left where they are.
@@ -209,7 +215,7 @@ class Piece:
         if len(pitches) and not 0 <= pitches.min() <= pitches.max() < NUM_PITCHES:
             raise ValueError(f"Pitches must lie in 0 to {NUM_PITCHES - 1}. Moved by {semitones} they do not.")
         notes["pitch"][pitched] = pitches
-        return self.with_notes(notes)
+        return replace(self.with_notes(notes), chords=self.chords if semitones == 0 else ())
 
     def with_notes(self, notes: np.ndarray) -> Piece:
         """The same piece with other notes, put in order."""

@@ -16,6 +16,7 @@ from melodyforge.music.form import read_form, sections
 from melodyforge.music.instruments import instrument_name
 from melodyforge.music.piece import Piece, Track
 from melodyforge.music.roll_layout import (
+    CHORD_LABEL_HEIGHT,
     DRUM_ROW_HEIGHT,
     HEADER_HEIGHT,
     LEGEND_CELL_WIDTH,
@@ -95,6 +96,7 @@ def draw_roll(piece: Piece, width: int = 2000, max_height: int = 8000) -> bytes:
         _draw_rows(pen, page, system)
         _draw_time(pen, page, system, piece.is_performed)
         _draw_sections(pen, page, system, letters)
+        _draw_chords(pen, page, system, piece)
         for group in groups:
             _draw_notes(pen, page, system, group)
         _draw_keyboard(pen, page, system)
@@ -207,6 +209,18 @@ def _draw_sections(pen: ImageDraw.ImageDraw, page: Layout, system: System, lette
             x = int(page.x(mark.step, system))
             pen.line((x, system.top - MARK_LABEL_HEIGHT + 4, x, system.top + page.area_height), FAINT_INK, 2)
             pen.text((x + 36, system.top - MARK_LABEL_HEIGHT), letters[mark.number], INK, _font(21))
+
+
+def _draw_chords(pen: ImageDraw.ImageDraw, page: Layout, system: System, piece: Piece) -> None:
+    """The chords that hold in this system, those left out that have no room; the first even if it began before."""
+    before = [one for one in piece.chords if one.onset <= system.start][-1:]
+    free, font = page.left, _font(20)
+    for placed in [*before, *(one for one in piece.chords if system.start < one.onset < system.end)]:
+        x = int(page.x(max(placed.onset, system.start), system))
+        text = _plain(placed.chord.text, MAX_NAME_LENGTH)
+        if x >= free:
+            pen.text((x + 4, system.top - MARK_LABEL_HEIGHT - CHORD_LABEL_HEIGHT + 4), text, INK, font)
+            free = x + 8 + int(pen.textlength(text, font))
 
 
 def _draw_notes(pen: ImageDraw.ImageDraw, page: Layout, system: System, group: _NoteGroup) -> None:

@@ -18,6 +18,7 @@ HEADER_HEIGHT = 100  # title and one line of facts
 LEGEND_ROW_HEIGHT, LEGEND_CELL_WIDTH = 30, 270
 KEYBOARD_WIDTH, DRUM_NAMES_WIDTH = 64, 124
 MARK_LABEL_HEIGHT, SYSTEM_GAP, DRUM_GAP = 26, 30, 8
+CHORD_LABEL_HEIGHT = 26  # above the numbers of bars, where a piece has chords
 DRUM_ROW_HEIGHT = 20
 PITCH_AREA_HEIGHT = 520  # aimed at, before semitones get a whole number of pixels
 SEMITONE_HEIGHTS = (7, 18)  # inclusive
@@ -129,8 +130,9 @@ def lay_out(piece: Piece, width: int, max_height: int) -> Layout:
         label_stride=1,
         systems=(),
     )
-    first_top = HEADER_HEIGHT + _legend_height(piece, width) + MARK_LABEL_HEIGHT
-    pitch_of_systems = page.area_height + SYSTEM_GAP + MARK_LABEL_HEIGHT
+    label_height = MARK_LABEL_HEIGHT + (CHORD_LABEL_HEIGHT if piece.chords else 0)
+    first_top = HEADER_HEIGHT + _legend_height(piece, width) + label_height
+    pitch_of_systems = page.area_height + SYSTEM_GAP + label_height
     max_systems = max(1, (max_height - first_top - page.area_height - MARGIN) // pitch_of_systems + 1)
     marks = time_marks(piece)
     spans = _wrap(marks, width - left - MARGIN, max_systems)

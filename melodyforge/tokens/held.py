@@ -160,6 +160,12 @@ class Keeper:
         legal[np.arange(len(then)), to_next] = True
         return legal
 
+    def leads_to_held(self, newest: Rows, shifts: Bins) -> np.ndarray:
+        """Which shifts lead to the held row that comes next, bool, shape (num_pieces, len(shifts) + 1)."""
+        distance, to_next = self._next(newest, shifts)
+        leads = self.steps_of(newest, shifts, np.minimum(to_next, len(shifts) - 1)) == distance
+        return leads[:, None] & (to_next[:, None] == np.arange(len(shifts) + 1))
+
     def steps_of(self, newest: Rows, shifts: Bins, classes: np.ndarray) -> np.ndarray:
         """The steps that classes of shifts stand for, to the held row exactly as many as it is away."""
         steps = shifts.values.take(classes, mode="clip")

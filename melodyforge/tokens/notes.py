@@ -544,6 +544,41 @@ class NotesContext(Context):
     def clock(self) -> np.ndarray:
         return self._moment.newest["onset"]
 
+    @property
+    def may_play(self) -> np.ndarray:
+        """Which tracks may play notes that are composed, bool, shape (num_pieces, num_tracks)."""
+        return self._keeper.held.is_free if self._keeper else ~self._silent_tracks
+
+    @property
+    def bar_steps(self) -> np.ndarray:
+        """The length of the bars of each piece, 0 without bars; shape (num_pieces,)."""
+        return self._bar_steps
+
+    def standing(self, head: Head) -> np.ndarray | None:
+        """Which classes lead to the next note that stands, bool, shape (num_pieces, head.size); None: none stand."""
+        if not self._keeper:
+            return None
+        newest, following, keeper = self._moment.newest, self._moment.next, self._keeper
+        if head.name == "shift":
+            return keeper.leads_to_held(newest, self._vocabulary.shifts)
+        is_held, value = keeper.value(newest, following, head.name)
+        if head.name == "track":
+            return is_held[:, None] & (value[:, None] == np.arange(head.size))
+        return np.broadcast_to(is_held[:, None], (self.num_pieces, head.size))
+
+    def ends_of_sounding(self) -> np.ndarray:
+        """The ends of notes that may still sound, drums left out; 0 for others. Shape (n, num_pieces)."""
+        first, last = 0, int(self.num_rows.max())
+        if last > LOOKBACK_ROWS:
+            earliest = self.clock - LONGEST_STEPS
+            first = min(
+                int(self._rows["onset"][: self.num_rows[piece], piece].searchsorted(earliest[piece]))
+                for piece in range(self.num_pieces)
+            )
+        rows, numbers = self._rows[first:last], np.arange(first, last)[:, None]
+        counts = (numbers < self.num_rows) & ~self._vocabulary.tracks.is_drum[rows["track"]]
+        return np.where(counts, rows["onset"] + rows["duration"], 0)
+
     def _row_at(self, onset: np.ndarray) -> dict[str, np.ndarray]:
         """A row at a step, with its place in the bar and nothing else."""
         row = dict.fromkeys(ROW_DTYPE.names or (), np.zeros(self.num_pieces, np.int64))
