@@ -26,7 +26,7 @@ from melodyforge.errors import SettingsError
 from melodyforge.music.instruments import instruments_named
 from melodyforge.music.keys import Key, key_named
 from melodyforge.music.piece import Piece
-from melodyforge.music.progression import beat_steps, read_progression
+from melodyforge.music.progression import read_progression
 from melodyforge.music.scales import range_named, scale_named, scale_of
 from melodyforge.settings import ComposeSettings, Limits
 
@@ -95,7 +95,7 @@ def _is_inside(pitch: int, program: int, text: str) -> bool:
 
 def _fits_chords(pitch: int, program: int, since: int, piece: Piece, settings: ComposeSettings) -> bool:
     meter, progression = piece.meters[0], read_progression(settings.chords or "", _key(settings))
-    beat = beat_steps(meter.numerator, meter.denominator)
+    beat = meter.beat_steps
     *_, placed = progression.placed(0, since + 1, meter.bar_steps, beat)
     chord, is_bass = placed.chord, program in BASS_PROGRAMS or pitch < BASS_BELOW
     if since == placed.onset and is_bass:

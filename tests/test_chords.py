@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from melodyforge.music.chords import NO_CHORD, NO_PROGRESSION, NUM_QUALITIES, QUALITIES, chord_class, read_chords
+from melodyforge.music.chords import NO_CHORD, NO_CHORDS, NUM_QUALITIES, QUALITIES, chord_class, read_chords
 from melodyforge.music.form import NO_FORM
 from melodyforge.music.piece import Meter, Piece, Track, make_notes
 from melodyforge.tokens.features import NOT_ASKED
-from melodyforge.tokens.harmony import Harmony, progression_of
+from melodyforge.tokens.harmony import Harmony, chords_of_rows
 from melodyforge.tokens.headings import heading_of
 from melodyforge.tokens.representation import Change
 from tests.music_samples import gridded_piece, performed_piece, tune
@@ -56,7 +56,7 @@ def test_chords_of_compound_meters_change_on_their_beats():
     "piece", [performed_piece(), Piece(make_notes([])), Piece(make_notes([(0, 5, 0, 38, 80)]), (Track(0, True),))]
 )
 def test_without_beat_or_pitches_there_are_no_chords(piece):
-    assert read_chords(piece) == NO_PROGRESSION
+    assert read_chords(piece) == NO_CHORDS
 
 
 @pytest.mark.parametrize("piece", [gridded_piece(num_notes=200), tune(), performed_piece()])
@@ -65,7 +65,7 @@ def test_window_and_context_tell_the_same_chords(piece):
     rows = representation.encode(piece)
     change = Change(semitones=2, tells_chords=True)
     window = representation.window(rows, 0, len(rows), change)
-    heading = replace(heading_of(piece), form=NO_FORM, progression=progression_of(rows, 2))
+    heading = replace(heading_of(piece), form=NO_FORM, chords=chords_of_rows(rows, 2))
     context = representation.begin([heading])
     for index in range(len(rows)):
         told = context.inputs()
@@ -83,13 +83,13 @@ def test_window_and_context_tell_the_same_chords(piece):
 def test_chords_move_with_the_music():
     piece = block_chords([(0, "major"), (9, "minor"), (11, "diminished"), (7, "dominant seventh")])
     representation = fit(piece)
-    moved = progression_of(representation.encode(piece), 3)
+    moved = chords_of_rows(representation.encode(piece), 3)
     assert moved.chords == read_chords(piece.transposed(3)).chords
-    assert progression_of(representation.encode(piece), 0) == read_chords(piece)
+    assert chords_of_rows(representation.encode(piece), 0) == read_chords(piece)
 
 
 def test_nothing_is_told_before_the_first_chord_and_behind_the_last():
-    harmony = Harmony([replace(NO_PROGRESSION, steps=(96, 192), chords=(chord(7), NO_CHORD))] * 2)
+    harmony = Harmony([replace(NO_CHORDS, steps=(96, 192), chords=(chord(7), NO_CHORD))] * 2)
     place = harmony.place(np.array([0, 100]))
     assert harmony.root(place).tolist() == [0, 8]
     assert harmony.kind(place + 1).tolist() == [1, 0]

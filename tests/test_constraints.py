@@ -35,7 +35,8 @@ from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord
 from melodyforge.music.chord_text import chord_named, chord_of_marker, marker_of
 from melodyforge.music.keys import Key
 from melodyforge.music.midi import read_midi
-from melodyforge.music.progression import beat_steps, merged, read_progression
+from melodyforge.music.piece import Meter
+from melodyforge.music.progression import merged, read_progression
 from melodyforge.music.scales import pitch_named, range_named, scale_named
 from melodyforge.settings import ComposeSettings, Limits, RepresentationSettings, SamplingSettings
 from melodyforge.tokens.events import EventsRepresentation
@@ -137,7 +138,7 @@ def test_chords_tell_their_key(chords, key):
 
 @pytest.mark.parametrize(("meter", "steps"), [((4, 4), 24), ((6, 8), 36), ((3, 8), 12), ((2, 2), 48), ((5, 8), 12)])
 def test_beats(meter, steps):
-    assert beat_steps(*meter) == steps
+    assert Meter(0, *meter).beat_steps == steps
 
 
 def test_scales_and_ranges_are_read():

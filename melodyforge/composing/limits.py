@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -32,10 +32,11 @@ from melodyforge.decoding.ending import Length
 from melodyforge.errors import SettingsError
 from melodyforge.music.cadences import cadence
 from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord
+from melodyforge.music.chords import ChordLine, nearest_chord
 from melodyforge.music.instruments import instruments_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, TONIC_NAMES, Key, fits_of, key_named
 from melodyforge.music.piece import NUM_PITCHES, STEPS_PER_QUARTER, Meter
-from melodyforge.music.progression import Progression, beat_steps, merged, read_progression
+from melodyforge.music.progression import Progression, merged, read_progression
 from melodyforge.music.scales import range_named, scale_named, scale_of
 from melodyforge.settings import ComposeSettings
 from melodyforge.settings import Limits as LimitSettings
@@ -44,6 +45,7 @@ from melodyforge.tokens.notes import NotesContext, NotesRepresentation
 from melodyforge.tokens.representation import Context
 
 WHOLE_NOTE_STEPS = 4 * STEPS_PER_QUARTER
+BARS_TOLD = 2_000  # whose chords a network is told, more than it composes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +145,17 @@ class Limits:
         """The first bar line behind what was given."""
         bar_steps = _bar_steps(heading)
         return (int(context.begins[place]) // bar_steps + 1) * bar_steps if context.num_given[place] else 0
+
+    def told(self, heading: Heading, begin: int) -> Heading:
+        """The heading with the chords that the network is to be told, from the first bar line behind a step on."""
+        if not self.progression:
+            return heading
+        bar_steps = _bar_steps(heading)
+        start = -(-begin // bar_steps) * bar_steps
+        placed = self.chords_of(heading, start, start + BARS_TOLD * bar_steps, None)
+        steps = tuple(one.onset for one in placed)
+        chords = tuple(nearest_chord(one.chord.root, one.chord.pitch_classes) for one in placed)
+        return replace(heading, chords=ChordLine(steps, chords))
 
     def _close(self, context: NotesContext, length: Length) -> Close | None:
         """Where pieces end if a cadence is asked for: they must be able to get there, on the grid if there is one."""
@@ -381,4 +394,4 @@ def _bar_steps(heading: Heading) -> int:
 
 
 def _beat_steps(heading: Heading) -> int:
-    return beat_steps(heading.numerator, heading.denominator)
+    return Meter(0, heading.numerator, heading.denominator).beat_steps

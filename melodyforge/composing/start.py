@@ -148,7 +148,9 @@ def _start(
         headings = [with_form(heading, task.settings) for heading in headings]
     return Start(
         representation=task.model.representation,
-        headings=headings,
+        headings=[
+            _told_chords(task, heading, primers[place] if primers else None) for place, heading in enumerate(headings)
+        ],
         length=_length(task.settings, headings),
         primers=primers,
         are_kept=are_kept,
@@ -157,8 +159,8 @@ def _start(
 
 def _start_around(task: Task, holding: Holding, rngs: list[np.random.Generator]) -> Start:
     """The start of takes in which a part of the primer stands, one for each source of random numbers."""
-    heading = replace(heading_of(holding.primer), form=holding.form)
     before = holding.rows[: holding.num_before]
+    heading = _told_chords(task, replace(heading_of(holding.primer), form=holding.form), before)
     free = [holding.is_free if holding.is_free.any() else _companions(task, holding, rng) for rng in rngs]
     return Start(
         representation=task.model.representation,
@@ -168,6 +170,13 @@ def _start_around(task: Task, holding: Holding, rngs: list[np.random.Generator])
         holding=holding,
         holds=tuple(holding.hold(one) for one in free),
     )
+
+
+def _told_chords(task: Task, heading: Heading, before: np.ndarray | None) -> Heading:
+    """The heading with the chords that are asked for, behind the rows that come before; as it is without any."""
+    if not task.limits:
+        return heading
+    return task.limits.told(heading, int(before["onset"][-1]) + 1 if before is not None and len(before) else 0)
 
 
 def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.ndarray:

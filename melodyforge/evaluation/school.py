@@ -21,7 +21,7 @@ from melodyforge.music.piece import Piece
 
 LEAST_PIECES = 10  # of a style; from fewer nothing can be learnt
 MOST_PIECES = 150  # of a style
-NUM_COMPOSED, COMPOSED_NOTES = 60, 200
+NUM_COMPOSED, COMPOSED_NOTES = 100, 200
 NUM_STRETCHES = 400  # of each length, of real music, about; of each composition four
 SHRINKAGE = 0.02  # inverse strength of the penalty: there are about as many figures as pieces
 LEAST_DEVIATION = 1e-3

@@ -18,7 +18,8 @@ from pydantic import FailFast, Field
 
 from melodyforge.errors import SettingsError
 from melodyforge.figures.closes import describe_close
-from melodyforge.figures.describe import GROUPS, describe
+from melodyforge.figures.describe import GROUPS, describe, with_pitches
+from melodyforge.figures.sonorities import clashes, parallels, triads_and_sevenths, voices_crossed
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import Section
 
@@ -27,6 +28,12 @@ FARTHEST = 4.0  # standard deviations; figures farther from the mean of real mus
 PARTS = ("usual", "mean", "deviation", "weight", "weight of square", "bias")
 PARTS_KEPT = ("judges", "closes")  # of a critic, in a file
 MAX_STYLES = 1_000
+VOICES = {  # what is heard, though those who tell music apart do not ask for it
+    "crossed": voices_crossed,
+    "parallels": parallels,
+    "clashes": clashes,
+    "triads and sevenths": triads_and_sevenths,
+}
 
 
 class Critic:
@@ -74,9 +81,10 @@ def last_notes(piece: Piece, stop: int, number: int) -> Piece:
 
 
 def figures_of(piece: Piece) -> np.ndarray:
-    """The figures of all groups but velocity, NaN for what there is none of; float64, shape (num_figures,)."""
-    described = describe(piece, len(piece))
-    return np.array([value for name in GROUPS for value in described[name].values()], float)
+    """The figures of all groups but velocity, and of voices; NaN for what there is none of; shape (num_figures,)."""
+    described, pitched = describe(piece, len(piece)), with_pitches(piece)
+    of_groups = [value for name in GROUPS for value in described[name].values()]
+    return np.array([*of_groups, *(figure(pitched) for figure in VOICES.values())], float)
 
 
 def figures_of_close(piece: Piece) -> np.ndarray:
@@ -95,7 +103,8 @@ def figure_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the figures that a critic weighs, in their order: those of all music, and those of closes."""
     piece = Piece(make_notes([(24 * index, 24, 0, 60 + index, 80) for index in range(8)]))
     described = describe(piece)
-    return tuple(f"{group}/{name}" for group in GROUPS for name in described[group]), tuple(describe_close(piece))
+    of_groups = [f"{group}/{name}" for group in GROUPS for name in described[group]]
+    return (*of_groups, *(f"voices/{name}" for name in VOICES)), tuple(describe_close(piece))
 
 
 def names_digest() -> int:

@@ -65,6 +65,12 @@ class Meter:
         """Steps in one bar, at least 1."""
         return max(1, 4 * STEPS_PER_QUARTER * self.numerator // self.denominator)
 
+    @property
+    def beat_steps(self) -> int:
+        """Steps in a beat: of 6/8, 9/8 and 12/8 three eighths, else what the lower number names."""
+        unit = max(1, 4 * STEPS_PER_QUARTER // self.denominator)
+        return 3 * unit if self.denominator >= 8 and self.numerator > 3 and self.numerator % 3 == 0 else unit
+
 
 @dataclass(frozen=True)
 class Piece:

@@ -12,7 +12,6 @@ from melodyforge.errors import SettingsError
 from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord
 from melodyforge.music.chord_text import chord_named
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key, fits_of
-from melodyforge.music.piece import STEPS_PER_QUARTER
 
 MAX_CHORDS = 256
 MAX_BEATS = 64  # of one chord
@@ -87,9 +86,3 @@ def merged(chords: Iterator[PlacedChord]) -> tuple[PlacedChord, ...]:
         if not kept or kept[-1].chord != one.chord:
             kept.append(one)
     return tuple(kept)
-
-
-def beat_steps(numerator: int, denominator: int) -> int:
-    """Steps in a beat: of 6/8, 9/8 and 12/8 three eighths, else what the lower number names."""
-    unit = max(1, 4 * STEPS_PER_QUARTER // denominator)
-    return 3 * unit if denominator >= 8 and numerator > 3 and numerator % 3 == 0 else unit

@@ -1,6 +1,6 @@
 """What a network is told of the chords of whole pieces beforehand: which one sounds, and which comes next and when.
 
-Knows progressions; knows no vocabulary.
+Knows chords and their steps; knows no vocabulary.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from melodyforge.music.chords import NO_CHORD, NUM_QUALITIES, Progression
+from melodyforge.music.chords import NO_CHORD, NUM_QUALITIES, ChordLine
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.tokens.plan import left_class
 
@@ -23,15 +23,15 @@ _PIECE_BITS = 40  # of a key: piece, step
 class Harmony:
     """The chords of some pieces, or of one, of which all moments are; `num` stands for the number of moments."""
 
-    def __init__(self, progressions: Sequence[Progression]) -> None:
-        self.is_any = any(one.steps for one in progressions)
+    def __init__(self, lines: Sequence[ChordLine]) -> None:
+        self.is_any = any(one.steps for one in lines)
         if not self.is_any:
             return
-        number = [len(one.steps) + 2 for one in progressions]  # with nothing before the first, and behind the last
-        piece = np.repeat(np.arange(len(progressions)), number)
-        self._pieces = np.arange(len(progressions)) << _PIECE_BITS
-        self._steps = np.concatenate([[_BEFORE_ALL, *one.steps, _FAR] for one in progressions]).astype(np.int64)
-        self._chords = np.concatenate([[NO_CHORD, *one.chords, NO_CHORD] for one in progressions]).astype(np.int64)
+        number = [len(one.steps) + 2 for one in lines]  # with nothing before the first, and behind the last
+        piece = np.repeat(np.arange(len(lines)), number)
+        self._pieces = np.arange(len(lines)) << _PIECE_BITS
+        self._steps = np.concatenate([[_BEFORE_ALL, *one.steps, _FAR] for one in lines]).astype(np.int64)
+        self._chords = np.concatenate([[NO_CHORD, *one.chords, NO_CHORD] for one in lines]).astype(np.int64)
         self._keys = (piece << _PIECE_BITS) + self._steps
 
     def place(self, onset: np.ndarray) -> np.ndarray:
@@ -54,12 +54,12 @@ class Harmony:
         return np.where(then == _FAR, 0, left_class(then - onset))
 
 
-def progression_of(rows: np.ndarray, semitones: int) -> Progression:
+def chords_of_rows(rows: np.ndarray, semitones: int) -> ChordLine:
     """The chords that rows were encoded with, so much higher, from the eighth on in which the first note begins."""
     changes = np.flatnonzero(np.diff(rows["chord"], prepend=NO_CHORD))
     of_change = rows[changes]
     steps = of_change["onset"] - np.maximum(of_change["position"], 0) % CHANGES_AT
-    return Progression(tuple(steps.tolist()), tuple(_moved(of_change["chord"], semitones).tolist()))
+    return ChordLine(tuple(steps.tolist()), tuple(_moved(of_change["chord"], semitones).tolist()))
 
 
 def _moved(chords: np.ndarray, semitones: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, TypeAdapter
 
-from melodyforge.music.chords import NO_PROGRESSION, Progression
+from melodyforge.music.chords import NO_CHORDS, ChordLine
 from melodyforge.music.form import NO_FORM, Form, read_form
 from melodyforge.music.keys import Key
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, sort_notes
@@ -32,14 +32,14 @@ class Heading:
         numerator, denominator: of the time signature; performed music has one, too, though nobody hears it.
         traits: tempo and meter as they are to be; style, mood, key and so on as they are usual under this heading.
         form: which bars return, and where the music ends; nothing where that is left open.
-        progression: chords that are asked for; none where they are left open.
+        chords: that are asked for; none where they are left open.
     """
 
     numerator: _MeterPart = 4
     denominator: _MeterPart = 4
     traits: Traits = Traits()
     form: Form = NO_FORM
-    progression: Progression = NO_PROGRESSION
+    chords: ChordLine = NO_CHORDS
 
     @property
     def is_performed(self) -> bool:

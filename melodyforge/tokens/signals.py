@@ -41,7 +41,8 @@ NO_DEGREE = 12  # class of the scale degree where there is no scale or no note
 NO_TONIC = 0  # 1 to 12: C to B
 BEFORE_ALL = 2**40  # steps
 # Of what is told. 2: voices beside the track's own, and how often the newest passage was repeated. 3: intervals above
-# the lowest and below the highest note that sounds, how many bars there have been, and a plan. 4: notes that are held, and chords.
+# the lowest and below the highest note that sounds, how many bars there have been, and a plan. 4: notes that are held,
+# and chords.
 LATEST_VERSION = 4
 NUM_INTERVALS = 2 * NUM_PITCHES  # -127 to 127 semitones, and none
 PITCHES, DEGREES, TONICS = NUM_PITCHES + 1, NO_DEGREE + 1, NUM_PITCH_CLASSES + 1  # classes, with that for none
@@ -283,8 +284,14 @@ class Moment:
 
     @Once
     def sounding_then(self) -> np.ndarray:
-        """Steps that each pitch sounds beyond the new onset, (num_moments, NUM_PITCHES)."""
-        return self.past.sounding(self.next["onset"])
+        """Steps that each pitch sounds beyond the new onset, held notes that begin there included, as `sounding`."""
+        sounding = self.past.sounding(self.next["onset"])
+        return np.maximum(sounding, self.held_now) if self.held.is_any else sounding
+
+    @Once
+    def held_now(self) -> np.ndarray:
+        """How long held notes last that begin at the new onset and are still to come, (num_moments, NUM_PITCHES)."""
+        return self.held.now(self.next_held, self.next["onset"])
 
     @Once
     def held_track(self) -> np.ndarray:
@@ -557,7 +564,7 @@ def _held_then(num_tracks: int) -> list[Signal]:
         _signal(
             "held_now",
             NUM_PITCHES,
-            _of_held(lambda m: m.held.now(m.next_held, m.next["onset"]), 0, NUM_PITCHES, dtype=np.uint8),
+            _of_held(lambda m: m.held_now, 0, NUM_PITCHES, dtype=np.uint8),
             kind="levels",
         ),
         _signal("held_track", num_tracks + 1, _of_held(lambda m: m.held_track, num_tracks), suggests="track"),

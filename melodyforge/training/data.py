@@ -369,5 +369,3 @@ def _encoded(
                         controls.append(representation.controls_of(piece))
                 np.save(new / CONTROLS_FILE, np.stack(controls))
         return Ragged.open(folder), np.load(folder / CONTROLS_FILE)
-
-

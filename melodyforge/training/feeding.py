@@ -11,12 +11,13 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from melodyforge.recipe import Recipe
 from melodyforge.tokens import representation_class
+from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import RandomChange, TrainingData
 from melodyforge.training.plan import Plan
 
@@ -55,10 +56,12 @@ class Feeder:
         self.num_threads = num_processes or NUM_THREADS
         if num_processes:
             # Vocabularies cannot be sent, their states can; so can rows, by where they lie.
-            bare = replace(self._make, data=replace(data, representation=None, habits={}, passages=()))
+            bare = replace(data, representation=cast(Representation, None), habits={}, passages=())
             state = (recipe.representation, data.representation.state())
             context = multiprocessing.get_context("spawn")  # forks of a process that uses a GPU hang
-            self._pool = ProcessPoolExecutor(num_processes, context, initializer=_begin, initargs=(bare, *state))
+            self._pool = ProcessPoolExecutor(
+                num_processes, context, initializer=_begin, initargs=(replace(self._make, data=bare), *state)
+            )
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
