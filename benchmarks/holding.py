@@ -1,4 +1,4 @@
-"""What it is worth to a network to be told of notes that stand: nats of hidden notes given both, and given the past alone.
+"""What it is worth to a network to be told of notes that stand: what hidden notes cost it, against the past alone.
 
     python -m benchmarks.holding [--model NAME] [--dataset DIR] [--pieces 20] [--seed 0]
 

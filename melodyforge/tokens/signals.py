@@ -312,11 +312,6 @@ class Moment:
     # Once the track is decided.
 
     @Once
-    def held_pitch(self) -> np.ndarray:
-        """The pitch of the next held row, if that is of this onset and track."""
-        return np.where(self.held_track == self.chosen["track"], self.held.of(self.next_held, "pitch"), NUM_PITCHES)
-
-    @Once
     def agrees_in_track(self) -> np.ndarray:
         """As `agrees_in_shift`."""
         return self.agrees_in_shift & (self.again.track == self.chosen["track"])
@@ -509,10 +504,6 @@ def _chord_degree(name: str, of: Told) -> Signal:
     return _signal(name, TONICS, _of_chords(lambda m: _looked_up(_ASKED_DEGREES, m.chord_root, of(m))))
 
 
-def _new_pitch(moment: Moment) -> np.ndarray:
-    return moment.chosen["pitch"]
-
-
 def _of_chords(of: Told) -> Told:
     """What is told where chords are, 0 where none are."""
     return lambda m: of(m) if m.harmony.is_any else np.zeros(len(m.newest["onset"]), np.int64)
@@ -590,12 +581,8 @@ def _with_track(words: Vocabulary) -> list[Signal]:
         *_by_bars("pitch", PITCHES, lambda m: m.ago_notes[0], is_planned=words.version >= 3),
         *(_voices() if words.version >= 2 else []),
         *(_intervals() if words.version >= 3 else []),
-        *([_held_pitch(), _chord_degree("own_chord_degree", lambda m: m.own_pitch)] if words.version >= 4 else []),
+        *([_chord_degree("own_chord_degree", lambda m: m.own_pitch)] if words.version >= 4 else []),
     ]
-
-
-def _held_pitch() -> Signal:
-    return _signal("held_pitch", PITCHES, _of_held(lambda m: m.held_pitch, NUM_PITCHES), suggests="pitch")
 
 
 def _intervals() -> list[Signal]:
@@ -641,18 +628,8 @@ def _with_pitch(words: Vocabulary) -> list[Signal]:
         _signal("agreed_duration", durations, _agreed_duration, suggests="duration"),
         _signal("line_duration", durations, _line_duration, suggests="duration"),
         *_by_bars("duration", durations, lambda m: m.ago_notes[1], is_planned=words.version >= 3),
-        *([_held_duration(words), _chord_degree("chord_degree", _new_pitch)] if words.version >= 4 else []),
+        *([_chord_degree("chord_degree", lambda m: m.chosen["pitch"])] if words.version >= 4 else []),
     ]
-
-
-def _held_duration(words: Vocabulary) -> Signal:
-    none = len(words.durations)
-
-    def of(moment: Moment) -> np.ndarray:
-        classes = words.durations.classes(moment.held.of(moment.next_held, "duration"))
-        return np.where(moment.held_pitch == moment.chosen["pitch"], classes, none)
-
-    return _signal("held_duration", none + 1, _of_held(of, none), suggests="duration")
 
 
 def _signal(name: str, size: int, of: Told, *, slots: int = 0, kind: Kind = "class", suggests: str = "") -> Signal:
