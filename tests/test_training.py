@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +20,7 @@ from melodyforge.settings import TrainingSettings
 from melodyforge.training.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from melodyforge.training.checkpoint import read_facts, save_checkpoint
 from melodyforge.training.data import RandomChange, num_rows, prepare_data
+from melodyforge.training.feeding import Feeder
 from melodyforge.training.plan import Plan, describe_plan, make_plan
 from melodyforge.training.train import Progress, Watcher, learning_rate, resume_training, train_model
 from tests.conftest import small, write_store
@@ -249,6 +252,19 @@ def test_batches_are_the_same_for_a_step_and_differ_between_steps(tune_store):
     first, again, other = (data.train_batch(step, 32, 4, change) for step in (5, 5, 6))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["target_pitch"], other["target_pitch"])
+
+
+def test_processes_make_the_batches_that_would_be_made_without_them(tune_store):
+    recipe = load_recipe("forge")
+    data = prepare_data(tune_store, recipe)
+    plan = make_plan(data, recipe)
+    with closing(Feeder(data, plan, recipe)) as here, closing(Feeder(data, plan, recipe, num_processes=2)) as beside:
+        with ThreadPoolExecutor(beside.num_threads) as threads:
+            made = list(threads.map(beside.batch, range(4)))
+        for step, batch in enumerate(made):
+            expected = here.batch(step)
+            assert batch.keys() == expected.keys()
+            assert all(np.array_equal(batch[name], expected[name]) for name in batch)
 
 
 def test_the_end_of_a_piece_is_learnt_nearly_as_often_as_its_middle(tmp_path):

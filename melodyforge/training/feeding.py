@@ -75,7 +75,7 @@ class Feeder:
 
 def num_processes(num_gpus: int) -> int:
     """How many processes should make batches: one for each processor but the one that learns; none without a GPU."""
-    return min(MOST_PROCESSES, max(1, len(os.sched_getaffinity(0)) - 1)) if num_gpus else 0
+    return min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) - 1)) if num_gpus else 0
 
 
 def _begin(make: BatchMaker, settings: Any, state: dict[str, Any]) -> None:
