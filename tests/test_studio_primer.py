@@ -52,3 +52,31 @@ def test_file_that_takes_too_long_is_not_read_again_at_every_click(monkeypatch):
 def test_more_music_than_a_composer_can_soon_read_is_refused():
     page = upload("many.mid", notes(6000))
     assert "Expected at most 5,000 notes" in page.error[0].value
+
+
+def show_all() -> None:
+    import streamlit as st
+
+    from melodyforge.studio.primer import primer
+
+    st.session_state["start"] = primer(can_keep=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "keeps"),
+    [("what follows", {}), ("some bars anew", {"redo_bars": "5-8"}), ("around some tracks", {"keep_tracks": ["1"]})],
+)
+def test_what_is_done_with_a_file_is_said_as_a_setting(task, keeps):
+    page = AppTest.from_function(show_all)
+    page.session_state["primer_way"], page.session_state["primer_task"] = "a file", task
+    page.run(timeout=60)
+    file = (
+        "tune.mid",
+        midi(track(*[event for one in range(32) for event in ((0, on(60 + one % 7)), (480, off(60 + one % 7)))])),
+    )
+    page.file_uploader[0].set_value((*file, "audio/midi")).run(timeout=60)
+    assert not page.exception
+    assert page.session_state["start"].keeps == keeps
+    if task == "around some tracks":
+        page.multiselect[0].set_value([]).run(timeout=60)
+        assert "Choose a track" in page.session_state["start"].problem

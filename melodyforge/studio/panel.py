@@ -50,13 +50,14 @@ def _asked(model: Model) -> Wanted | None:
     controls = model.representation.controls
     if controls:
         values |= _wishes(controls, is_in_front=True)
-    start = primer(A_PASSAGE if model.passages and default_settings(model).start == "passage" else NOTHING)
+    starts_from = A_PASSAGE if model.passages and default_settings(model).start == "passage" else NOTHING
+    start = primer(starts_from, can_keep=model.representation.knows_held)
     with st.expander("Tempo, mood and instruments" if controls else "Tempo", icon=":material/tune:"):
         values |= _wishes(controls, is_in_front=False) if controls else {"tempo": _tempo()}
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(model)
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
-    return (default_settings(model, **values), start) if pressed else None
+    return (default_settings(model, **values, **start.keeps), start) if pressed else None
 
 
 def _length(usual: ComposeSettings) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -14,12 +15,15 @@ from melodyforge.music.load import MUSIC_SUFFIXES, load_piece
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
+from melodyforge.music.timeline import with_track_names
 from melodyforge.places import DATASET_DIR
 from melodyforge.studio.keyboard import keyboard
 from melodyforge.studio.words import told
 from melodyforge.words import counted
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "the music folder", "play it here"
+FOLLOWS, BARS, TRACKS = "what follows", "some bars anew", "around some tracks"
+NO_TRACKS = "Choose a track that stays, or compose what follows."
 A_PASSAGE = "a random passage"  # of the training music
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
 MAX_NOTES = 5000  # to start from: a second or two until the first new one
@@ -39,17 +43,20 @@ class Start:
     Attributes:
         piece: the music; None for nothing.
         problem: why what was chosen cannot be started from; "" where it can. Nothing may be composed then.
+        keeps: settings that say what of it stays while the rest is composed anew; none where it is continued.
     """
 
     piece: Piece | None = None
     problem: str = ""
+    keeps: dict[str, Any] = field(default_factory=dict)
 
 
-def primer(usual: str = NOTHING) -> Start:
+def primer(usual: str = NOTHING, can_keep: bool = False) -> Start:
     """The widgets, and what was chosen with them.
 
     Args:
         usual: what the model starts from when nothing is chosen.
+        can_keep: whether the model can compose around parts of it that stay.
     """
     with st.expander("Start from", icon=":material/start:"):
         store = _dataset()
@@ -70,9 +77,50 @@ def primer(usual: str = NOTHING) -> Start:
         except MelodyForgeError as error:
             st.error(told(error))
             return Start(problem=told(error))
-        if chosen is not None:
-            st.caption(f"The music continues from {counted(len(chosen), 'note')}.")
-        return Start(chosen, MISSING.get(way, "") if chosen is None else "")
+        if chosen is None:
+            return Start(problem=MISSING.get(way, ""))
+        task = _task(chosen) if can_keep and len(chosen) else FOLLOWS
+        if task == BARS:
+            return Start(chosen, keeps={"redo_bars": _bars_anew(chosen)})
+        if task == TRACKS:
+            kept = _kept_tracks(chosen)
+            return Start(chosen, "" if kept else NO_TRACKS, {"keep_tracks": kept})
+        st.caption(f"The music continues from {counted(len(chosen), 'note')}.")
+        return Start(chosen)
+
+
+def _task(piece: Piece) -> str:
+    """What is to be done with a piece."""
+    tasks = [FOLLOWS, *([] if piece.is_performed else [BARS]), TRACKS]
+    chosen = st.segmented_control(
+        "Compose", tasks, default=FOLLOWS, required=True, key="primer_task", help="All else stays as it is."
+    )
+    return chosen or FOLLOWS
+
+
+def _bars_anew(piece: Piece) -> str:
+    """Which bars are composed anew, as the setting says it."""
+    bars = bar_numbers(piece)
+    if len(bars) == 1:
+        return str(bars[0])
+    middle = bars[len(bars) // 2]
+    first, last = st.slider(
+        "Bars to compose anew", bars[0], bars[-1], (middle, min(middle + 3, bars[-1])), key="primer_anew"
+    )
+    return f"{first}-{last}"
+
+
+def _kept_tracks(piece: Piece) -> list[str]:
+    """Which tracks stay, as the setting says it."""
+    names = [track.name for track in with_track_names(piece).tracks]
+    return st.multiselect(
+        "Tracks that stay",
+        [str(number) for number in range(1, len(names) + 1)],
+        default=["1"],
+        format_func=lambda number: names[int(number) - 1],
+        key="primer_kept",
+        help="The others are composed anew. A tune alone gets others to go with it.",
+    )
 
 
 def _not_too_long(piece: Piece | None) -> Piece | None:
