@@ -65,10 +65,10 @@ def _require_sound_heaps(data: bytes) -> None:
         if data[begin + 4 : begin + 5] == b"\1" and SMALLEST_HEAP <= size <= len(data) - begin:  # else HDF5 refuses it
             place, end, index = begin + 16, begin + size, 1
             while index and place + 16 <= end:
-                index = int.from_bytes(data[place : place + 2], "little")  # 0: what is free, up to the end
+                index = int.from_bytes(data[place : place + 2], "little")  # 0: what is free, all up to the end
                 num_bytes = int.from_bytes(data[place + 8 : place + 16], "little")
-                place += 16 + -(-num_bytes // 8) * 8 if index else max(16, num_bytes)
-                if place > end:
+                place += 16 + -(-num_bytes // 8) * 8 if index else num_bytes
+                if place > end or (not index and place != end):
                     raise ModelFolderError("Expected Keras weights. Received a damaged file: its names are cut.")
         begin = data.find(b"GCOL", begin + 1)
 

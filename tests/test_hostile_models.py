@@ -371,6 +371,16 @@ def test_a_heap_of_names_that_hdf5_would_read_for_ever_is_refused(model_dir, num
         read_weights(bytes(data), {})
 
 
+def test_a_heap_of_names_whose_free_place_leads_nowhere_is_refused(model_dir):
+    data = bytearray((model_dir / WEIGHTS_FILE).read_bytes())
+    place = data.index(b"GCOL") + 16
+    while int.from_bytes(data[place : place + 2], "little"):
+        place += 16 + -(-int.from_bytes(data[place + 8 : place + 16], "little") // 8) * 8
+    data[place + 8 : place + 16] = bytes(8)  # HDF5 would look for the next object at the same place, for ever
+    with pytest.raises(ModelFolderError, match="its names are cut"):
+        read_weights(bytes(data), {})
+
+
 def test_a_weights_file_larger_than_recipe_and_vocabulary_need_is_not_read(model_dir):
     with (model_dir / WEIGHTS_FILE).open("r+b") as file:
         file.truncate(2**40)  # a hole: takes no place on the disk
