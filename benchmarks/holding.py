@@ -32,7 +32,11 @@ from melodyforge.tokens.held import Hold
 MOST_NOTES = 300  # of a piece, its first ones
 GAP_BARS = 4
 GAPS = ("bach-chorales", "fiddle-tunes", "string-quartets", "pop", "songs")  # styles in which bars are hidden
-STANDING = {"bach-chorales": "soprano", "songs": "voice", "string-quartets": "first violin"}  # the first track stands
+TRACKS = {  # hidden tracks by style, counted from the highest
+    "bach-chorales": {"the soprano stands": slice(1, None), "all but the alto stand": slice(1, 2)},
+    "songs": {"the voice stands": slice(1, None)},
+    "string-quartets": {"the first violin stands": slice(1, None), "all but the viola stand": slice(2, 3)},
+}
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,16 @@ def nats_of_hidden(model: Model, hidden: Hidden, is_told: bool) -> float:
     return total
 
 
-def with_track_standing(model: Model, piece: Piece) -> Hidden | None:
-    """The track that is highest on average stands; None where there is no other."""
+def with_tracks_hidden(model: Model, piece: Piece, hidden: slice) -> Hidden | None:
+    """Some tracks are hidden, counted from the highest on average; None where all or none are."""
     rows = model.representation.encode(piece)[:MOST_NOTES]
-    tracks = np.unique(rows["track"])
-    if len(tracks) < 2:
+    tracks = sorted(np.unique(rows["track"]), key=lambda track: -rows["pitch"][rows["track"] == track].mean())
+    is_hidden = np.isin(rows["track"], tracks[hidden])
+    if not 0 < is_hidden.sum() < len(rows):
         return None
-    top = max(tracks, key=lambda track: rows["pitch"][rows["track"] == track].mean())
-    is_free = np.isin(np.arange(model.representation.ranges.lowest.size), tracks[tracks != top])
-    is_held = rows["track"] == top
+    is_free = np.isin(np.arange(model.representation.ranges.lowest.size), tracks[hidden])
     stop = int(rows["onset"][-1]) + 1
-    return Hidden(piece, rows, ~is_held, Hold(rows[is_held], is_free, 0, stop, piece.bars_at))
+    return Hidden(piece, rows, is_hidden, Hold(rows[~is_hidden], is_free, 0, stop, piece.bars_at))
 
 
 def with_gap(model: Model, piece: Piece, rng: np.random.Generator) -> Hidden | None:
@@ -124,11 +127,12 @@ def main(argv: list[str] | None = None) -> None:
     model, store = load(arguments.model), PieceStore(arguments.dataset)
     rng = np.random.default_rng(arguments.seed)
     figures = []
-    for style in dict.fromkeys((*STANDING, *GAPS)):
+    for style in dict.fromkeys((*TRACKS, *GAPS)):
         pieces = list(held_out_pieces(model, store, style))
-        kinds = {}
-        if style in STANDING:
-            kinds[f"{style}: {STANDING[style]} stands"] = [with_track_standing(model, piece) for piece in pieces]
+        kinds = {
+            f"{style}: {name}": [with_tracks_hidden(model, piece, hidden) for piece in pieces]
+            for name, hidden in TRACKS.get(style, {}).items()
+        }
         if style in GAPS:
             kinds[f"{style}: {GAP_BARS} bars hidden"] = [with_gap(model, piece, rng) for piece in pieces]
         for name, found in kinds.items():
