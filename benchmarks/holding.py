@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     model, store = load(arguments.model), PieceStore(arguments.dataset)
     rng = np.random.default_rng(arguments.seed)
     figures = []
-    for style in dict.fromkeys((*TRACKS, *GAPS)):
+    for style in [one for one in dict.fromkeys((*TRACKS, *GAPS)) if one in store.style_names]:
         pieces = list(held_out_pieces(model, store, style))
         kinds = {
             f"{style}: {name}": [with_tracks_hidden(model, piece, hidden) for piece in pieces]

@@ -49,12 +49,13 @@ SIZES = {  # what each takes instead of its own
         "UNITS": 8, "WINDOW": 16, "BATCH_SIZE": 4, "WARM_UP_NOTES": 1,
     },
     "constraints": {"PIECES_OF_A_SET": 1},
+    "holding": {"MOST_NOTES": 20, "TRACKS": {"": {"the first track stands": slice(1, None)}}, "GAPS": ("",)},
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
 }  # fmt: skip
 
 
 @pytest.fixture
-def flags(tmp_path, tiny_model_dir):
+def flags(tmp_path, tiny_model_dir, tune_store):
     """The command line of each benchmark, and the files that it names."""
     music = tmp_path / "music"
     music.mkdir()
@@ -83,6 +84,7 @@ def flags(tmp_path, tiny_model_dir):
         "mood": ["--labelled", str(music), "--known", str(music)],
         "growth": from_music,
         "constraints": ["--pieces", "2", "--notes", "10"],
+        "holding": ["--model", tiny, "--dataset", str(tune_store.folder)],
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
     }
 

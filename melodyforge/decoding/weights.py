@@ -59,7 +59,7 @@ class Hearing:
         """All classes, one column after another; shapes (num_pieces, ...) -> (num_columns, num_pieces)."""
         once = values.once if isinstance(values, Twice) else values
         columns = [once[name].T.ravel() if has_slots else once[name] for name, has_slots in self._classes]
-        joined = np.concatenate(columns).reshape(len(self._first_rows), -1)
+        joined = np.concatenate(columns, dtype=np.int64).reshape(len(self._first_rows), -1)  # batches are narrower
         return joined if once is values else np.concatenate([joined, joined * self._is_no_wish], axis=1)
 
     def column(self, columns: np.ndarray, name: str) -> np.ndarray:
