@@ -371,6 +371,7 @@ def test_a_piece_to_which_nothing_is_left_ends():
         ({"grid": "fast"}, "`grid` must be"),
         ({"grid": "99/1"}, "learnt no multiple"),
         ({"chords": "C Hm"}, "`chords` must be"),
+        ({"chords": "C G", "style": "drums"}, "drums alone"),
         ({"chords": "I V"}, "need a key"),
         ({"chords": "C F#", "scale": "C D E G A"}, "F#"),
         ({"chords": "F", "range": "D4-E4"}, "`range`"),

@@ -82,7 +82,7 @@ class Limits:
         return any((self.grid_steps, self.progression, self.settings.cadence))
 
     def suitable(self, headings: list[Heading]) -> list[Heading]:
-        """The headings under which music can keep to the limits; those of the same mode if there are any.
+        """The headings under which music can keep to the limits.
 
         Raises:
             SettingsError: there is none.
@@ -94,14 +94,17 @@ class Limits:
                     "`grid`, `chords` and `cadence` need music with bars. Received a model of music that was played "
                     "freely. Leave them out, or take another model."
                 )
-        key, (has_pitched, can_play) = self.key, self._can_play(headings)
+        has_pitched, can_play = self._can_play(headings)
         if has_pitched.any() and not can_play.any():
             raise self._nothing_left()
-        headings = [headings[index] for index in np.flatnonzero(can_play | ~has_pitched)]
-        if self.settings.cadence and key is None:
-            headings = [one for one in headings if one.traits.key] or headings
-        same_mode = [one for one in headings if key and one.traits.key and one.traits.key.is_minor == key.is_minor]
-        return same_mode or headings
+        return [headings[index] for index in np.flatnonzero(can_play | ~has_pitched)]
+
+    def in_mode(self, headings: list[Heading]) -> list[Heading]:
+        """The headings of the mode that is asked for or implied, with any key if a cadence needs one; else all."""
+        key = self.key
+        if key is None:
+            return [one for one in headings if one.traits.key or not self.settings.cadence] or headings
+        return [one for one in headings if one.traits.key and one.traits.key.is_minor == key.is_minor] or headings
 
     def constraints(self, context: NotesContext, headings: list[Heading], length: Length) -> Constraints:
         """The masks over what is composed under these headings, once the context has heard its primers.
@@ -125,6 +128,11 @@ class Limits:
         )
         is_drum = self.representation.vocabulary.tracks.is_drum
         asked = (context.may_play & ~is_drum).any(axis=1)
+        if not asked.any() and (self.scale or self.progression or self.settings.cadence):
+            raise SettingsError(
+                "`scale`, `chords` and `cadence` need instruments with pitches. Received music for drums alone. Leave "
+                "them out, or ask for another style."
+            )
         if (asked & ~(constraints.tracks_that_play & ~is_drum).any(axis=1)).any():
             raise self._nothing_left()
         return constraints
@@ -143,16 +151,14 @@ class Limits:
 
     def start_of_chords(self, context: Context, place: int, heading: Heading) -> int:
         """The first bar line behind what was given."""
-        bar_steps = _bar_steps(heading)
-        return (int(context.begins[place]) // bar_steps + 1) * bar_steps if context.num_given[place] else 0
+        return _next_bar_line(int(context.begins[place]), heading) if context.num_given[place] else 0
 
-    def told(self, heading: Heading, begin: int) -> Heading:
-        """The heading with the chords that the network is to be told, from the first bar line behind a step on."""
+    def told(self, heading: Heading, newest_onset: int | None) -> Heading:
+        """The heading with the chords that the network is to be told, from the first bar line behind what was given."""
         if not self.progression:
             return heading
-        bar_steps = _bar_steps(heading)
-        start = -(-begin // bar_steps) * bar_steps
-        placed = self.chords_of(heading, start, start + BARS_TOLD * bar_steps, None)
+        start = 0 if newest_onset is None else _next_bar_line(newest_onset, heading)
+        placed = self.chords_of(heading, start, start + BARS_TOLD * _bar_steps(heading), None)
         steps = tuple(one.onset for one in placed)
         chords = tuple(nearest_chord(one.chord.root, one.chord.pitch_classes) for one in placed)
         return replace(heading, chords=ChordLine(steps, chords))
@@ -383,6 +389,11 @@ def _stacked(lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for row, line in zip(table, lines, strict=True):
         row[: len(line)] = line
     return table, lengths
+
+
+def _next_bar_line(step: int, heading: Heading) -> int:
+    """The first bar line behind a step."""
+    return (step // _bar_steps(heading) + 1) * _bar_steps(heading)
 
 
 def _bars(heading: Heading) -> tuple[int, int]:

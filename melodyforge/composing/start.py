@@ -176,7 +176,7 @@ def _told_chords(task: Task, heading: Heading, before: np.ndarray | None) -> Hea
     """The heading with the chords that are asked for, behind the rows that come before; as it is without any."""
     if not task.limits:
         return heading
-    return task.limits.told(heading, int(before["onset"][-1]) + 1 if before is not None and len(before) else 0)
+    return task.limits.told(heading, int(before["onset"][-1]) if before is not None and len(before) else None)
 
 
 def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.ndarray:
@@ -205,7 +205,8 @@ def _suitable_headings(task: Task) -> list[Heading]:
         headings = [one for one in headings if one.traits.key is not None] or headings
     fits = [controls.suits(heading.traits, task.settings) for heading in headings]
     best = max(fits)
-    return [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]
+    fitting = [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]
+    return task.limits.in_mode(fitting) if task.limits else fitting
 
 
 def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:

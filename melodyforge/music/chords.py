@@ -10,21 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.music.chord_symbols import KINDS
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.music.piece import Piece
 
-QUALITIES = {  # semitones above the root
-    "major": (0, 4, 7),
-    "minor": (0, 3, 7),
-    "diminished": (0, 3, 6),
-    "augmented": (0, 4, 8),
-    "suspended": (0, 5, 7),
-    "dominant seventh": (0, 4, 7, 10),
-    "major seventh": (0, 4, 7, 11),
-    "minor seventh": (0, 3, 7, 10),
-    "half-diminished seventh": (0, 3, 6, 10),
-    "diminished seventh": (0, 3, 6, 9),
-}
+# As `KINDS` names them; of what is read and told there are no others.
+QUALITIES = (
+    *("major", "minor", "diminished", "augmented", "suspended-fourth", "dominant"),
+    *("major-seventh", "minor-seventh", "half-diminished", "diminished-seventh"),
+)
+SEMITONES = {kind: semitones for semitones, (kind, _) in KINDS.items() if kind in QUALITIES}  # above the root
 NUM_QUALITIES = len(QUALITIES)
 NO_CHORD = 0  # above it root after root, of each all qualities
 NUM_CHORDS = 1 + NUM_PITCH_CLASSES * NUM_QUALITIES
@@ -32,7 +27,7 @@ MAX_BEATS = 20_000  # of a piece that are looked at
 # Chosen by the analyses of chorales, see `read_chords`. In shares of what sounds on a beat.
 _FOREIGN = -1.0  # a tone that does not belong
 _BASS_IS_ROOT, _BASS_BELONGS = 0.3, 0.1
-_RARER = {"augmented": 0.25, "suspended": 0.25, "diminished": 0.05} | dict.fromkeys(list(QUALITIES)[5:], 0.3)
+_RARER = {"augmented": 0.25, "suspended-fourth": 0.25, "diminished": 0.05} | dict.fromkeys(QUALITIES[5:], 0.3)
 _NO_CHORD_FITS = 0.1
 _CHANGE, _CHANGE_AT_BAR = 0.2, 0.1
 
@@ -61,14 +56,15 @@ def chord_class(root: int, quality: int) -> int:
 def nearest_chord(root: int, pitch_classes: frozenset[int]) -> int:
     """The class of the chord on a root that is most like these pitch classes."""
     semitones = {(one - root) % NUM_PITCH_CLASSES for one in pitch_classes}
-    likeness = [-len(semitones ^ set(tones)) for tones in QUALITIES.values()]
+    likeness = [-len(semitones ^ set(SEMITONES[one])) for one in QUALITIES]
     return chord_class(root, likeness.index(max(likeness)))
 
 
 def read_chords(piece: Piece) -> ChordLine:
     """The chords of a piece; none where music has no beat, or no pitches.
 
-    Of the first 24 beats of 18 chorales that are analysed by hand in music21's corpus, it finds the root of 79 %.
+    Of the first 24 beats of 18 chorales whose analyses are in music21's corpus, bars put where they fit best, it finds
+    the root of 79 %. Two more analyses are of other music.
     """
     notes = piece.pitched_notes
     if piece.is_performed or not len(notes):
@@ -138,8 +134,8 @@ def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tones = np.full((NUM_PITCH_CLASSES, NUM_PITCH_CLASSES, NUM_QUALITIES), _FOREIGN)
     basses = np.zeros_like(tones)
     for root in range(NUM_PITCH_CLASSES):
-        for number, intervals in enumerate(QUALITIES.values()):
-            belongs = [(root + interval) % NUM_PITCH_CLASSES for interval in intervals]
+        for number, quality in enumerate(QUALITIES):
+            belongs = [(root + interval) % NUM_PITCH_CLASSES for interval in SEMITONES[quality]]
             tones[belongs, root, number], basses[belongs, root, number] = 1.0, _BASS_BELONGS
             basses[root, root, number] = _BASS_IS_ROOT
     rarity = np.tile([_RARER.get(name, 0.0) for name in QUALITIES], NUM_PITCH_CLASSES)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from melodyforge.bundle import Model
-from melodyforge.composing.wishes import default_settings
+from melodyforge.composing.wishes import OF_WHOLE_PIECES, default_settings
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import ComposeSettings, kind_of, shown
@@ -57,7 +57,9 @@ def _asked(model: Model) -> Wanted | None:
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(model)
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
-    return (default_settings(model, **values, **start.keeps), start) if pressed else None
+    if start.keeps:
+        values = {name: value for name, value in values.items() if name not in OF_WHOLE_PIECES} | start.keeps
+    return (default_settings(model, **values), start) if pressed else None
 
 
 def _length(usual: ComposeSettings) -> dict[str, Any]:

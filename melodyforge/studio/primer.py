@@ -80,6 +80,8 @@ def primer(usual: str = NOTHING, can_keep: bool = False) -> Start:
         if chosen is None:
             return Start(problem=MISSING.get(way, ""))
         task = _task(chosen) if can_keep and len(chosen) else FOLLOWS
+        if task != FOLLOWS:
+            st.caption("Length, form, tempo and meter are those of this music.")
         if task == BARS:
             return Start(chosen, keeps={"redo_bars": _bars_anew(chosen)})
         if task == TRACKS:

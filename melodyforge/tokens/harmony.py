@@ -20,7 +20,7 @@ _BEFORE_ALL, _FAR = -1, 2**31  # steps
 _PIECE_BITS = 40  # of a key: piece, step
 
 
-class Harmony:
+class ToldChords:
     """The chords of some pieces, or of one, of which all moments are; `num` stands for the number of moments."""
 
     def __init__(self, lines: Sequence[ChordLine]) -> None:

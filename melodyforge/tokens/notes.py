@@ -23,7 +23,7 @@ from melodyforge.settings import MAX_TRACKS, RepresentationSettings
 from melodyforge.tokens.bins import LONGEST_STEPS, Bins, fit_micro_bins, fit_time_bins, fit_velocity_bins
 from melodyforge.tokens.controls import Controls, ControlsState
 from melodyforge.tokens.features import NOT_ASKED, Head, Rows
-from melodyforge.tokens.harmony import Harmony, chords_of_rows
+from melodyforge.tokens.harmony import ToldChords, chords_of_rows
 from melodyforge.tokens.headings import Heading, heading_of, pack_headings, piece_under, some_headings, unpack_headings
 from melodyforge.tokens.held import Held, Hold, Keeper, hold_at_random
 from melodyforge.tokens.past import Past
@@ -279,7 +279,7 @@ class NotesRepresentation(Representation):
             told,
             plan=Plan([_form(rows, change)]),
             held=self._held(hold),
-            harmony=Harmony([chords_of_rows(rows, semitones) if change.tells_chords else NO_CHORDS]),
+            harmony=ToldChords([chords_of_rows(rows, semitones) if change.tells_chords else NO_CHORDS]),
         )
         moment.chosen = chosen
         features = {name: padded(values, length, 0) for name, values in self.tell(self.features, moment).items()}
@@ -295,7 +295,7 @@ class NotesRepresentation(Representation):
         *,
         plan: Plan,
         held: Held,
-        harmony: Harmony,
+        harmony: ToldChords,
     ) -> Moment:
         """What is known before rows of a stretch, and the rows themselves; of the row after the last, its place."""
         seen = known[first:]
@@ -400,7 +400,7 @@ class NotesContext(Context):
         self._bars_ago = steps_of_bars(self._bar_steps)
         self._plan = Plan([heading.form for heading in headings])
         self.plan = self._plan if representation.knows_forms else None
-        self._harmony = Harmony([heading.chords for heading in headings])
+        self._harmony = ToldChords([heading.chords for heading in headings])
         self._held = Held(holds, self._vocabulary.tracks.is_drum)
         self._keeper = Keeper(self._held, holds, ~self._silent_tracks) if self._held.is_any else None
         if self._keeper:

@@ -17,7 +17,7 @@ from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.tokens.bins import Bins
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.features import AT_ONCE, Feature, Kind, Rows, Signal
-from melodyforge.tokens.harmony import NUM_KINDS, NUM_ROOTS, Harmony
+from melodyforge.tokens.harmony import NUM_KINDS, NUM_ROOTS, ToldChords
 from melodyforge.tokens.held import NOT_TOLD, NUM_PLACES, NUM_TRACK_STATES, UNKNOWN_TRACK, Held
 from melodyforge.tokens.neighbours import NUM_DISTANCES, NUM_MOVES, Neighbours, find_neighbours
 from melodyforge.tokens.past import NUM_REMAINING, Past, next_end, remaining_class
@@ -167,7 +167,7 @@ class Moment:
         bars_ago: np.ndarray,
         plan: Plan,
         held: Held,
-        harmony: Harmony,
+        harmony: ToldChords,
     ) -> None:
         self.vocabulary, self.newest, self.last, self.held, self.harmony = vocabulary, newest, last, held, harmony
         self.past, self.recall, self.controls, self.plan = past, recall, controls, plan
