@@ -64,7 +64,7 @@ def show_all() -> None:
 
 @pytest.mark.parametrize(
     ("task", "keeps"),
-    [("what follows", {}), ("new bars", {"redo_bars": "5-8"}), ("new tracks", {"keep_tracks": ["1"]})],
+    [("what follows", {}), ("bars", {"redo_bars": "5-8"}), ("tracks", {"keep_tracks": ["1"]})],
 )
 def test_what_is_done_with_a_file_is_said_as_a_setting(task, keeps):
     page = AppTest.from_function(show_all)
@@ -77,6 +77,6 @@ def test_what_is_done_with_a_file_is_said_as_a_setting(task, keeps):
     page.file_uploader[0].set_value((*file, "audio/midi")).run(timeout=60)
     assert not page.exception
     assert page.session_state["start"].keeps == keeps
-    if task == "new tracks":
+    if task == "tracks":
         page.multiselect[0].set_value([]).run(timeout=60)
         assert "Choose a track" in page.session_state["start"].problem

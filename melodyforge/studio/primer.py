@@ -22,7 +22,7 @@ from melodyforge.studio.words import told
 from melodyforge.words import counted
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "the music folder", "play it here"
-FOLLOWS, BARS, TRACKS = "what follows", "new bars", "new tracks"
+FOLLOWS, BARS, TRACKS = "what follows", "bars", "tracks"
 NO_TRACKS = "Choose a track that stays, or compose what follows."
 A_PASSAGE = "a random passage"  # of the training music
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
