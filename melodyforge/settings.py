@@ -24,6 +24,7 @@ MAX_SEED = 2**32 - 1
 MAX_EPOCHS = 1_000_000
 MAX_PASSAGE_NOTES = 1_000
 MAX_TRACKS = 32
+MAX_BEST_OF = 64
 MAX_COMPLAINTS = 3  # in one line
 _ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
@@ -376,6 +377,9 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
     )
     effort: Annotated[Literal["quick", "good", "best"], _ANY_CASE] = Field(
         "good", description="how long to look for the best way to go on: quick takes the first, good 8, best 32"
+    )
+    best_of: Annotated[int, Shown(unit="takes", usual=(1, 16))] = Field(
+        1, ge=1, le=MAX_BEST_OF, description="how many takes to compose of each piece, of which you get the best"
     )
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"

@@ -11,7 +11,9 @@ from melodyforge.bundle import Model, find_model, load_model
 from melodyforge.compose import compose, reproduce, stream
 from melodyforge.composing import redraw
 from melodyforge.composing.judging import Judged
+from melodyforge.composing.ranking import nats_by_wishes, rank
 from melodyforge.composing.redraw import MAX_DRAWS
+from melodyforge.composing.task import make_task
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.errors import ModelFolderError, OutputError, SettingsError
@@ -160,6 +162,44 @@ def test_only_the_pieces_that_are_rejected_are_drawn_again(model, monkeypatch):
     compositions = compose(model, default_settings(model, num_notes=10, num_pieces=3, seed=0))
     assert [len(composition.notices) for composition in compositions] == [0, 1, 0]
     assert len(judged) == 4
+
+
+def test_the_best_of_several_takes_is_the_one_that_ranks_highest():
+    starter = melodyforge.load("starter")
+    settings = default_settings(starter, style="bach-chorales", num_notes=60, seed=5, effort="quick")
+    takes = [one.piece for one in compose(starter, settings.changed(num_pieces=4))]
+    (best,) = compose(starter, settings.changed(best_of=4))
+    ranks = rank(make_task(starter, settings, None), takes)
+    assert np.array_equal(best.piece.notes, takes[ranks.argmax()].notes)
+    assert len({take.notes.tobytes() for take in takes}) == len(set(ranks)) == 4
+    assert best.notices == ["chosen: it is more like real music and what was asked for than 3 other takes, all in all"]
+    assert reproduce(starter, read_origin(best.to_midi())).to_midi() == best.to_midi()
+
+
+def test_of_several_takes_those_that_are_rejected_are_not_chosen_and_the_user_is_told(model, monkeypatch):
+    takes = []
+
+    def judge(task, take):
+        takes.append(take)
+        return Judged(take, None if len(takes) in (5, 8) else Fault("it loops", 2.0), None)
+
+    monkeypatch.setattr(redraw, "judge", judge)
+    first, second = compose(model, default_settings(model, num_notes=10, num_pieces=2, best_of=3, seed=0))
+    assert np.array_equal(second.piece.notes, takes[4].piece.notes)
+    assert second.notices == ["rejected 2 takes because it loops"]
+    assert np.array_equal(first.piece.notes, takes[7].piece.notes)  # all three of the first draw were rejected
+    assert first.notices == ["rejected 5 takes because it loops"]
+
+
+def test_wishes_make_pieces_that_follow_them_likelier():
+    starter = melodyforge.load("starter")
+    chorale, dance = (
+        compose(starter, default_settings(starter, style=style, num_notes=80, seed=2, effort="quick"))[0].piece
+        for style in ("bach-chorales", "fiddle-tunes")
+    )
+    task = make_task(starter, default_settings(starter, style="bach-chorales"), None)
+    of_chorale, of_dance = nats_by_wishes(task, [chorale, dance])
+    assert of_chorale > 0 > of_dance
 
 
 def test_progress_is_told_for_every_note(model):

@@ -1,20 +1,23 @@
-"""The loop that composes pieces: draws a take of each, and draws those again that are rejected.
+"""The loop that composes pieces: draws takes of each, chooses the best, and draws again where all are rejected.
 
 A take that degenerates is mended while it is drawn (`watch`): what comes here misses a wish, or could not be mended.
-Knows neither how a take is drawn (`takes`) nor by what it is judged (`judging`).
+Knows neither how a take is drawn (`takes`) nor by what it is judged (`judging`, `ranking`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from melodyforge.composing.judging import Judged, judge
+from melodyforge.composing.ranking import rank
 from melodyforge.composing.takes import Listener, Take, draw_takes
 from melodyforge.composing.task import Task
 from melodyforge.composition import KEPT
 from melodyforge.words import counted
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
+FEWEST_DRAWS = 2  # of all takes of a piece, where many are drawn at once
 
 
 @dataclass(frozen=True)
@@ -26,26 +29,43 @@ class Outcome:
 
 
 def draw_until_good(task: Task, listener: Listener | None = None) -> list[Outcome]:
-    """Draws each piece until a take is good, or ended by the listener, at most `MAX_DRAWS` times."""
+    """Draws takes of each piece until one is good, or ended by the listener; about `MAX_DRAWS` at most."""
+    number = task.settings.best_of
     judged: list[list[Judged]] = [[] for _ in range(task.settings.num_pieces)]
-    for draw in range(MAX_DRAWS):
-        waiting = [index for index, takes in enumerate(judged) if not takes or takes[-1].is_rejected]
+    for draw in range(max(FEWEST_DRAWS, MAX_DRAWS // number)):
+        waiting = [index for index, takes in enumerate(judged) if all(one.is_rejected for one in takes)]
         if not waiting:
             break
-        for index, take in zip(waiting, draw_takes(task, waiting, draw, listener), strict=True):
-            judged[index].append(judge(task, take))
-    return [_choose(takes) for takes in judged]
+        places = [number * index + other for index in waiting for other in range(number)]
+        for place, take in zip(places, draw_takes(task, places, draw, listener), strict=True):
+            judged[place // number].append(judge(task, take))
+    return [_choose(task, takes) for takes in judged]
 
 
-def _choose(takes: list[Judged]) -> Outcome:
-    """The last take; if even that is rejected, the first that only misses a wish, else the least degenerate."""
-    *earlier, last = takes
-    notices = [f"drawn again because {one.flaw}" for one in earlier]
-    if not last.is_rejected:
-        return Outcome(last.take, [*notices, *_mended(last.take)])
-    best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
-    kept = f"{KEPT}{best.flaw}; a higher temperature or more training may help"
-    return Outcome(best.take, [*notices, *_mended(best.take), kept])
+def _choose(task: Task, takes: list[Judged]) -> Outcome:
+    """The best that is not rejected; if all are, the first that only misses a wish, else the least degenerate."""
+    sound = [one.take for one in takes if not one.is_rejected]
+    if not sound:
+        best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
+        kept = f"{KEPT}{best.flaw}; a higher temperature or more training may help"
+        return Outcome(best.take, [*_rejected(task, takes[:-1]), *_mended(best.take), kept])
+    place = int(rank(task, [one.piece for one in sound]).argmax()) if len(sound) > 1 else 0
+    return Outcome(sound[place], [*_rejected(task, takes), *_mended(sound[place]), *_chosen(task, len(sound) - 1)])
+
+
+def _rejected(task: Task, takes: list[Judged]) -> list[str]:
+    """Why takes were rejected; of many at once the reasons, and how many each held for."""
+    flaws = [one.flaw for one in takes if one.is_rejected]
+    if task.settings.best_of == 1:
+        return [f"drawn again because {flaw}" for flaw in flaws]
+    return [f"rejected {counted(number, 'take')} because {flaw}" for flaw, number in Counter(flaws).most_common()]
+
+
+def _chosen(task: Task, num_others: int) -> list[str]:
+    """By what the best was chosen."""
+    asked = " and what was asked for" if task.asked.any() else ""
+    others = counted(num_others, "other take")
+    return [f"chosen: it is more like real music{asked} than {others}, all in all"] if num_others else []
 
 
 def _mended(take: Take) -> list[str]:

@@ -57,15 +57,18 @@ def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -
         reasons["start"] = reasons["passage_notes"] = no_passage
     elif settings.start == "nothing":
         reasons["passage_notes"] = "unless the music starts from a passage"
+    is_asked = asked_controls(model, settings).any()
     if not model.critic:
         reasons["effort"] = "with a model that has no critic to choose by: train it for a minute or more"
+        if not is_asked:
+            reasons["best_of"] = "without a wish, and with a model that has no critic to choose by"
     if has_primer or settings.start == "passage":
         reasons["form"] = "where music is gone on from"
     if not has_primer:
         reasons |= dict.fromkeys(OF_A_PRIMER, "without a primer")
     elif settings.keeps_parts:
         reasons |= dict.fromkeys(OF_WHOLE_PIECES, "where parts of the primer stay as they are")
-    if not asked_controls(model, settings).any():
+    if not is_asked:
         reasons["guidance"] = "without a wish to be followed, such as a style"
     return reasons
 

@@ -120,6 +120,19 @@ def auc(real: np.ndarray, others: np.ndarray, seeds: Sequence[int] = SEEDS) -> f
     return float(np.mean(scores))
 
 
+def odds_of_real(real: Sequence[Piece], others: Sequence[Piece], judged: Sequence[Piece]) -> np.ndarray:
+    """Logarithm of the odds that pieces are real, by what tells other pieces from real ones; shape (num_judged,)."""
+    figures = [_joined(tables(pieces, NUM_NOTES)) for pieces in (real, others, judged)]
+    with threadpool_limits(1):
+        classifier = _classifier().fit(np.concatenate(figures[:2]), np.repeat([1, 0], [len(real), len(others)]))
+    return np.asarray(classifier.decision_function(figures[2]))
+
+
+def variety_of(real: Sequence[Piece], others: Sequence[Piece]) -> float:
+    """As `variety`, of pieces by how they begin."""
+    return variety(_joined(tables(real, NUM_NOTES)), _joined(tables(others, NUM_NOTES)))
+
+
 def _classifier() -> Pipeline:
     """Puts the middle of a figure where there is none, then weighs all figures, each in its standard deviations."""
     regression = LogisticRegression(C=SHRINKAGE, class_weight="balanced", max_iter=1000)
