@@ -40,7 +40,7 @@ def real_pieces(model: Model, store: PieceStore, style: str) -> list[Piece]:
 
 
 def share_beaten(task: Task, groups: list[list[Piece]], real: list[Piece]) -> tuple[float, list[Piece]]:
-    """The share of other takes of its piece than which each chosen one is more real, on average; and the chosen ones."""
+    """Of the other takes of a piece the share that the chosen one is more real than, on average; and those chosen."""
     shares, chosen = [], []
     for place, takes in enumerate(groups):
         others = [take for other, group in enumerate(groups) if other != place for take in group]
