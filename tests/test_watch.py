@@ -9,12 +9,14 @@ from threadpoolctl import threadpool_limits
 
 import melodyforge
 from melodyforge.compose import compose, reproduce, stream
+from melodyforge.composing import watch
 from melodyforge.composing.redraw import MAX_DRAWS
 from melodyforge.composing.takes import draw_takes
 from melodyforge.composing.task import make_task
 from melodyforge.composing.watch import NUM_ABANDONED, ROWS_LOST
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import KEPT, read_origin
+from melodyforge.figures.closes import bass_ends_on_tonic
 from melodyforge.music.habits import Habits, find_fault
 from melodyforge.music.piece import Piece, make_notes
 
@@ -115,3 +117,18 @@ def test_a_primer_is_never_taken_back(starter):
         assert np.array_equal(composition.piece.notes[HEARD][: len(primer)], primer.notes[HEARD])
         for notice in composition.notices:
             assert not (found := MENDED.match(notice)) or int(found[1]) > len(primer)
+
+
+def test_an_end_that_stays_open_is_composed_again_where_real_music_closes(monkeypatch):
+    starter = melodyforge.load("starter")
+    settings = default_settings(starter, style="bach-chorales", num_notes=100, num_pieces=6, seed=0)
+    closed = compose(starter, settings)
+    monkeypatch.setattr(watch, "MOST_CLOSES", 0)
+    as_drawn = compose(starter, settings)
+    is_open = [not bass_ends_on_tonic(one.piece) for one in as_drawn]
+    assert any(is_open)
+    told = [any("its end stayed open" in notice for notice in one.notices) for one in closed]
+    assert told == is_open
+    assert sum(bass_ends_on_tonic(one.piece) for one in closed) > 6 - sum(is_open)
+    quick = compose(starter, settings.changed(effort="quick"))
+    assert not any("stayed open" in notice for one in quick for notice in one.notices)

@@ -26,7 +26,7 @@ def with_form(heading: Heading, settings: ComposeSettings) -> Heading:
         SettingsError: the form is none, or has no room in the length.
     """
     if settings.form is None:
-        return heading
+        return _with_own_close(heading)
     if not asks_for_sections(settings):
         return replace(heading, form=replace(heading.form, returns=()))
     try:
@@ -44,7 +44,18 @@ def with_form(heading: Heading, settings: ComposeSettings) -> Heading:
     real, num_notes = heading.form, round(share * room * _notes_a_bar(heading))
     last_step = (num_bars * len(letters) - 1) * bar_steps + (real.last_step or 0) % bar_steps
     form = replace(form_of_letters(letters, num_bars, real), last_step=last_step, num_notes=max(1, num_notes))
-    return replace(heading, form=form)
+    return _with_own_close(replace(heading, form=form))
+
+
+def _with_own_close(heading: Heading) -> Heading:
+    """The heading, its last bar told as new: what only repeats closes as it closed before, well or not."""
+    form = heading.form
+    if form.last_step is None:
+        return heading
+    last_bar = form.last_step // _bar_steps(heading)
+    return replace(
+        heading, form=replace(form, returns=tuple(form.returns[:last_bar]) + (0,) * (last_bar < len(form.returns)))
+    )
 
 
 def _room_in_bars(heading: Heading, settings: ComposeSettings) -> float:

@@ -11,6 +11,7 @@ from melodyforge.composing.holding import Holding, hold_primer
 from melodyforge.composing.limits import Limits, read_limits
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import SettingsError
+from melodyforge.figures.closes import ON_TONIC
 from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
@@ -66,6 +67,10 @@ class Task:
     def score(self, piece: Piece, has_ended: bool) -> float:
         """How much a piece sounds like real music of its style, as far as it has come."""
         return self.model.critic.score(piece, has_ended) if self.model.critic else 0.0
+
+    def share_on_tonic(self, style: str) -> float:
+        """How much of the real music of a style ends on the tonic, 0 to 1; 0 where that is not known."""
+        return self.model.critic.usual_close(style, ON_TONIC) if self.model.critic else 0.0
 
     def normal(self, style: str) -> Habits:
         """How far music of a style goes, as the model has heard it."""

@@ -15,6 +15,7 @@ import numpy as np
 from melodyforge.composing.start import Given, Start
 from melodyforge.composing.task import Task
 from melodyforge.decoding.generate import Generation
+from melodyforge.figures.closes import bass_ends_on_tonic
 from melodyforge.music.habits import Fault, find_fault
 from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Context
@@ -22,6 +23,8 @@ from melodyforge.tokens.representation import Context
 ROWS_BETWEEN_LOOKS = 32  # of a piece; of a long one more, because all of it is heard
 LOOKS_OF_LONG = 32  # it grows by such a part of its length from look to look
 ROWS_LOST = 256  # a piece may lose so many rows, and as many as are sound, before it is abandoned
+MOST_CLOSES = 4  # that are composed again where music ends on another bass than the tonic
+USUALLY = 0.6  # of the real pieces of a style end on the tonic, where composed ones are to
 NUM_ABANDONED = 3  # draws that end where they cannot be mended; others are there to choose from if none comes out well
 
 
@@ -38,6 +41,7 @@ class Watched:
         num_lost: rows of it that were taken back.
         num_failed: how often it has been taken back from the same place before.
         num_notes: that it had when it was taken back last or before, at most: what goes wrong before is the same place.
+        num_closes: that were composed again.
         mended: see `Take`.
     """
 
@@ -49,6 +53,7 @@ class Watched:
     num_lost: int = 0
     num_failed: int = 0
     num_notes: int = 0
+    num_closes: int = 0
     mended: list[str] = field(default_factory=list)
 
 
@@ -149,7 +154,7 @@ class Watch:
         place = watched.place
         watched.is_done = bool(self.context.has_ended[place])
         piece, given = self._start.heard(self.context, place)
-        fault = self._fault(piece, given)
+        fault = self._fault(piece, given) or self._open_close(watched, piece)
         if fault is None or fault.excess == math.inf:
             return False
         num_sound = self._start.num_rows(self.context, place, fault.note)
@@ -162,6 +167,16 @@ class Watch:
             return False
         self._mend(watched, piece, fault)
         return True
+
+    def _open_close(self, watched: Watched, piece: Piece) -> Fault | None:
+        """That a piece ends on another bass than the tonic, where music of its style hardly does."""
+        is_over = self._num_candidates > 1 and self._start.has_closed(self.context, watched.place)
+        if not is_over or watched.num_closes >= MOST_CLOSES or bass_ends_on_tonic(piece) != 0:
+            return None
+        if self._task.share_on_tonic(piece.style) < USUALLY:
+            return None
+        watched.num_closes += 1
+        return Fault("its end stayed open", 0.0, len(piece) - 1)
 
     def _mend(self, watched: Watched, piece: Piece, fault: Fault) -> None:
         """Takes a piece back to a bar before its fault; where that failed, to two bars before, then four ..."""

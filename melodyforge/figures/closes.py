@@ -9,6 +9,7 @@ from melodyforge.music.keys import estimate_key
 from melodyforge.music.piece import Piece
 
 LONG = 2.0  # times as long as the middle note of the piece
+ON_TONIC = "bass on the tonic"  # the name of that figure
 CLOSE_ONSETS = 8  # the last ones, which lead to the end
 _MAJOR_TRIAD, _MINOR_TRIAD = (0, 4, 7), (0, 3, 7)
 
@@ -45,7 +46,7 @@ def describe_close(piece: Piece) -> dict[str, float]:
     degrees = (last["pitch"].astype(int) - key.tonic) % 12
     line = piece.pitched_notes["pitch"][-CLOSE_ONSETS:].astype(int)
     return {
-        "bass on the tonic": bass_ends_on_tonic(piece),
+        ON_TONIC: bass_ends_on_tonic(piece),
         "bass on the fifth": float(degrees[0] == 7) if len(degrees) else NAN,
         "highest on the tonic": float(degrees[-1] == 0) if len(degrees) else NAN,
         "in the triad": mean(np.isin(degrees, _MINOR_TRIAD if key.is_minor else _MAJOR_TRIAD)),

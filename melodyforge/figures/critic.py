@@ -62,6 +62,12 @@ class Critic:
         odds = _odds(self.judges[piece.style][index], figures_of(last_notes(piece, len(piece), SIZES[index])))
         return odds + (_odds(self.closes[piece.style], figures_of_close(piece)) if has_ended else 0.0)
 
+    def usual_close(self, style: str, name: str) -> float:
+        """The mean of a figure of closes in real music of a style; 0 where that is not known."""
+        if style not in self.closes:
+            return 0.0
+        return float(self.closes[style][PARTS.index("mean"), figure_names()[1].index(name)])
+
 
 def _odds(judge: np.ndarray, figures: np.ndarray) -> float:
     *scales, weight, weight_of_square, bias = judge
