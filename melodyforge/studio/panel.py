@@ -12,6 +12,7 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import ComposeSettings, kind_of, shown
 from melodyforge.studio import shared
+from melodyforge.studio.fields import begins
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.widgets import HELP, offered
 from melodyforge.studio.words import plain, told
@@ -57,6 +58,7 @@ def _asked(model: Model) -> Wanted | None:
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(model)
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
+    pressed |= begins()
     if start.keeps:
         values = {name: value for name, value in values.items() if name not in OF_WHOLE_PIECES} | start.keeps
     return (default_settings(model, **values), start) if pressed else None

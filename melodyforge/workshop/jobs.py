@@ -67,6 +67,7 @@ class Job:
         primer: Piece | None,
         keep: Callable[[Composition], int],
         owner: str = "",
+        is_awaited: bool = True,
     ) -> None:
         """Takes down what is wanted.
 
@@ -76,6 +77,7 @@ class Job:
             primer: music to go on from, or None.
             keep: is called with every take when it is done, and gives its number in the history.
             owner: who asks; the queue tells people apart by it.
+            is_awaited: whether somebody asked for it; what nobody did comes after all that was asked for.
         """
         self.folder, self.settings, self.primer, self.owner = model.folder, settings, primer, owner
         self._keep = keep
@@ -89,7 +91,8 @@ class Job:
         num_others = settings.num_pieces * CANDIDATES[settings.effort] - 1
         self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * num_others)
         self.growing: Growing | None = None
-        self._asked_at = self._looked_at = time.monotonic()
+        self._asked_at = time.monotonic()
+        self._looked_at = self._asked_at if is_awaited else -math.inf
         self._grown_at = -math.inf
         self._news = threading.Event()
 
