@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,21 @@ def branch(owner: str, take: Take, bar: int | None = None) -> None:
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         values |= dict.fromkeys(OF_A_PRIMER)
     submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent)
+
+
+def again(owner: str, take: Take, likeness: Callable[[Model, ComposeSettings, Piece], ComposeSettings]) -> None:
+    """Has as many takes composed as there were with a take, more like it or less.
+
+    Args:
+        owner: whose take it is.
+        take: to compare with.
+        likeness: makes the settings, such as `more_like`.
+
+    Raises:
+        MelodyForgeError: the model is not there any more, or too many wait.
+    """
+    its_model, settings = model(take.origin["model"]), ComposeSettings.check(take.origin["settings"])
+    submit(owner, its_model, likeness(its_model, settings, take.piece), take.primer, take.origin.get("continues"))
 
 
 def sketch(wanted_model: Model, cards: list[Card]) -> bool:
