@@ -14,7 +14,9 @@ from melodyforge.studio.words import told
 from melodyforge.words import counted
 from melodyforge.workshop.takes import Take
 
-ABOUT = "Point at a take to hear it, or press its number."
+ABOUT = "To hear a take, press it, point at it, or press its number on the keyboard. All are kept on the page Takes."
+MORE = "Composes others of the same style, key, tempo and mood"
+LESS = "Composes others of the opposite mood"
 
 
 def grid(owner: str, takes: list[Take], and_then: Callable[[], object]) -> int:
@@ -39,7 +41,7 @@ def grid(owner: str, takes: list[Take], and_then: Callable[[], object]) -> int:
             format_func=lambda index: f"Take {index + 1}",
             default=0,
             required=True,
-            key="take_chosen",
+            key=f"take_chosen_{takes[0].id}",
             label_visibility="collapsed",
         )
         _clear(owner, takes)
@@ -49,10 +51,10 @@ def grid(owner: str, takes: list[Take], and_then: Callable[[], object]) -> int:
 def _take(owner: str, take: Take, number: int, and_then: Callable[[], object]) -> None:
     with st.container(gap=None):
         playing_roll(take.piece, f"take {number}: {take.name}", key=f"roll_{take.id}", number=number)
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.checkbox("Keep", key=_key(take), help=f"Take {number} stays when you delete the others")
-            more = st.button("More", key=f"more_{take.id}", help=f"More like take {number}", type="tertiary")
-            less = st.button("Less", key=f"less_{take.id}", help=f"Less like take {number}", type="tertiary")
+        with st.container(horizontal=True, gap="small"):
+            more = st.button(f"More like {number}", key=f"more_{take.id}", help=MORE, type="tertiary")
+            less = st.button(f"Less like {number}", key=f"less_{take.id}", help=LESS, type="tertiary")
+        st.checkbox(f"Keep {number}", key=_key(take))
     if not (more or less):
         return
     try:
