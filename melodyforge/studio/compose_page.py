@@ -13,13 +13,17 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
 from melodyforge.settings import ComposeSettings
 from melodyforge.studio import shared
+from melodyforge.studio.cards import cards
 from melodyforge.studio.panel import panel
 from melodyforge.studio.player import player
 from melodyforge.studio.primer import Start
+from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.rolls import begin_playing
 from melodyforge.studio.stage import STAGE, show_takes
 from melodyforge.studio.visitor import visitor
 from melodyforge.studio.words import about_time, told
 from melodyforge.words import counted
+from melodyforge.workshop.cards import cards_of
 from melodyforge.workshop.jobs import Job
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -34,27 +38,29 @@ def show() -> None:
     owner = visitor()
     left, right = st.columns([4, 9], gap="large")
     with left:
+        plays = Remembered.BEGINS in st.session_state
         model, wanted = panel()
     with right:
         if model and wanted:
-            _begin(owner, model, *wanted)
+            _begin(owner, model, *wanted, plays)
         job = shared.job_of(owner)
         if job and not job.is_over:
             seconds = max(SECONDS_BETWEEN_LOOKS, SECONDS_FOR_EACH * shared.queue().num_at_work)
             st.fragment(_growing, run_every=seconds)(owner)
         else:
-            _finished(owner, job)
+            _finished(owner, job, model)
     if model:
         shared.queue().composers.prepare(model.folder)  # last, so that the page is there first
 
 
-def _begin(owner: str, model: Model, settings: ComposeSettings, start: Start) -> None:
+def _begin(owner: str, model: Model, settings: ComposeSettings, start: Start, plays: bool) -> None:
     if start.problem:
         st.error(f"Nothing was composed. {start.problem}")
         return
     try:
         asked_controls(model, settings)  # says at once what the model has not learnt
-        shared.submit(owner, model, settings, start.piece)
+        job = shared.submit(owner, model, settings, start.piece)
+        st.session_state[Remembered.PLAYS] = id(job) if plays else None
     except MelodyForgeError as error:
         st.error(told(error))
 
@@ -99,16 +105,31 @@ def _so_far(job: Job) -> list[str]:
     return [f"Composing: {words}", *filter(None, [takes, again])]
 
 
-def _finished(owner: str, job: Job | None) -> None:
+def _finished(owner: str, job: Job | None, model: Model | None) -> None:
     if job and job.error:
         st.error(told(job.error))
     take_ids = _still_there(owner, job.take_ids if job else []) or _newest(owner)
     if take_ids:
         show_takes(owner, take_ids, st.rerun)
+        if job and st.session_state.get(Remembered.PLAYS) == id(job):
+            begin_playing(f"take-{take_ids[0]}")
+        if model and cards_of(model):
+            _cards_again(model)
+    elif model and cards_of(model):
+        with st.container(key="first"):
+            cards(model)
     else:
         with st.container():
             st.info(WELCOME, icon=":material/music_note:")
         player([NO_NOTES], [None], identity="nothing", key=STAGE)
+
+
+def _cards_again(model: Model) -> None:
+    """The cards, folded away."""
+    fold = st.expander("Start from a card", icon=":material/style:", key="cards_again", on_change="rerun")
+    if fold.open:
+        with fold:
+            cards(model, about="")
 
 
 def _still_there(owner: str, take_ids: list[int]) -> list[int]:

@@ -12,14 +12,16 @@ from melodyforge.errors import MelodyForgeError
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import ComposeSettings, kind_of, shown
 from melodyforge.studio import shared
+from melodyforge.studio.fields import begins
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.widgets import HELP, offered
-from melodyforge.studio.words import plain, told
+from melodyforge.studio.words import label, plain, told
 from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.wishes import MODES, Wish
 
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
+AT_ONCE = (1, 4, 8)  # takes
 IN_FRONT = ("style", "key")  # wishes that are seen at once; the others are in a box of their own
 Wanted = tuple[ComposeSettings, Start]
 
@@ -56,7 +58,9 @@ def _asked(model: Model) -> Wanted | None:
         values |= _wishes(controls, is_in_front=False) if controls else {"tempo": _tempo()}
     with st.expander("More", icon=":material/casino:"):
         values |= _sampling(model)
+    values["num_pieces"] = _takes()
     pressed = st.button("Compose", type="primary", key="compose", icon=":material/music_note:", width="stretch")
+    pressed |= begins()
     if start.keeps:
         values = {name: value for name, value in values.items() if name not in OF_WHOLE_PIECES} | start.keeps
     return (default_settings(model, **values), start) if pressed else None
@@ -87,16 +91,16 @@ def _wishes(controls: Controls, is_in_front: bool) -> dict[str, Any]:
 
 
 def _wish(wish: Wish) -> Any:
-    label, hint, options = wish.name.capitalize(), HELP[wish.name], list(wish.options)
+    title, hint, options = wish.name.capitalize(), HELP[wish.name], list(wish.options)
     if wish.widget == "key":
         return _key()
     if wish.widget == "number":
         return _tempo()
     if wish.widget == "buttons":
-        return st.pills(label, options, key=wish.name, help=hint, bind=BOUND)
+        return st.pills(title, options, key=wish.name, help=hint, bind=BOUND)
     if wish.widget == "several":
-        return st.multiselect(label, options, key=wish.name, placeholder=ANY, help=hint, bind=BOUND) or None
-    return _choice_or_any(label, options, wish.name, hint)
+        return st.multiselect(title, options, key=wish.name, placeholder=ANY, help=hint, bind=BOUND) or None
+    return _choice_or_any(title, options, wish.name, hint)
 
 
 def _key() -> str | None:
@@ -108,6 +112,13 @@ def _key() -> str | None:
 
 def _tempo() -> float | None:
     return st.number_input(**offered(ComposeSettings, "tempo"), placeholder=ANY, key="tempo", bind=BOUND)
+
+
+def _takes() -> int:
+    number = st.segmented_control(
+        label("num_pieces"), AT_ONCE, default=1, required=True, key="takes", help=HELP["num_pieces"], bind=BOUND
+    )
+    return number or 1  # an address may say anything
 
 
 def _sampling(model: Model) -> dict[str, Any]:
@@ -122,7 +133,6 @@ def _sampling(model: Model) -> dict[str, Any]:
     if model.representation.controls:
         guidance = offered(ComposeSettings, "guidance", usual.guidance)
         values["guidance"] = st.slider(**guidance, key="guidance", bind=BOUND)
-    values["num_pieces"] = st.number_input(**offered(ComposeSettings, "num_pieces"), key="takes", bind=BOUND)
     seed, left_out = offered(ComposeSettings, "seed"), shown(ComposeSettings, "seed").left_out
     values["seed"] = st.number_input(**seed, placeholder=left_out, key="seed", bind=BOUND)
     return values

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from melodyforge.bundle import Model, find_model, models_by_age, read_model, saved_at
+from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import Composition
+from melodyforge.errors import BusyError
 from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.places import MODELS_DIR
 from melodyforge.settings import OF_A_PRIMER, ComposeSettings
+from melodyforge.workshop.cards import Card, keep_example
 from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds
 from melodyforge.workshop.takes import TAKES_FILE, Take, Takes
 
+SEED_OF_EXAMPLES = 1
 MAX_JOBS_KEPT = 100  # so that those who load the page again find what they asked for
 
 
@@ -50,6 +56,12 @@ def sounds() -> Sounds:
 
 @st.cache_resource(show_spinner=False)
 def _jobs() -> dict[str, Job]:
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _sketches() -> dict[tuple[str, str], Job]:
+    """What composes examples, by the model's hash and the name of the card."""
     return {}
 
 
@@ -140,3 +152,42 @@ def branch(owner: str, take: Take, bar: int | None = None) -> None:
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         values |= dict.fromkeys(OF_A_PRIMER)
     submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent)
+
+
+def again(owner: str, take: Take, likeness: Callable[[Model, ComposeSettings, Piece], ComposeSettings]) -> None:
+    """Has as many takes composed as there were with a take, more like it or less.
+
+    Args:
+        owner: whose take it is.
+        take: to compare with.
+        likeness: makes the settings, such as `more_like`.
+
+    Raises:
+        MelodyForgeError: the model is not there any more, or too many wait.
+    """
+    its_model, settings = model(take.origin["model"]), ComposeSettings.check(take.origin["settings"])
+    submit(owner, its_model, likeness(its_model, settings, take.piece), take.primer, take.origin.get("continues"))
+
+
+def sketch(wanted_model: Model, cards: list[Card]) -> bool:
+    """Has examples of cards composed, once, after all that people wait for; gives whether some are still to come."""
+    for card in cards:
+        name = wanted_model.hash, card.name
+        if name in _sketches():
+            continue
+        settings = default_settings(wanted_model, seed=SEED_OF_EXAMPLES, effort="quick", **card.wishes)
+        keep = partial(_keep_example, wanted_model, card)
+        job = _sketches()[name] = Job(wanted_model, settings, None, keep, is_awaited=False)
+        with contextlib.suppress(BusyError):
+            queue().submit(job)
+    return is_sketching(wanted_model)
+
+
+def _keep_example(wanted_model: Model, card: Card, composition: Composition) -> int:
+    keep_example(wanted_model, card, composition.to_midi())
+    return 0
+
+
+def is_sketching(wanted_model: Model) -> bool:
+    """Whether examples of a model are being composed."""
+    return any(not job.is_over for (name, _), job in _sketches().items() if name == wanted_model.hash)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,31 +16,25 @@ from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.studio import shared
+from melodyforge.studio.grid import grid
 from melodyforge.studio.media import sound_address
 from melodyforge.studio.player import player
-from melodyforge.studio.words import day, plain, told
+from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import Take
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
-KEEP, GO_ON, SHEET = "Download", "Continue", "Sheet music"
+KEEP, GO_ON, SHEET, DETAILS = "Download", "Continue", "Sheet music", "Details"
 
 
 def show_takes(owner: str, take_ids: list[int], and_then: Callable[[], object]) -> None:
-    """The takes of one composing; one of them is on the stage."""
-    number, head = 0, st.container()
-    if len(take_ids) > 1:
-        number = head.segmented_control(
-            "Take",
-            range(len(take_ids)),
-            format_func=lambda index: f"Take {index + 1}",
-            default=0,
-            required=True,
-            key="take_chosen",
-        )
+    """The takes of one composing; one of them is on the stage, below all of them in small."""
+    number = 0
     try:
-        show_take(owner, shared.takes().get(owner, take_ids[min(number, len(take_ids) - 1)]), head, and_then)
+        if len(take_ids) > 1:
+            number = grid(owner, [shared.takes().get(owner, take_id) for take_id in take_ids], and_then)
+        show_take(owner, shared.takes().get(owner, take_ids[number]), st.container(), and_then)
     except MelodyForgeError as error:
         st.warning(told(error))
 
@@ -56,7 +49,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
         and_then: shows what is being composed, once something has been asked for here. Compose looks again; other
             pages turn to Compose. It cannot turn to itself: Streamlit does not clear wishes from the address.
     """
-    piece, settings = take.piece, take.origin["settings"]
+    piece = take.piece
     if take.not_kept:
         _not_kept(take)
     with head.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -69,11 +62,8 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
         sound = shared.sounds().of(piece)
     player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
-    facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
-    notices = Counter(notice for notice in [*take.notices, *sound.notices] if notice != take.complaint)
-    often = [notice if number == 1 else f"{notice}, {number} times" for notice, number in notices.items()]
-    st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *often])))
-    keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
+    st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *sound.notices])))
+    keep, go_on, sheet, details = st.tabs([KEEP, GO_ON, SHEET, DETAILS], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
             _downloads(take, sound)
@@ -83,15 +73,25 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     if sheet.open:
         with sheet:
             _sheet(take)
+    if details.open:
+        with details:
+            _details(take, sound)
 
 
 def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
     """Says what is not as it was asked for, where nobody overlooks it, and offers another attempt."""
-    words = plain(f"{take.complaint[:1].upper()}{take.complaint[1:]}.")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(words, icon=":material/warning:", width="stretch")
-        if st.button("Try again", key="try_again", icon=":material/replay:", help="The same wishes, a new random seed"):
-            _branch(owner, take, None, and_then)
+    words = plain(f"{take.shortcoming[:1].upper()}{take.shortcoming[1:]}: try again")
+    if st.button(words, key="try_again", icon=":material/replay:", help="The same wishes, a new random seed"):
+        _branch(owner, take, None, and_then)
+
+
+def _details(take: Take, sound: KeptSound) -> None:
+    """How it came about, for those who want to know."""
+    composed_at = f"{day(take.created_at)} at {hour(take.created_at)}"
+    facts = [f"Composed on {composed_at}", f"random seed {take.origin['settings']['seed']}"]
+    notices = Counter(notice for notice in take.notices if notice != take.complaint)
+    often = [notice if number == 1 else f"{notice}, {number} times" for notice, number in notices.items()]
+    st.caption("  \n".join(map(plain, [" · ".join([*facts, f"played by {sound.engine}"]), *often])))
 
 
 def _not_kept(take: Take) -> None:
@@ -144,7 +144,6 @@ def _downloads(take: Take, sound: KeptSound) -> None:
                 st.link_button(
                     "WAV", sound_address(sound, f"{name}.wav"), key="get_wav", help="Sound, as you hear it here"
                 )
-    st.caption(f"Composed on {day(take.created_at)} at {time.strftime('%H:%M', time.localtime(take.created_at))}")
 
 
 def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:

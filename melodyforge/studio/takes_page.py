@@ -5,16 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
+from melodyforge.music.midi import read_midi
+from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
 from melodyforge.studio import shared
 from melodyforge.studio.remembered import Remembered
+from melodyforge.studio.rolls import playing_roll
 from melodyforge.studio.stage import compare, rating, show_take
 from melodyforge.studio.visitor import visitor
-from melodyforge.studio.words import day, plain, told
+from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
 
 TAKES_A_PAGE = 20
+MAX_READ = 200  # pieces that are kept in memory
 NOTHING_YET = "Nothing here yet. What you compose is kept on this page, until you delete it."
 
 
@@ -82,7 +86,9 @@ def _stage(owner: str, takes: list[Take], chosen: list[Take]) -> None:
 
 def _filtered(takes: list[Take]) -> list[Take]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", key="find", placeholder="name", label_visibility="collapsed", width=240)
+        words = st.text_input(
+            "Find", key="find", placeholder="name, style, key, day ...", label_visibility="collapsed", width=240
+        )
         stars = st.segmented_control(
             "At least",
             [0, 3, 4, 5],
@@ -92,16 +98,26 @@ def _filtered(takes: list[Take]) -> list[Take]:
             key="at_least",
             label_visibility="collapsed",
         )
-    kept = [take for take in takes if words.lower() in take.name.lower() and take.rating >= stars]
+    kept = [take for take in takes if take.rating >= stars and _is_found(take, words.lower().split())]
     num_pages = -(-len(kept) // TAKES_A_PAGE)
     page = st.pagination(num_pages, key="takes_page") if num_pages > 1 and hasattr(st, "pagination") else 1
+    if not kept:
+        st.caption("No take is like that.")
     return kept[(page - 1) * TAKES_A_PAGE : page * TAKES_A_PAGE]
+
+
+def _is_found(take: Take, words: list[str]) -> bool:
+    """Whether all words are in what is said of a take."""
+    about = f"{take.name} · {_facts(take)}".lower() if words else ""
+    return all(word in about for word in words)
 
 
 def _row(owner: str, take: Take) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.checkbox(f"Choose {take.name}", key=_key(take), label_visibility="collapsed", width="content")
-        if st.button("Open", key=f"open_{take.id}", icon=":material/play_arrow:"):
+        with st.container(width=180):
+            playing_roll(_music(take.midi), take.name, key=f"roll_{take.id}")
+        if st.button("Open", key=f"open_{take.id}", icon=":material/open_in_full:"):
             st.session_state[Remembered.ON_STAGE] = ("take", [take.id])
             st.rerun()
         st.markdown(f"**{plain(take.name)}**  \n:small[{plain(take.not_kept or _facts(take))}]", width="stretch")
@@ -110,6 +126,15 @@ def _row(owner: str, take: Take) -> None:
             name = st.text_input("Name", take.name, max_chars=MAX_NAME_LENGTH, key=f"name_{take.id}")
             if st.button("Rename", key=f"rename_{take.id}", type="primary"):
                 _rename(owner, take, name)
+
+
+@st.cache_resource(max_entries=MAX_READ, show_spinner=False)
+def _music(midi: bytes) -> Piece | None:
+    """The music of a take; None where it cannot be read, which opening it will say."""
+    try:
+        return read_midi(midi)[0]
+    except MelodyForgeError:
+        return None
 
 
 def rating_of_row(owner: str, take: Take) -> None:
@@ -130,10 +155,11 @@ def _rename(owner: str, take: Take, name: str) -> None:
 
 
 def _facts(take: Take) -> str:
+    """What is said of a take in its row."""
     try:
         settings = ComposeSettings.check(take.origin["settings"])
     except MelodyForgeError as error:  # a bad take costs its own row
         return str(error)
-    wishes = [str(wish) for wish in (settings.key, settings.meter, settings.mood, settings.density) if wish]
-    facts = [f"by {take.origin['model']}", take.lineage, *wishes, f"random seed {settings.seed}", day(take.created_at)]
-    return " · ".join(filter(None, [*facts, take.complaint.partition(";")[0]]))
+    wishes = [str(wish) for wish in (settings.style, settings.key, settings.meter, settings.mood) if wish]
+    when = f"{day(take.created_at)}, {hour(take.created_at)}"
+    return " · ".join(filter(None, [when, f"by {take.origin['model']}", take.lineage, *wishes, take.shortcoming]))

@@ -14,7 +14,7 @@ FIELDS = {  # labels that do not follow from the name of the setting
     "num_notes": "Notes",
     "num_bars": "Bars",
     "num_seconds": "Seconds",
-    "num_pieces": "Takes",
+    "num_pieces": "Takes at once",
     "seed": "Random seed",
 }
 _NAMED = re.compile(r"`[^`]* [^`]*`|--(?P<flag>[a-z][a-z-]*)|`(?P<setting>[a-z_]+)`")  # commands stay as they are
@@ -48,6 +48,11 @@ def told(complaint: object, **fields: str) -> str:
 def day(seconds: float) -> str:
     """A day of the calendar, of seconds since 1970."""
     return time.strftime("%d %B %Y", time.localtime(seconds)).lstrip("0")
+
+
+def hour(seconds: float) -> str:
+    """A time of day, of seconds since 1970."""
+    return time.strftime("%H:%M", time.localtime(seconds))
 
 
 def about_minutes(number: float) -> str:

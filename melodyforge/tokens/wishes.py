@@ -87,6 +87,10 @@ class Wish(ABC):
             SettingsError: the training pieces did not have it; what they had is named.
         """
 
+    def asked_by(self, traits: Traits) -> Any:
+        """What to ask for, so that music is like a piece in this; None where that is not known."""
+        return None
+
     def suits(self, traits: Traits, asked: Any) -> tuple[bool, ...]:
         """How well music suits what is asked for, point by point; the first points matter most."""
         return ()
@@ -130,6 +134,11 @@ class WordWish(Wish):
                 f"Received {asked!r}."
             )
         return [1 + self.options.index(asked)]
+
+    @override
+    def asked_by(self, traits: Traits) -> Any:
+        word = self.word(traits)
+        return word if word in self.options else None
 
     @override
     def suits(self, traits: Traits, asked: Any) -> tuple[bool, ...]:
@@ -201,6 +210,10 @@ class KeyWish(Wish):
         return [ANY if tonic is None else 1 + tonic, ANY if is_minor is None else 1 + is_minor]
 
     @override
+    def asked_by(self, traits: Traits) -> Any:
+        return traits.key.name if traits.key else None
+
+    @override
     def suits(self, traits: Traits, asked: Any) -> tuple[bool, ...]:
         _, is_minor = key_named(asked)
         is_alike = is_minor is None or is_minor == (traits.key is not None and traits.key.is_minor)
@@ -238,6 +251,10 @@ class TempoWish(Wish):
     @override
     def of_words(self, asked: Any) -> list[int]:
         return [1 + int(np.searchsorted(TEMPO_BORDERS_QPM, asked))]
+
+    @override
+    def asked_by(self, traits: Traits) -> Any:
+        return float(round(traits.tempo_qpm))
 
     @override
     def tried(self) -> Sequence[Any]:

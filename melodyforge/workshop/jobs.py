@@ -67,6 +67,7 @@ class Job:
         primer: Piece | None,
         keep: Callable[[Composition], int],
         owner: str = "",
+        is_awaited: bool = True,
     ) -> None:
         """Takes down what is wanted.
 
@@ -76,6 +77,7 @@ class Job:
             primer: music to go on from, or None.
             keep: is called with every take when it is done, and gives its number in the history.
             owner: who asks; the queue tells people apart by it.
+            is_awaited: whether somebody asked for it; what nobody did comes after all that was asked for.
         """
         self.folder, self.settings, self.primer, self.owner = model.folder, settings, primer, owner
         self._keep = keep
@@ -89,7 +91,9 @@ class Job:
         num_others = settings.num_pieces * CANDIDATES[settings.effort] - 1
         self.cost_s = SECONDS_A_NOTE * _num_asked(settings) * (1 + SHARE_OF_A_TAKE * num_others)
         self.growing: Growing | None = None
-        self._asked_at = self._looked_at = time.monotonic()
+        self._seen: Piece | None = None  # of the first take
+        self._asked_at = time.monotonic()
+        self._looked_at = self._asked_at if is_awaited else -math.inf
         self._grown_at = -math.inf
         self._news = threading.Event()
 
@@ -153,15 +157,19 @@ class Job:
         self._news.wait(max_seconds)
 
     def piece(self) -> Piece | None:
-        """The first take as far as it has grown; None before its first note."""
-        if self.compositions:
-            return self.compositions[0].piece
-        return self.growing.piece(0) if self.growing else None
+        """The first take as far as it has grown; None before its first note.
+
+        What is composed again does so out of sight: nothing that was seen is taken away before more is there.
+        """
+        return self.compositions[0].piece if self.compositions else self._seen
 
     def grow(self, growing: Growing) -> None:
         """Is told a few times a second, while it is composed."""
         self.state, self._grown_at = State.COMPOSING, time.monotonic()
         self.growing = growing
+        if growing.draw == 0:  # later there may be other takes at its place
+            piece = growing.piece(0)
+            self._seen = piece if self._seen is None or len(piece) >= len(self._seen) else self._seen
         self._news.set()
 
     def run(self, composers: Composers) -> None:

@@ -21,6 +21,7 @@ from melodyforge.music.audio import render_wav
 from melodyforge.music.piece import Piece
 
 MAX_BYTES = 1_000_000_000  # an hour and a half
+MAX_PROMISED = 2000  # pieces, of which most are never heard: a few kB each
 PREFIX = "melodyforge-sounds-"  # of the folder, before the number of the process that it belongs to
 
 
@@ -52,6 +53,7 @@ class Sounds:
         self._kept: OrderedDict[str, KeptSound] = OrderedDict()
         self._lock = threading.Lock()
         self._rendering: dict[str, threading.Lock] = {}
+        self._promised: OrderedDict[str, Piece] = OrderedDict()
         self._players = threading.Semaphore(os.cpu_count() or 1)  # more at once take memory and save no time
 
     def of(self, piece: Piece) -> KeptSound:
@@ -68,11 +70,27 @@ class Sounds:
         with rendering:
             return self._found(name) or self._render(name, piece)
 
-    def file(self, name: str) -> Path | None:
-        """The file of this name, if there is one."""
+    def promise(self, piece: Piece) -> str:
+        """The name of the file of a piece, which is rendered when somebody asks for the file."""
+        name = _name(piece)
         with self._lock:
-            kept = self._kept.get(name.removesuffix(".wav"))
-        return kept.file if kept and kept.file.is_file() else None
+            self._promised[name] = piece
+            self._promised.move_to_end(name)
+            while len(self._promised) > MAX_PROMISED:
+                self._promised.popitem(last=False)
+        return f"{name}.wav"
+
+    def file(self, name: str) -> Path | None:
+        """The file of this name, if there is one, or one was promised.
+
+        Raises:
+            OutputError: the disk does not take it.
+        """
+        name = name.removesuffix(".wav")
+        kept, promised = self._found(name), self._promised.get(name)
+        if kept is None and promised is not None:
+            kept = self.of(promised)
+        return kept.file if kept else None
 
     def _found(self, name: str) -> KeptSound | None:
         with self._lock:

@@ -29,6 +29,7 @@ from melodyforge.places import OUTPUT_DIR
 TAKES_FILE = OUTPUT_DIR / "takes.sqlite"
 MAX_NAME_LENGTH = 80
 MAX_RATING = 5
+MISSED = re.compile("its .+ is (?P<got>.+), not (?P<asked>.+)")  # how a complaint tells of a wish
 SECONDS_TO_WAIT = 5.0  # for another process that writes
 MAX_HELD = 1000  # takes that could not be written yet; the oldest go first
 # What leads from each version of the file to the next; a file is backed up before the first of them.
@@ -112,6 +113,13 @@ class Take:
     def complaint(self) -> str:
         """Which wish it misses, or what else is wrong with it, as one of `notices`; "" if nothing is."""
         return next((notice for notice in self.notices if notice.startswith(KEPT)), "")
+
+    @property
+    def shortcoming(self) -> str:
+        """What `complaint` says, in a few words, such as "asked happy, got tense"; "" if nothing is wrong."""
+        flaw = self.complaint.removeprefix(KEPT).partition(";")[0]
+        found = MISSED.fullmatch(flaw)
+        return f"asked {found['asked']}, got {found['got']}" if found else flaw
 
     @property
     def file_name(self) -> str:
