@@ -7,6 +7,7 @@ import pytest
 
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, generate_music, reproduce, stream
+from melodyforge.composing.likeness import less_like, more_like
 from melodyforge.composing.wishes import default_settings
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.errors import SettingsError
@@ -216,3 +217,14 @@ def test_a_primer_is_not_moved_into_the_key(tiny_model):
     (composition,) = generate_music(tiny_model, primer, num_notes=20, seed=0, key="F# major")
     expected = {(int(note["onset"]), int(note["pitch"])) for note in primer.notes}
     assert expected <= {(int(note["onset"]), int(note["pitch"])) for note in composition.piece.notes}
+
+
+def test_more_like_a_piece_asks_for_what_it_is_and_less_for_the_opposite_but_never_against_what_was_asked(tiny_model):
+    piece, asked = tune(0, 8), default_settings(tiny_model, mood="happy", num_bars=4, seed=1)
+    traits = read_traits(piece)
+    more, less = more_like(tiny_model, asked, piece), less_like(tiny_model, asked, piece)
+    assert (more.mood, more.num_bars, more.key, more.meter) == ("happy", 4, traits.key.name, traits.meter)
+    assert (less.mood, less.key) == ("happy", "major" if traits.key.is_minor else "minor")
+    assert len({asked.seed, more.seed, less.seed}) == 3
+    opposite = {"happy": "sad", "sad": "happy", "tense": "calm", "calm": "tense"}
+    assert less_like(tiny_model, default_settings(tiny_model), piece).mood == opposite[traits.mood]

@@ -1,5 +1,6 @@
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from melodyforge.music.midi import read_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, Track, make_notes
 from melodyforge.music.roll import DRUM_COLOR, TRACK_COLORS, draw_roll
 from melodyforge.music.roll_layout import lay_out, time_marks
+from melodyforge.music.small_roll import COLOURS, small_roll
 from tests.music_samples import gridded_piece, performed_piece
 
 DATA_DIR = Path(__file__).parents[1].parent / "shared" / "data"
@@ -214,3 +216,29 @@ def test_a_real_song_shows_all_its_tracks():
         pytest.skip("needs the shared MIDI files")
     pixels = picture(read_midi(path.read_bytes())[0])
     assert all(has_color(pixels, color) for color in TRACK_COLORS[:3])
+
+
+def test_a_small_roll_has_a_stroke_for_every_note_and_drums_below():
+    notes = make_notes([(0, 24, 0, 60, 64), (24, 24, 0, 72, 64), (0, 12, 1, 36, 64)])
+    piece = Piece(notes, (Track(), Track(is_drum=True)))
+    drawing = ElementTree.fromstring(small_roll(piece, 'a "small" one'))
+    assert drawing.get("aria-label") == 'a "small" one'
+    pitched, drums = (
+        [[float(number) for number in stroke.replace("h", " ").split()] for stroke in path.get("d").split("M")[1:]]
+        for path in drawing
+    )
+    (first, low, length), (second, high, _) = pitched
+    assert first < first + length < second
+    assert high < low < drums[0][1]
+    assert len(ElementTree.fromstring(small_roll(Piece(make_notes([]), ())))) == 0
+
+
+def test_colours_of_small_rolls_stand_out_from_both_grounds():
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05
+
+    for colour in COLOURS:
+        assert light("#ffffff") / light(colour) >= 3, colour
+        assert light(colour) / light("#14171f") >= 3, colour

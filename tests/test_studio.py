@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ pytest.importorskip("streamlit")
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from melodyforge.bundle import CONFIG_FILE, METRICS_FILE, load_model
+from melodyforge.bundle import CONFIG_FILE, METRICS_FILE, STARTER_NAME, load_model
 from melodyforge.compose import compose, reproduce
 from melodyforge.composing.takes import Growing
 from melodyforge.composing.wishes import default_settings
@@ -28,6 +29,8 @@ from melodyforge.decoding.ending import ENDING_SHARE
 from melodyforge.errors import SettingsError
 from melodyforge.model_state import UNFINISHED
 from melodyforge.music.midi import write_midi
+from melodyforge.music.traits import read_traits
+from melodyforge.places import STARTER_DIR
 from melodyforge.settings import ComposeSettings, TrainingSettings, bounds, kind_of, shown
 from melodyforge.studio import data_page, shared
 from melodyforge.studio.compose_page import progress
@@ -35,6 +38,8 @@ from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.uploads import what_became_of
 from melodyforge.studio.widgets import explained, offered
 from melodyforge.studio.words import told
+from melodyforge.workshop import cards
+from melodyforge.workshop.cards import OF_THE_STARTER
 from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.music_folder import Added
 from melodyforge.workshop.takes import Takes
@@ -183,9 +188,9 @@ def test_wishes_reach_the_music(models_dir, takes):
     app.selectbox(key="tonic").set_value("D")
     app.selectbox(key="mode").set_value("minor")
     app.slider(key="temperature").set_value(0.5)
-    app.number_input(key="takes").set_value(2)
+    app.segmented_control(key="takes").set_value(4)
     press_compose(app)
-    assert len(takes.of(OWNER)) == 2
+    assert len(takes.of(OWNER)) == 4
     take = takes.of(OWNER)[0]
     settings = take.origin["settings"]
     assert (settings["num_bars"], settings["key"], settings["temperature"]) == (4, "D minor", 0.5)
@@ -205,8 +210,8 @@ def test_sliders_and_inputs_offer_what_their_settings_take(models_dir):
     for unit in ("notes", "bars", "seconds"):
         app.segmented_control(key="unit").set_value(unit).run()
         seen |= {widget.key: widget for widget in [*app.slider, *app.number_input]}
-    names = {"notes": "num_notes", "bars": "num_bars", "seconds": "num_seconds", "takes": "num_pieces"}
-    assert len(seen) == 10
+    names = {"notes": "num_notes", "bars": "num_bars", "seconds": "num_seconds"}
+    assert len(seen) == 9
     for key, widget in seen.items():
         allowed, usual = bounds(ComposeSettings, names.get(key, key)), shown(ComposeSettings, names.get(key, key)).usual
         assert (widget.min, widget.max) == (usual or (allowed.low, allowed.high))
@@ -499,13 +504,102 @@ def test_a_take_that_cannot_be_read_costs_its_own_row_only(models_dir, takes):
     checked(open_app())
 
 
+def add_starter(models_dir: Path, name: str) -> None:
+    shutil.rmtree(models_dir / "tiny")
+    shutil.copytree(STARTER_DIR, models_dir / name)
+
+
+def test_a_card_composes_with_its_wishes_which_stand_in_the_fields(models_dir, takes):
+    add_starter(models_dir, STARTER_NAME)
+    app = open_app()
+    titles = {button.label for button in app.button if button.key.startswith("card_")}
+    assert titles == {card.title for card in OF_THE_STARTER}
+    app.selectbox(key="tonic").set_value("D")
+    app.multiselect(key="instruments").set_value(["violin"])
+    app.text_input(key="form").set_value("AABA")
+    press_until_composed(app, "card_chorale")
+    assert (app.selectbox(key="style").value, app.slider(key="notes").value) == ("bach-chorales", 120)
+    assert (app.selectbox(key="tonic").value, app.multiselect(key="instruments").value) == (None, [])
+    settings = takes.of(OWNER)[0].origin["settings"]
+    wishes = OF_THE_STARTER[0].wishes | {"key": None, "form": None, "instruments": None}
+    assert {name: settings[name] for name in wishes} == wishes
+    assert not any(button.key.startswith("card_") for button in app.button)  # folded away
+    app.session_state.cards_again = True
+    checked(app.run())
+    assert app.button(key="card_beat").label == "Beat"
+
+
+def test_another_models_cards_are_its_styles_and_their_examples_are_composed_once(models_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(cards, "KEPT_DIR", tmp_path / "cards")
+    add_starter(models_dir, "mine")
+    app = open_app()
+    assert len([button for button in app.button if button.key.startswith("card_")]) == cards.MAX_CARDS
+    assert "Bach chorales" in {button.label for button in app.button}
+    jobs = list(shared._sketches().values())
+    checked(app.run())
+    assert list(shared._sketches().values()) == jobs
+    deadline = time.monotonic() + TIMEOUT_S
+    while not list(tmp_path.glob("cards/*/*.mid")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for job in jobs:
+        job.stop()
+
+
+def test_of_many_takes_some_are_kept_and_more_like_one_are_composed(models_dir, takes):
+    app = open_app()
+    app.slider(key="notes").set_value(20)
+    app.segmented_control(key="takes").set_value(4)
+    press_compose(app)
+    *_, second, first = takes.of(OWNER)
+    press_until_composed(app, f"more_{second.id}")
+    alike = takes.of(OWNER)[:4]
+    assert len(takes.of(OWNER)) == 8
+    traits = read_traits(second.piece)
+    for settings in (take.origin["settings"] for take in alike):
+        assert (settings["key"], settings["mood"]) == (traits.key.name, traits.mood)
+    app.checkbox(key=f"keep_{alike[0].id}").check().run()
+    checked(app.button(key="delete_others").click().run())
+    assert {take.id for take in takes.of(OWNER)} > {alike[0].id, first.id}
+    assert len(takes.of(OWNER)) == 5
+
+
+def test_takes_are_found_by_all_that_is_said_of_them(models_dir, takes):
+    model = load_model(models_dir / "tiny")
+    for tempo in (90.0, 120.0):
+        takes.add(OWNER, compose(model, default_settings(model, num_notes=20, tempo=tempo, seed=1))[0])
+    newest, older = takes.of(OWNER)
+    for take, name in ((newest, "Morning"), (older, "Evening")):
+        takes.rename(OWNER, take.id, name)
+    app = open_page("takes_page")
+    for words, found in (
+        ("evening tiny", [older]),
+        (f"{date.today().year} morning", [newest]),
+        ("tiny", [newest, older]),
+        ("tiny noon", []),
+    ):
+        checked(app.text_input(key="find").set_value(words).run())
+        assert [button.key for button in app.button if button.label == "Open"] == [f"open_{one.id}" for one in found]
+
+
+def test_what_was_seen_growing_is_not_taken_away_before_more_is_there(models_dir):
+    model = load_model(models_dir / "tiny")
+    job = Job(model, default_settings(model, num_pieces=2, num_notes=100), None, lambda _: 0)
+    seen = []
+    for draw, num_bars in ((0, 2), (0, 4), (0, 3), (1, 1), (1, 6)):
+        piece = tune(0, num_bars)
+        job.grow(Growing(num_rows=9, num_notes=9, share=0.5, draw=draw, indices=[0, 1], piece=lambda _, one=piece: one))
+        seen.append(job.piece())
+    assert [len(piece) for piece in seen] == [len(tune(0, number)) for number in (2, 4, 4, 4, 4)]
+
+
 def test_who_waits_is_told_place_and_time(models_dir):
     model = load_model(models_dir / "tiny")
     wanted = default_settings(model, num_notes=20_000)
     before = [shared.submit(f"visitor {number}", model, wanted, None) for number in range(4)]
     app = open_app()
     app.slider(key="notes").set_value(2000)
-    app.number_input(key="takes").set_value(8)
+    app.segmented_control(key="takes").set_value(8)
     checked(app.button(key="compose").click().run())
     mine = shared.job_of(OWNER)
     mine._asked_at += 1000  # as if the others had come long before
@@ -562,12 +656,15 @@ def test_a_missed_wish_is_said_once_and_tried_again(models_dir, takes):
     ]
     number = takes.add(OWNER, replace(made, notices=notices))
     app = open_app()
-    assert [warning.value for warning in app.warning] == ["Kept although its mood is happy, not sad; train more\\."]
-    assert "kept although" not in app.caption[0].value
-    assert app.caption[0].value.count("drawn again") == 1
-    assert "5 times" in app.caption[0].value
+    assert app.button(key="try_again").label == "Asked sad, got happy\\: try again"
+    assert "drawn again" not in "".join(text.value for text in app.caption)
+    open_tab(app, "Details")
+    (details,) = (text.value for text in app.caption if "random seed" in text.value)
+    assert "kept although" not in details
+    assert details.count("drawn again") == 1
+    assert "5 times" in details
     turn_to(app, "takes")
-    assert any("kept although its mood is happy, not sad" in row.value for row in app.markdown)
+    assert any("asked sad, got happy" in row.value for row in app.markdown)
     checked(app.button(key=f"open_{number}").click().run())
     press_until_composed(app, "try_again")
     newest, _ = takes.of(OWNER)

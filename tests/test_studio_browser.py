@@ -177,6 +177,34 @@ def wait_for_more(figure, least: float) -> float:
     return value
 
 
+def test_a_card_is_heard_composes_and_plays_and_shows_what_it_asked_for(visit):
+    page = visit("?model=starter&tonic=D")
+    page.get_by_role("button", name="Play an example: Chorale").click()
+    page.locator(".small[aria-pressed=true]").wait_for()
+    page.get_by_role("button", name="Chorale", exact=True).click()
+    page.locator(".player[data-state=playing]").wait_for()
+    assert "style=bach-chorales" in page.url
+    assert "tonic" not in page.url
+    page.get_by_text("Start from a card").click()
+    page.get_by_role("button", name="Play an example: Beat").click()
+    page.locator(".player[data-state=ready]").wait_for()  # one sounds at a time
+
+
+def test_takes_side_by_side_are_played_by_their_numbers(visit):
+    page = visit("?notes=20&takes=4")
+    compose(page)
+    rolls = page.locator(".st-key-grid .small")
+    rolls.nth(3).wait_for()
+    composed(page)
+    page.keyboard.press("2")
+    expect(rolls.nth(1)).to_have_attribute("aria-pressed", "true")
+    rolls.nth(2).hover()
+    expect(rolls.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(rolls.nth(1)).to_have_attribute("aria-pressed", "false")
+    page.mouse.move(0, 0)
+    expect(rolls.nth(2)).to_have_attribute("aria-pressed", "false")
+
+
 def test_the_player_obeys_the_keyboard(visit):
     page = visit("?notes=60")
     compose(page)
@@ -201,11 +229,8 @@ def test_the_player_obeys_the_keyboard(visit):
 def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
     page = visit("?seed=3")
     page.get_by_role("slider", name="Notes").press("End")
-    page.get_by_text("More", exact=True).click()
-    takes = page.get_by_role("spinbutton", name="Takes")
-    takes.fill("8")  # more work, so that there is time to watch
-    takes.press("Enter")
-    page.wait_for_timeout(500)
+    page.get_by_role("radio", name="8", exact=True).click()  # more work, so that there is time to watch
+    page.wait_for_url("**takes=8**")
     compose(page)
     page.locator(".player[data-state=growing]").wait_for()
     early = wait_for_more(lambda: num_notes(page), 1)

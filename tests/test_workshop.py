@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model
+from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model, read_model
 from melodyforge.compose import compose
 from melodyforge.composing.wishes import default_settings
-from melodyforge.composition import Composition
+from melodyforge.composition import Composition, read_origin
 from melodyforge.corpus.files import find_music_files
 from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.errors import BusyError, CorpusError, ModelFolderError, SettingsError, TakeError, TaskError
@@ -29,8 +29,10 @@ from melodyforge.folders import hold, lock_path
 from melodyforge.model_state import checkpoint_path
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece, Track, make_notes
+from melodyforge.places import STARTER_DIR
 from melodyforge.workshop import composers as composing
 from melodyforge.workshop import takes as takes_module
+from melodyforge.workshop.cards import OF_THE_STARTER, cards_of, example_file
 from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
 from melodyforge.workshop.jobs import MAX_JOBS_OF_ONE, Job, JobQueue, State
 from melodyforge.workshop.models import delete_model, export_model, import_model, rename_model
@@ -574,6 +576,38 @@ def test_what_many_ask_for_at_once_is_rendered_once(monkeypatch):
     with ThreadPoolExecutor(8) as threads:
         files = set(threads.map(lambda _: sounds.of(piece).file, range(8)))
     assert (len(files), len(rendered)) == (1, 1)
+
+
+def test_the_starters_cards_show_what_the_starter_composes():
+    model = read_model(STARTER_DIR)
+    for card in OF_THE_STARTER:
+        origin = read_origin(example_file(model, card).read_bytes())
+        assert origin["model_hash"] == model.hash, "run `python -m setup.make_cards`, then look and listen"
+        assert {name: origin["settings"][name] for name in card.wishes} == card.wishes
+    assert cards_of(model) == list(OF_THE_STARTER)
+
+
+def test_a_missed_wish_is_told_in_a_few_words():
+    told = {
+        "kept although its mood is tense, not happy; train more": "asked happy, got tense",
+        "kept although its key is D minor, not C major; train more": "asked C major, got D minor",
+        "kept although it loops for 41 notes; train more": "it loops for 41 notes",
+        "drawn again because its mood is tense, not happy": "",
+    }
+    for notice, words in told.items():
+        assert Take(id=1, created_at=0.0, name="", midi=b"", notices=[notice]).shortcoming == words
+
+
+def test_promised_sound_is_rendered_when_its_file_is_asked_for(monkeypatch):
+    rendered = []
+    render = Sounds._render.__globals__["render_wav"]
+    monkeypatch.setitem(Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(1) or render(piece))
+    sounds, piece = Sounds(), gridded_piece(1, 10)
+    name = sounds.promise(piece)
+    assert (rendered, sounds.file("0" * 64 + ".wav")) == ([], None)
+    file = sounds.file(name)
+    assert file == sounds.of(piece).file == sounds.file(name)
+    assert rendered == [1]
 
 
 def test_sound_that_a_killed_server_left_is_swept(tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ CHOICES = """() => {
     ["check", "[data-testid=stCheckbox] label"],
     ["pill", "[data-testid=stButtonGroup] button"],
     ["file", "input[type=file]"],
-    ["player", ".player, .player button, .keyboard button"],
+    ["player", ".player, .player button, .keyboard button, .small"],
     ["compose", ".st-key-compose button"],
     ["button", "[data-testid=stButton] button, [data-testid=stDownloadButton] button, [data-testid=stPopover] button"],
     ["button", "[data-testid=stFormSubmitButton] button, [data-testid=stFileUploader] li button"],
@@ -214,7 +214,7 @@ class _Walker:
         """Waits for what is being composed, and counts it."""
         self._page.goto(self._url)
         self._page.get_by_role("button", name="Compose", exact=True).wait_for()
-        self._page.locator(".player").wait_for()
+        self._page.locator(".player, .small").first.wait_for()
         self._page.get_by_role("button", name="Stop", exact=True).wait_for(state="detached", timeout=120_000)
         self._look()
         deadline = time.monotonic() + SECONDS_TO_KEEP

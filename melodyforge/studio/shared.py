@@ -177,9 +177,10 @@ def sketch(wanted_model: Model, cards: list[Card]) -> bool:
             continue
         settings = default_settings(wanted_model, seed=SEED_OF_EXAMPLES, effort="quick", **card.wishes)
         keep = partial(_keep_example, wanted_model, card)
-        job = _sketches()[name] = Job(wanted_model, settings, None, keep, is_awaited=False)
-        with contextlib.suppress(BusyError):
+        job = Job(wanted_model, settings, None, keep, is_awaited=False)
+        with contextlib.suppress(BusyError):  # the next look tries again
             queue().submit(job)
+            _sketches()[name] = job
     return is_sketching(wanted_model)
 
 
