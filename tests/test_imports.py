@@ -24,7 +24,7 @@ LEVELS = (
     ("corpus", "decoding", "networks"),
     ("bundle", "composition"),
     ("training", "composing"),
-    ("compose",),
+    ("compose", "asking"),
     ("evaluation", "workshop"),
     ("studio",),
     ("commands",),

@@ -15,6 +15,7 @@ from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
+    from melodyforge.bundle import Model
     from melodyforge.composition import Composition
 
 
@@ -35,6 +36,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
+    basis.add_argument(
+        "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
+    )
     add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
     files = parser.topic("files")
     files.add_argument(
@@ -60,7 +64,7 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
 
     wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
     if arguments.reproduce:
-        require_no_wishes(wishes)
+        require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
     name = arguments.model or (origin.get("model") if origin else None)
     model = load_model(find_model(name, MODELS_DIR))
@@ -70,10 +74,29 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     if origin:
         require_outputs(arguments, 1)
         return [reproduce(model, origin, primer)]
+    if arguments.ask is not None:
+        wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
     settings = wished_settings(model, primer is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
     print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
     return compose(model, settings, primer)
+
+
+def asked_in_words(model: Model, text: str, given: dict[str, object], has_primer: bool) -> dict[str, object]:
+    """What words ask for beside the flags that are given; says what was understood.
+
+    Raises:
+        SettingsError: nothing was.
+    """
+    from melodyforge.asking.ask import understand
+    from melodyforge.composing.wishes import default_settings, without_effect
+
+    asked = understand(model, text).beside(given)
+    settings = default_settings(model, **given | asked.settings)
+    idle = without_effect(model, settings, has_primer)
+    asked = asked.without({name: f"has no effect {why}" for name, why in idle.items()})
+    print(asked)
+    return asked.settings
 
 
 def require_no_wishes(wishes: dict[str, object]) -> None:

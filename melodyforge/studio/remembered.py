@@ -12,4 +12,5 @@ class Remembered(StrEnum):
     UPLOADS = "remembered: uploads"  # how many there were
     OFFERED = "remembered: offered name"  # of the next model
     PAGES = "remembered: pages"  # of this visit, by name: another's page object cannot be turned to
+    ASKED = "remembered: asked in words"  # see `asking.Said`
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes
