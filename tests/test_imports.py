@@ -25,7 +25,7 @@ LEVELS = (
     ("bundle", "composition"),
     ("training", "composing"),
     ("compose", "asking"),
-    ("evaluation", "workshop"),
+    ("evaluation", "workshop", "live"),
     ("studio",),
     ("commands",),
     ("__main__",),

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from melodyforge.bundle import Model
     from melodyforge.composition import Composition
 
+USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
+
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     arguments = parse_arguments(argv)
+    if arguments.play or arguments.play_to:
+        from melodyforge.commands.play import play
+
+        play(arguments)
+        return
     started = time.perf_counter()
     compositions = compose_pieces(arguments)
     for path, composition in zip(output_paths(arguments.output, len(compositions)), compositions, strict=True):
@@ -40,11 +47,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
     add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
+    live = parser.topic("to listen while it is composed")
+    live.add_argument("--play", action="store_true", help="play until Ctrl-C; wishes may be typed meanwhile")
+    live.add_argument("--play-to", type=Path, metavar="FILE", help="play into this WAV file instead")
     files = parser.topic("files")
     files.add_argument(
         "--output",
         type=Path,
-        default=OUTPUT_DIR / "generated_music.mid",
+        default=USUAL_OUTPUT,
         metavar="FILE",
         help="where the MIDI file goes; several get numbers (default: %(default)s)",
     )
@@ -55,7 +65,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
-    from melodyforge.bundle import STARTER_NAME, find_model, load_model
     from melodyforge.compose import compose, reproduce
     from melodyforge.composing.wishes import wished_settings
     from melodyforge.composition import read_origin
@@ -66,10 +75,7 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     if arguments.reproduce:
         require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
-    name = arguments.model or (origin.get("model") if origin else None)
-    model = load_model(find_model(name, MODELS_DIR))
-    if not name and model.name == STARTER_NAME:
-        print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
+    model = load_composer(arguments.model or (origin.get("model") if origin else None))
     primer = load_piece(arguments.primer) if arguments.primer else None
     if origin:
         require_outputs(arguments, 1)
@@ -80,6 +86,16 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     require_outputs(arguments, settings.num_pieces)
     print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
     return compose(model, settings, primer)
+
+
+def load_composer(name: str | None) -> Model:
+    """The model of a name; the newest without one."""
+    from melodyforge.bundle import STARTER_NAME, find_model, load_model
+
+    model = load_model(find_model(name, MODELS_DIR))
+    if not name and model.name == STARTER_NAME:
+        print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
+    return model
 
 
 def asked_in_words(model: Model, text: str, given: dict[str, object], has_primer: bool) -> dict[str, object]:
