@@ -17,7 +17,7 @@ from melodyforge.bundle import load_model
 from melodyforge.commands import compose as generate_music
 from melodyforge.commands.play import take_line
 from melodyforge.composing.wishes import default_settings
-from melodyforge.errors import SettingsError
+from melodyforge.errors import OutputError, SettingsError
 from melodyforge.live.endless import SECTION_NOTES, Endless, seconds_at, step_at
 from melodyforge.live.player import Player
 from melodyforge.music.load import load_piece
@@ -156,6 +156,25 @@ def test_where_the_sink_fails_nothing_is_left_waiting(endless):
 def test_what_means_nothing_without_an_end_is_refused(flags, words):
     with pytest.raises(SettingsError, match=words):
         generate_music.main(flags.split())
+
+
+def test_a_midi_port_gets_every_note_and_its_end(tiny_model_dir, tmp_path, monkeypatch):
+    mido = pytest.importorskip("mido")
+    from tests import midi_ports
+
+    mido.set_backend("tests.midi_ports")
+    midi_ports.sent.clear()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # they belong to pytest here
+    flags = ["--model", str(tiny_model_dir / "tiny"), "--output", str(tmp_path / "a.mid"), "--num-seconds", "2"]
+    with pytest.raises(OutputError, match=r"one of these ports: Test Synth 20:0. Received 'none such'"):
+        generate_music.main([*flags, "--midi-out", "none such"])
+    generate_music.main([*flags, "--midi-out", "test synth"])
+    sent = midi_ports.sent
+    on, off = ([one for one in sent if one.type == kind] for kind in ("note_on", "note_off"))
+    assert sorted((one.channel, one.note) for one in on) == sorted((one.channel, one.note) for one in off)
+    assert abs(len(on) - len(load_piece(tmp_path / "a.mid"))) <= 4  # on the very last step
+    assert {one.channel for one in on} == {one.channel for one in sent if one.type == "program_change"}
+    assert sent[-1].is_cc(123)
 
 
 @pytest.mark.slow

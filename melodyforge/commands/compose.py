@@ -24,7 +24,7 @@ USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     arguments = parse_arguments(argv)
-    if arguments.play or arguments.play_to:
+    if arguments.play or arguments.play_to or arguments.midi_out:
         from melodyforge.commands.play import play
 
         play(arguments)
@@ -50,6 +50,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     live = parser.topic("to listen while it is composed")
     live.add_argument("--play", action="store_true", help="play until Ctrl-C; wishes may be typed meanwhile")
     live.add_argument("--play-to", type=Path, metavar="FILE", help="play into this WAV file instead")
+    live.add_argument("--midi-out", metavar="NAME", help="play on this MIDI port instead; a wrong name lists them")
     files = parser.topic("files")
     files.add_argument(
         "--output",

@@ -20,7 +20,8 @@ from melodyforge.errors import MelodyForgeError, SettingsError
 from melodyforge.flags import flag
 from melodyforge.live.endless import Endless
 from melodyforge.live.player import Player
-from melodyforge.live.sinks import Loudspeaker, NoDeviceError, Sink, WavFile
+from melodyforge.live.ports import open_output
+from melodyforge.live.sinks import Loudspeaker, MidiPort, NoDeviceError, Sink, WavFile
 from melodyforge.music.load import MIDI_SUFFIXES, load_piece
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, Limits, SamplingSettings, Wishes
@@ -88,6 +89,8 @@ def _require_playable(arguments: argparse.Namespace) -> None:
     for name in WITHOUT_EFFECT:
         if getattr(arguments, name) not in (None, False):
             raise SettingsError(f"{flag(name)} has no effect on music that is played without an end. Leave it out.")
+    if arguments.play_to and arguments.midi_out:
+        raise SettingsError("--play-to does not go with --midi-out. Leave one of them out.")
     if arguments.play_to and arguments.play_to.suffix.lower() != ".wav":
         raise SettingsError(f"--play-to must end in .wav. Received {str(arguments.play_to)!r}.")
 
@@ -105,6 +108,8 @@ def _output(arguments: argparse.Namespace) -> Path:
 def _sink(arguments: argparse.Namespace, output: Path) -> Sink:
     if arguments.play_to:
         return WavFile(arguments.play_to)
+    if arguments.midi_out:
+        return MidiPort(open_output(arguments.midi_out))
     try:
         return Loudspeaker()
     except NoDeviceError:
