@@ -24,6 +24,7 @@ _HOME_OF = {  # loaded when first asked for, so that scripts answer at once
     "stream": "melodyforge.compose",
     "ComposeSettings": "melodyforge.settings",
     "PieceStore": "melodyforge.corpus.store",
+    "understand": "melodyforge.asking.ask",
     "load_piece": "melodyforge.music.load",
     "load_recipe": "melodyforge.recipe",
     "list_models": "melodyforge.bundle",

@@ -292,7 +292,9 @@ class Wishes(Section):
         None, description="how many notes sound together: thin, medium or full"
     )
     instruments: Annotated[list[str] | None, _OR_ANY] = Field(
-        None, description="General MIDI names such as violin, families such as strings, or drums; no others will play"
+        None,
+        description="General MIDI names such as violin, families such as strings, or drums; no others will play. "
+        '"no drums" keeps them out, and leaves the others open',
     )
 
 

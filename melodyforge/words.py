@@ -19,6 +19,8 @@ _EXTRAS = {  # of pyproject.toml, by package
     **dict.fromkeys(("tensorflow", "keras", "tensorboard", "scipy", "sklearn", "matplotlib", "jinja2"), "train"),
     **dict.fromkeys(("streamlit", "starlette", "pandas", "verovio"), "studio"),
     "music21": "scores",
+    **dict.fromkeys(("mido", "rtmidi"), "live"),
+    **dict.fromkeys(("fluidsynth", "midi2audio"), "sound"),
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from melodyforge.asking.ask import understand
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, generate_music, reproduce, stream
 from melodyforge.composing.likeness import less_like, more_like
@@ -186,7 +187,17 @@ def test_streams_obey_too(tiny_model):
     assert [track.program for track in last.tracks] == [73]
 
 
+def test_instruments_can_be_refused(tiny_model):
+    piece = generate_music(tiny_model, instruments=["no piano"], num_notes=20, seed=1)[0].piece
+    assert [track.program for track in piece.tracks] == [73]
+    with pytest.raises(SettingsError, match="leave something to play"):
+        generate_music(tiny_model, instruments=["no piano", "no flute"], num_notes=20)
+    with pytest.raises(SettingsError, match="'flute', which is refused, too"):
+        generate_music(tiny_model, instruments=["flute", "no pipe"], num_notes=20)
+
+
 def test_models_without_controls_say_so(tiny_classic_model):
+    assert understand(tiny_classic_model, "sad, slow").settings.keys() == {"tempo"}
     with pytest.raises(SettingsError, match="which can be asked for: tempo"):
         generate_music(tiny_classic_model, style="jigs")
     composition = generate_music(tiny_classic_model, tempo=90.0, num_notes=20, seed=0)[0]

@@ -198,6 +198,46 @@ def test_wishes_reach_the_music(models_dir, takes):
     assert take.piece.notes["onset"].max() < 4 * 96
 
 
+def test_music_asked_for_in_words_fills_the_fields_and_what_is_changed_by_hand_stands(models_dir, takes):
+    app = open_app()
+    app.text_input(key="ask").set_value("a happy tune in D minor for flute, 4 bars at 90, like Chopin")
+    checked(app.run())
+    fields = {"tonic": "D", "mode": "minor", "bars": 4, "tempo": 90.0, "instruments": ["flute"], "unit": "bars"}
+    assert {key: app.session_state[key] for key in fields} == fields
+    assert any("understood" in text.value and "not learnt 'Chopin'" in text.value for text in app.caption)
+    app.selectbox(key="tonic").set_value("G")
+    app.number_input(key="tempo").set_value(None)
+    checked(app.run())
+    press_compose(app)
+    settings = takes.of(OWNER)[0].origin["settings"]
+    assert (settings["key"], settings["tempo"], settings["num_bars"]) == ("G minor", None, 4)
+    app.text_input(key="ask").set_value("sad")  # what was asked for before is not any more
+    checked(app.run())
+    now = {key: app.session_state[key] for key in ("tonic", "mode", "instruments", "unit", "mood")}
+    assert now == {"tonic": "G", "mode": None, "instruments": [], "unit": "notes", "mood": "sad"}
+    app.text_input(key="ask").set_value("purple")
+    checked(app.run())
+    assert "nothing of it was understood" in app.warning[0].value
+
+
+def test_words_are_read_anew_for_another_model(models_dir):
+    shutil.copytree(STARTER_DIR, models_dir / "other")
+    app = open_app()
+    app.selectbox(key="model").set_value("other")
+    checked(app.run())
+    app.text_input(key="ask").set_value("sad, like Chopin, no drums")
+    checked(app.run())
+    assert (app.session_state.style, app.session_state.instruments) == ("chopin", ["no drums"])
+    app.session_state.mood = "calm"
+    checked(app.run())
+    app.selectbox(key="model").set_value("tiny")
+    checked(app.run())
+    assert any("not learnt 'Chopin'" in text.value for text in app.caption)
+    app.selectbox(key="model").set_value("other")
+    checked(app.run())
+    assert (app.session_state.style, app.session_state.mood) == ("chopin", "calm")
+
+
 def test_what_a_model_has_not_learnt_is_not_offered(models_dir):
     app = open_app()
     assert {box.key for box in app.selectbox} >= {"model", "tonic", "mode"}

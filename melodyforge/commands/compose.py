@@ -15,12 +15,20 @@ from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
+    from melodyforge.bundle import Model
     from melodyforge.composition import Composition
+
+USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     arguments = parse_arguments(argv)
+    if arguments.play or arguments.play_to or arguments.midi_out:
+        from melodyforge.commands.play import play
+
+        play(arguments)
+        return
     started = time.perf_counter()
     compositions = compose_pieces(arguments)
     for path, composition in zip(output_paths(arguments.output, len(compositions)), compositions, strict=True):
@@ -35,12 +43,19 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
+    basis.add_argument(
+        "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
+    )
     add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
+    live = parser.topic("to listen while it is composed")
+    live.add_argument("--play", action="store_true", help="play until Ctrl-C; wishes may be typed meanwhile")
+    live.add_argument("--play-to", type=Path, metavar="FILE", help="play into this WAV file instead")
+    live.add_argument("--midi-out", metavar="NAME", help="play on this MIDI port instead; a wrong name lists them")
     files = parser.topic("files")
     files.add_argument(
         "--output",
         type=Path,
-        default=OUTPUT_DIR / "generated_music.mid",
+        default=USUAL_OUTPUT,
         metavar="FILE",
         help="where the MIDI file goes; several get numbers (default: %(default)s)",
     )
@@ -51,7 +66,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
-    from melodyforge.bundle import STARTER_NAME, find_model, load_model
     from melodyforge.compose import compose, reproduce
     from melodyforge.composing.wishes import wished_settings
     from melodyforge.composition import read_origin
@@ -60,20 +74,46 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
 
     wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
     if arguments.reproduce:
-        require_no_wishes(wishes)
+        require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
-    name = arguments.model or (origin.get("model") if origin else None)
-    model = load_model(find_model(name, MODELS_DIR))
-    if not name and model.name == STARTER_NAME:
-        print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
+    model = load_composer(arguments.model or (origin.get("model") if origin else None))
     primer = load_piece(arguments.primer) if arguments.primer else None
     if origin:
         require_outputs(arguments, 1)
         return [reproduce(model, origin, primer)]
+    if arguments.ask is not None:
+        wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
     settings = wished_settings(model, primer is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
     print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
     return compose(model, settings, primer)
+
+
+def load_composer(name: str | None) -> Model:
+    """The model of a name; the newest without one."""
+    from melodyforge.bundle import STARTER_NAME, find_model, load_model
+
+    model = load_model(find_model(name, MODELS_DIR))
+    if not name and model.name == STARTER_NAME:
+        print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
+    return model
+
+
+def asked_in_words(model: Model, text: str, given: dict[str, object], has_primer: bool) -> dict[str, object]:
+    """What words ask for beside the flags that are given; says what was understood.
+
+    Raises:
+        SettingsError: nothing was.
+    """
+    from melodyforge.asking.ask import understand
+    from melodyforge.composing.wishes import default_settings, without_effect
+
+    asked = understand(model, text).beside(given)
+    settings = default_settings(model, **given | asked.settings)
+    idle = without_effect(model, settings, has_primer)
+    asked = asked.without({name: f"has no effect {why}" for name, why in idle.items()})
+    print(asked)
+    return asked.settings
 
 
 def require_no_wishes(wishes: dict[str, object]) -> None:

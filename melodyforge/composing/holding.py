@@ -9,7 +9,7 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.errors import SettingsError
 from melodyforge.music.form import Form, read_form
-from melodyforge.music.instruments import instruments_named
+from melodyforge.music.instruments import instruments_named, refused
 from melodyforge.music.notation import bar_numbers, first_bar_number
 from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
 from melodyforge.music.timeline import with_track_names
@@ -240,12 +240,16 @@ def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarra
         learnt: the instruments of all classes.
     """
     is_free, redoes = np.zeros(len(learnt), bool), bool(settings.redo_bars or settings.redo_tracks)
-    if redoes or not settings.instruments:
+    names, forbidden = (
+        {kind for name in some for kind in instruments_named(name)} for some in refused(settings.instruments or ())
+    )
+    if redoes or not names:
         is_free[own] = True
-    for kind in sorted({kind for name in settings.instruments or () for kind in instruments_named(name)}):
+    for kind in sorted(names):
         of_kind = [index for index, key in enumerate(learnt.keys) if key[:2] == kind]
         if of_kind and not is_free[of_kind].any():  # a second violin beside one that stands, if there is one
             is_free[next((index for index in of_kind if not is_held[index]), of_kind[0])] = True
+    is_free &= np.array([key[:2] not in forbidden for key in learnt.keys], bool)
     if not is_free.any() and (redoes or is_held.all()):
         raise SettingsError(
             "The settings must leave something to compose. Received tracks to keep that are all there are. Keep fewer, "

@@ -14,12 +14,16 @@ from melodyforge.composing.forms import asks_for_sections, with_form
 from melodyforge.composing.holding import Holding
 from melodyforge.composing.task import FOR_HEADINGS, FOR_PASSAGES, Task
 from melodyforge.decoding.ending import Length
+from melodyforge.errors import SettingsError
 from melodyforge.music.form import NO_FORM
+from melodyforge.music.instruments import refused
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
+from melodyforge.tokens.controls import Controls
 from melodyforge.tokens.headings import Heading, heading_of
 from melodyforge.tokens.held import LOOK_AHEAD_STEPS, Hold
 from melodyforge.tokens.representation import Context, Representation
+from melodyforge.tokens.wishes import ANY
 
 Given = int | np.ndarray  # how many of the first notes of a piece were given, or which, bool, shape (num_notes,)
 
@@ -184,12 +188,13 @@ def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.nd
     controls, is_held = task.model.representation.controls, holding.is_held
     if controls is None:
         return ~is_held
+    may_play = ~is_held & ~controls.forbidden_tracks(task.asked)
     silent = {one: controls.forbidden_tracks(controls.of(one.traits)) for one in _suitable_headings(task)}
     of_heading = {one: ~silent[one] & silent[one].any() for one in silent}  # none where instruments are not known
-    fits = {one: (bool((plays & ~is_held).any()), int((plays & is_held).sum())) for one, plays in of_heading.items()}
+    fits = {one: (bool((plays & may_play).any()), int((plays & is_held).sum())) for one, plays in of_heading.items()}
     best = max(fits.values())
     plays = of_heading[_drawn([one for one, fit in fits.items() if fit == best], rng)]
-    return plays & ~is_held if best[0] else ~is_held
+    return plays & may_play if best[0] else may_play
 
 
 def _suitable_headings(task: Task) -> list[Heading]:
@@ -201,12 +206,31 @@ def _suitable_headings(task: Task) -> list[Heading]:
         headings = task.limits.suitable(headings)
     if asks_for_sections(task.settings):
         headings = [one for one in headings if not one.is_performed]
+    if refused(task.settings.instruments or ())[1]:
+        headings = _with_something_to_play(task, headings, controls)
     if not (task.settings.style or task.settings.instruments):  # drums alone are for those who ask for them
         headings = [one for one in headings if one.traits.key is not None] or headings
     fits = [controls.suits(heading.traits, task.settings) for heading in headings]
     best = max(fits)
     fitting = [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]
     return task.limits.in_mode(fitting) if task.limits else fitting
+
+
+def _with_something_to_play(task: Task, headings: list[Heading], controls: Controls) -> list[Heading]:
+    """Those whose music is not all played by what is refused.
+
+    Raises:
+        SettingsError: there are none in the style that is asked for.
+    """
+    style = task.settings.style
+    rows = {one: np.where(task.asked == ANY, controls.of(one.traits), task.asked) for one in headings}
+    playing = [one for one, row in rows.items() if not controls.forbidden_tracks(row).all()]
+    if not [one for one in playing if style in (None, one.traits.style)]:
+        raise SettingsError(
+            f"`instruments` must leave something to play. Received {', '.join(task.settings.instruments or ())}, of "
+            "music that nothing else plays. Leave them out, or choose another style."
+        )
+    return playing
 
 
 def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:

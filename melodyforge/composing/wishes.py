@@ -42,13 +42,13 @@ def wished_settings(model: Model, has_primer: bool, **wishes: Any) -> ComposeSet
     lengths = [name for name in LENGTHS if name in given]
     if len(lengths) > 1:
         raise SettingsError(f"`{lengths[0]}` must stand alone. Received `{lengths[1]}`, too. Leave one of them out.")
-    for name, reason in _without_effect(model, settings, has_primer).items():
+    for name, reason in without_effect(model, settings, has_primer).items():
         if name in given:
             raise SettingsError(f"`{name}` has no effect {reason}. Leave it out, or change that.")
     return settings
 
 
-def _without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -> dict[str, str]:
+def without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -> dict[str, str]:
     """Settings that do nothing here, and why."""
     reasons = {}
     no_passage = "" if model.passages else "with a model that has learnt no passages"

@@ -5,11 +5,13 @@ All that goes by the instrument, such as how it sounds or is written down, follo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from melodyforge.errors import SettingsError
 
 DRUMS = "drums"
+NO = "no"
 
 # General MIDI level 1: the families in order, eight programs in each.
 _NAMES_BY_FAMILY = {
@@ -58,6 +60,16 @@ INSTRUMENTS = tuple(  # by program
 def instrument_name(program: int, is_drum: bool = False) -> str:
     """Such as "violin"."""
     return DRUMS if is_drum else INSTRUMENTS[program].name
+
+
+def refused(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Names of instruments that are wanted, and those behind a "no ", such as "drums" of "no drums"."""
+    parted: tuple[list[str], list[str]] = ([], [])
+    for name in names:
+        first, _, rest = name.strip().partition(" ")
+        is_refused = first.lower() == NO and bool(rest)
+        parted[is_refused].append(rest if is_refused else name)
+    return parted
 
 
 def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int, bool]]:

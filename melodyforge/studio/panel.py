@@ -9,9 +9,11 @@ import streamlit as st
 from melodyforge.bundle import Model
 from melodyforge.composing.wishes import OF_WHOLE_PIECES, default_settings
 from melodyforge.errors import MelodyForgeError
+from melodyforge.music.instruments import refused
 from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import ComposeSettings, kind_of, shown
 from melodyforge.studio import shared
+from melodyforge.studio.asking import asking_field
 from melodyforge.studio.fields import begins
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.widgets import HELP, offered
@@ -37,6 +39,7 @@ def panel() -> tuple[Model | None, Wanted | None]:
         if label := shared.model_label(name):
             st.caption(f"{plain(name)}: {label}.")
         model = shared.model(name)
+        asking_field(name, model)
         return model, _asked(model)
     except MelodyForgeError as error:
         st.error(told(error))
@@ -99,6 +102,7 @@ def _wish(wish: Wish) -> Any:
     if wish.widget == "buttons":
         return st.pills(title, options, key=wish.name, help=hint, bind=BOUND)
     if wish.widget == "several":
+        options += [one for one in st.session_state.get(wish.name, []) if refused([one])[1]]  # asked for in words
         return st.multiselect(title, options, key=wish.name, placeholder=ANY, help=hint, bind=BOUND) or None
     return _choice_or_any(title, options, wish.name, hint)
 

@@ -12,6 +12,7 @@ class Remembered(StrEnum):
     UPLOADS = "remembered: uploads"  # how many there were
     OFFERED = "remembered: offered name"  # of the next model
     PAGES = "remembered: pages"  # of this visit, by name: another's page object cannot be turned to
+    ASKED = "remembered: asked in words"  # see `asking.Said`
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes
     BEGINS = "remembered: begins"  # whether what was just filled into the fields is to be composed
     PLAYS = "remembered: plays"  # which composing begins to play by itself when it is there

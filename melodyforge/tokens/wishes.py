@@ -15,7 +15,7 @@ from pydantic import AfterValidator, FailFast, Field, ValidationInfo
 from typing_extensions import override
 
 from melodyforge.errors import SettingsError
-from melodyforge.music.instruments import instrument_name, instruments_named
+from melodyforge.music.instruments import instrument_name, instruments_named, refused
 from melodyforge.music.keys import NUM_PITCH_CLASSES, TONIC_NAMES, Key, key_named
 from melodyforge.music.mood import MOODS
 from melodyforge.music.traits import Measure, Name, Traits
@@ -362,7 +362,7 @@ class PolyphonyWish(AmountWish):
 
 
 class InstrumentsWish(Wish):
-    """Which instruments play, in how many tracks, and that no others do."""
+    """Which instruments play, in how many tracks, and that no others do; or only which do not: "no drums"."""
 
     name = "instruments"
     weight = 1
@@ -392,20 +392,25 @@ class InstrumentsWish(Wish):
 
     @override
     def of_words(self, asked: Any) -> list[int]:
-        wanted = [instruments_named(name) for name in asked]
-        for name, found in zip(asked, wanted, strict=True):
+        names, forbidden = _parted(asked)
+        wanted = [set(instruments_named(name)) - forbidden for name in names]
+        for name, found in zip(names, wanted, strict=True):
             if not any(key[:2] in found for key in self._keys):
                 raise SettingsError(
                     f"--instruments must be ones that the model has learnt: {', '.join(self.options)}. "
-                    f"Received {name!r}."
+                    f"Received {name!r}{', which is refused, too' * bool(set(instruments_named(name)) & forbidden)}."
                 )
         of_one = [(ANY if self.counts_tracks and key[2] else PRESENT) for key in self._keys]  # others are the heading's
         asked_for = [any(key[:2] in found for found in wanted) for key in self._keys]
-        return [one if is_asked else ABSENT for one, is_asked in zip(of_one, asked_for, strict=True)]
+        silent = [key[:2] in forbidden or bool(names) for key in self._keys]
+        others = [ABSENT if is_silent else ANY for is_silent in silent]
+        return [one if is_asked else other for one, is_asked, other in zip(of_one, asked_for, others, strict=True)]
 
     @override
     def suits(self, traits: Traits, asked: Any) -> tuple[bool, ...]:
-        return (all(set(instruments_named(name)) & set(traits.instruments) for name in asked),)
+        names, forbidden = _parted(asked)
+        plays = set(traits.instruments)
+        return (all(set(instruments_named(name)) & plays for name in names) and not forbidden & plays,)
 
     @override
     def missed(self, traits: Traits, asked: list[int]) -> str | None:
@@ -421,6 +426,12 @@ class InstrumentsWish(Wish):
     @override
     def is_met(self, traits: Traits, asked: Any) -> bool:
         return sorted({instrument_name(*one) for one in traits.instruments}) == sorted(asked)
+
+
+def _parted(asked: Iterable[str]) -> tuple[list[str], set[tuple[int, bool]]]:
+    """The names of instruments that are wanted, and all that are refused, as (program, is_drum)."""
+    names, others = refused(asked)
+    return names, {one for name in others for one in instruments_named(name)}
 
 
 # In the order of the features that networks are told.
