@@ -67,6 +67,12 @@ class Take:
     is_whole: bool = True
 
     @property
+    def own(self) -> Piece:
+        """The notes that were composed, where they stand; none that was given."""
+        notes = self.piece.notes
+        return self.piece.with_notes(notes[self.given :] if isinstance(self.given, int) else notes[~self.given])
+
+    @property
     def composed(self) -> Piece:
         """The stretch that was composed, with what was given in it, as a piece of its own."""
         notes = self.piece.notes
