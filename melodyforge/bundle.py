@@ -103,6 +103,11 @@ class Model:
             raise ModelFolderError(f"The model {self.name!r} was saved anew since it was read. Load it again.")
         return read_network(data, self.representation, self.recipe)
 
+    @property
+    def has_index(self) -> bool:
+        """Whether copies of its training music can be found."""
+        return INDEX_FILE in self.config["sha256"]
+
     @cached_property
     def index(self) -> MusicIndex | None:
         """By which copies of the training music are found; read when it is first needed, None if there is none.
@@ -110,7 +115,7 @@ class Model:
         Raises:
             ModelFolderError: it is damaged.
         """
-        if INDEX_FILE not in self.config["sha256"]:
+        if not self.has_index:
             return None
         return index_file.unpack_index(_read_index(self.folder, self.config))
 

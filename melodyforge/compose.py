@@ -113,6 +113,6 @@ def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     piece = outcome.take.piece if task.holding else with_track_names(outcome.take.piece)
     piece = replace(piece, name=name)
     music = task.model.index
-    originality = report_on(outcome.take.own, music) if music else None
+    originality = report_on(outcome.take.piece, music, outcome.take.own_notes) if music else None
     composition = Composition(piece, outcome.notices, primer=outcome.take.passage, originality=originality)
     return composition.with_origin(origin_of(task, outcome.take, index))

@@ -377,14 +377,14 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
     effort: Annotated[Literal["quick", "good", "best"], _ANY_CASE] = Field(
         "good", description="how long to look for the best way to go on: quick takes the first, good 8, best 32"
     )
-    max_shared_notes: Annotated[
-        int | None, Shown(Topic.SAMPLING, unit="notes", left_out="any", usual=(11, 64), start=16)
-    ] = Field(
-        None,
-        ge=11,
-        le=MAX_NOTES,
-        description="how many notes in a row may also stand in the training music, in any key, or twice or half as "
-        "fast; a piece that shares more is composed again",
+    max_shared_notes: Annotated[int | None, Shown(Topic.SAMPLING, unit="notes", left_out="any", usual=(11, 64))] = (
+        Field(
+            None,
+            ge=11,
+            le=MAX_NOTES,
+            description="how many notes in a row may also stand in the training music, in any key, or twice or half as "
+            "fast; a piece that shares more is composed again",
+        )
     )
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"

@@ -141,3 +141,4 @@ def save(composition: Composition, path: Path, arguments: argparse.Namespace) ->
         print(f"{form}: {counted(len(piece), 'note')}, {piece.seconds:.0f} s")
     if composition.originality:
         print(f"{path.name}: {composition.originality}")
+        print(f"{path.name}: {composition.originality.details}")

@@ -73,5 +73,5 @@ def _find_copy(task: Task, take: Take) -> str | None:
     most, index = task.settings.max_shared_notes, task.model.index
     if most is None or index is None:
         return None
-    longest = longest_passage(take.own, index)
+    longest = longest_passage(take.piece, index, take.own_notes)
     return f"it shares {longest}" if longest and longest.num_notes > most else None

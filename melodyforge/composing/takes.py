@@ -67,10 +67,9 @@ class Take:
     is_whole: bool = True
 
     @property
-    def own(self) -> Piece:
+    def own_notes(self) -> np.ndarray:
         """The notes that were composed, where they stand; none that was given."""
-        notes = self.piece.notes
-        return self.piece.with_notes(notes[self.given :] if isinstance(self.given, int) else notes[~self.given])
+        return self.piece.notes[self.given :] if isinstance(self.given, int) else self.piece.notes[~self.given]
 
     @property
     def composed(self) -> Piece:

@@ -98,7 +98,7 @@ def require_index(model: Model, settings: ComposeSettings) -> None:
     Raises:
         SettingsError: the model has no index of its training music.
     """
-    if settings.max_shared_notes is not None and model.index is None:
+    if settings.max_shared_notes is not None and not model.has_index:
         raise SettingsError(
             f"`max_shared_notes` needs a model that has an index of its training music. Received the model "
             f"{model.name!r}, which has none. Train it anew, add one with setup/add_index.py, or leave that out."

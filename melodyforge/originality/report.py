@@ -20,6 +20,7 @@ NOTES_COMPARED = 500  # of real pieces: as long as a composition that no length 
 LEAST_REAL = 5  # pieces of a style; fewer say nothing
 MOST_REAL = 400  # pieces that are measured
 MOST = 0.9
+SHARED, FOUND = "longest passage shared with the training music", "found in it"  # begin the lines of a report
 ALIKE_BY_CHANCE = 1 / 256  # of the bytes of two MinHashes
 
 
@@ -66,7 +67,7 @@ class Originality:
 
     def __str__(self) -> str:
         """In one line."""
-        found = f"longest passage shared with the training music: {self.longest or f'none of {WINDOW} notes or more'}"
+        found = f"{SHARED}: {self.longest or f'none of {WINDOW} notes or more'}"
         beside = f"; real pieces share {self.real.longest:.0f}" if self.real else ""
         return found + beside
 
@@ -79,19 +80,29 @@ class Originality:
             else ("", "")
         )
         return (
-            f"found there: {self.share_8:.0%} of its stretches of 8 notes{beside_8}, {self.share_16:.0%} of "
+            f"{FOUND}: {self.share_8:.0%} of its stretches of 8 notes{beside_8}, {self.share_16:.0%} of "
             f"16{beside_16}; as a whole most like {self.likest}, with which it has {self.likeness:.0%} of its turns in "
             "common"
         )
 
 
-def report_on(piece: Piece, index: MusicIndex) -> Originality | None:
-    """Looks for a piece in the training music; None where it has no notes with pitches, or nothing to look in."""
-    if not len(piece.pitched_notes) or not index.names:
+def report_on(piece: Piece, index: MusicIndex, notes: np.ndarray | None = None) -> Originality | None:
+    """Looks for a piece in the training music.
+
+    Args:
+        piece: that is looked for.
+        index: of the training music.
+        notes: those of its notes that are looked for; None for all.
+
+    Returns:
+        None where there are no notes with pitches, or nothing to look in.
+    """
+    part = piece if notes is None else piece.with_notes(notes)
+    if not len(part.pitched_notes) or not index.names:
         return None
-    lines = [(line, find_passages(index, line)) for line in lines_of(piece)]
-    strands = [(strand, find_passages(index, strand)) for strand in strands_of(piece)]
-    likest, likeness = _likest(piece, index)
+    lines = [(line, find_passages(index, line)) for line in lines_of(part)]
+    strands = [(strand, find_passages(index, strand)) for strand in strands_of(part)]
+    likest, likeness = _likest(part, index)
     return Originality(
         longest=_longest(piece, index, [*lines, *strands]),
         share_8=_share([is_known(index, line.hashes) for line, _ in lines]),
@@ -102,9 +113,10 @@ def report_on(piece: Piece, index: MusicIndex) -> Originality | None:
     )
 
 
-def longest_passage(piece: Piece, index: MusicIndex) -> Passage | None:
-    """The longest passage of a piece that stands in the training music; of equally long ones the first found."""
-    return _longest(piece, index, [(one, find_passages(index, one)) for one in (*lines_of(piece), *strands_of(piece))])
+def longest_passage(piece: Piece, index: MusicIndex, notes: np.ndarray | None = None) -> Passage | None:
+    """The longest passage that stands in the training music, of equally long ones the first; as `report_on`."""
+    part = piece if notes is None else piece.with_notes(notes)
+    return _longest(piece, index, [(one, find_passages(index, one)) for one in (*lines_of(part), *strands_of(part))])
 
 
 def _longest(piece: Piece, index: MusicIndex, searched: list[tuple[Strand, Found]]) -> Passage | None:

@@ -70,9 +70,11 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     facts += [f"random seed {settings['seed']}", f"played by {sound.engine}"]
-    notices = Counter(notice for notice in [*take.notices, *sound.notices] if notice != take.complaint)
+    elsewhere = {take.complaint, *take.originality}
+    notices = Counter(notice for notice in [*take.notices, *sound.notices] if notice not in elsewhere)
     often = [notice if number == 1 else f"{notice}, {number} times" for notice, number in notices.items()]
     st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *often])))
+    _originality(take)
     keep, go_on, sheet = st.tabs([KEEP, GO_ON, SHEET], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
@@ -92,6 +94,14 @@ def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
         st.warning(words, icon=":material/warning:", width="stretch")
         if st.button("Try again", key="try_again", icon=":material/replay:", help="The same wishes, a new random seed"):
             _branch(owner, take, None, and_then)
+
+
+def _originality(take: Take) -> None:
+    """Says how much of a take stands in the training music: the longest passage in a line, the rest folded."""
+    shared_passage, *details = [plain(f"{line[:1].upper()}{line[1:]}.") for line in take.originality] or [""]
+    if shared_passage:
+        with st.expander(shared_passage, icon=":material/fingerprint:"):
+            st.caption("  \n".join(details))
 
 
 def _not_kept(take: Take) -> None:
