@@ -30,6 +30,7 @@ from melodyforge.files import read_at_most
 from melodyforge.model_state import (
     CONFIG_FILE,
     HISTORY_FILE,
+    INDEX_FILE,
     METRICS_FILE,
     MODEL_FILES,
     VOCABULARY_FILE,
@@ -37,6 +38,8 @@ from melodyforge.model_state import (
     hold_model,
     read_state,
 )
+from melodyforge.originality import index_file
+from melodyforge.originality.index import MusicIndex
 from melodyforge.places import MODELS_DIR, STARTER_DIR
 from melodyforge.plain_pickle import read_plain_pickle
 from melodyforge.recipe import Recipe
@@ -100,6 +103,22 @@ class Model:
             raise ModelFolderError(f"The model {self.name!r} was saved anew since it was read. Load it again.")
         return read_network(data, self.representation, self.recipe)
 
+    @property
+    def has_index(self) -> bool:
+        """Whether copies of its training music can be found."""
+        return INDEX_FILE in self.config["sha256"]
+
+    @cached_property
+    def index(self) -> MusicIndex | None:
+        """By which copies of the training music are found; read when it is first needed, None if there is none.
+
+        Raises:
+            ModelFolderError: it is damaged.
+        """
+        if not self.has_index:
+            return None
+        return index_file.unpack_index(_read_index(self.folder, self.config))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelParts:
@@ -110,6 +129,7 @@ class ModelParts:
         history: the text of history.csv.
         passages: of training music.
         critic: of what the model composes.
+        index: of the training music.
     """
 
     recipe: Recipe
@@ -120,6 +140,7 @@ class ModelParts:
     history: str
     passages: tuple[Passage, ...] = ()
     critic: Critic | None = None
+    index: MusicIndex | None = None
 
 
 def list_models(models_dir: str | Path = MODELS_DIR) -> list[str]:
@@ -216,9 +237,26 @@ def add_critic(folder: Path, critic: Critic) -> None:
         history=(folder / HISTORY_FILE).read_text(encoding="utf-8"),
         passages=tuple(model.passages),
         critic=critic,
+        index=model.index,
     )
     with folders.replacing(folder) as new:
         _write_parts(new, parts)
+
+
+def add_index(folder: Path, index: MusicIndex) -> None:
+    """Gives a model an index of its training music, in place of the one that it may have; no other file changes.
+
+    The caller holds the model.
+
+    Raises:
+        ModelFolderError: there is no such model.
+        OutputError: the folder cannot be written.
+    """
+    config = read_model(folder).config
+    with folders.replacing(folder) as new:
+        shutil.copytree(folder, new, dirs_exist_ok=True)
+        config["sha256"] |= _write_index(new, index)
+        (new / CONFIG_FILE).write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
 def load_model(folder: Path) -> Model:
@@ -227,17 +265,17 @@ def load_model(folder: Path) -> Model:
     Raises:
         ModelFolderError: it is missing, incomplete, of another version, or its parts do not fit together.
     """
-    return folders.read_steadily(Path(folder), lambda: _with_network(_read_once(Path(folder))))
+    return folders.read_steadily(Path(folder), lambda: _complete(_read_once(Path(folder))))
 
 
 def read_model(folder: Path) -> Model:
-    """As `load_model`, but whether the weights fit the vocabulary shows only when the network is used."""
+    """As `load_model`, but what weights and index hold shows only when they are used."""
     return folders.read_steadily(Path(folder), lambda: _read_once(Path(folder)))
 
 
-def _with_network(model: Model) -> Model:
+def _complete(model: Model) -> Model:
     try:
-        _ = model.network
+        _ = model.network, model.index
     except ModelFolderError as error:
         raise ModelFolderError(f"The model {model.folder} cannot be used: {error}") from None
     return model
@@ -257,6 +295,8 @@ def _read_once(folder: Path) -> Model:
         weights = _read_weights_file(folder, representation, recipe)
         files = {WEIGHTS_FILE: weights, VOCABULARY_FILE: vocabulary_bytes}
         _require_unchanged(config, files, representation, recipe)
+        if INDEX_FILE in config["sha256"]:
+            _read_index(folder, config)
     except (MelodyForgeError, OSError) as error:
         raise ModelFolderError(f"The model {folder} cannot be used: {error}") from None
     passages = unpack_passages(vocabulary.get("passages", []), representation.row_dtype)
@@ -315,6 +355,21 @@ def _read_weights_file(folder: Path, representation: Representation, recipe: Rec
         raise ModelFolderError(f"Weights, vocabulary and recipe are not of one model: {error}") from None
 
 
+def _read_index(folder: Path, config: dict[str, Any]) -> bytes:
+    """The bytes of the index that was saved with the model.
+
+    Raises:
+        ModelFolderError: it is missing, too large, or another.
+    """
+    try:
+        data = read_at_most(folder / INDEX_FILE, index_file.MAX_BYTES)
+    except (OSError, TooMuchError) as error:
+        raise ModelFolderError(f"{INDEX_FILE}, which belongs to the model, cannot be read: {error}") from None
+    if hashlib.sha256(data).hexdigest() != config["sha256"][INDEX_FILE]:
+        raise ModelFolderError(f"{INDEX_FILE} is not the file that was saved with it. Copy the whole folder again.")
+    return data
+
+
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
@@ -325,6 +380,7 @@ def _write_parts(folder: Path, parts: ModelParts) -> None:
     critic = {"critic": pack_critic(parts.critic)} if parts.critic else {}
     vocabulary = pickle.dumps(known | parts.representation.state() | critic, protocol=4)
     (folder / VOCABULARY_FILE).write_bytes(vocabulary)
+    index = _write_index(folder, parts.index) if parts.index else {}
     config = {
         "format": FORMAT,
         "version": __version__,
@@ -333,15 +389,23 @@ def _write_parts(folder: Path, parts: ModelParts) -> None:
         "sha256": {
             WEIGHTS_FILE: hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest(),
             VOCABULARY_FILE: hashlib.sha256(vocabulary).hexdigest(),
-        },
+        }
+        | index,
     } | parts.config
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1), encoding="utf-8")
     (folder / METRICS_FILE).write_text(json.dumps(parts.metrics, indent=1), encoding="utf-8")
     (folder / HISTORY_FILE).write_text(parts.history, encoding="utf-8")
     folder.chmod(0o755)
-    for name in MODEL_FILES:
+    for name in (*MODEL_FILES, *index):
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _write_index(folder: Path, index: MusicIndex) -> dict[str, str]:
+    """Writes an index; gives its checksum by its name."""
+    data = index_file.pack_index(index)
+    (folder / INDEX_FILE).write_bytes(data)
+    return {INDEX_FILE: hashlib.sha256(data).hexdigest()}
 
 
 def _require_files(folder: Path) -> None:

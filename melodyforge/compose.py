@@ -20,6 +20,7 @@ from melodyforge.composing.wishes import default_settings, wished_settings
 from melodyforge.composition import Composition
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import with_track_names
+from melodyforge.originality.report import report_on
 from melodyforge.settings import ComposeSettings
 
 
@@ -111,5 +112,7 @@ def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     name = f"{task.model.name} {task.settings.seed}-{index + 1}"
     piece = outcome.take.piece if task.holding else with_track_names(outcome.take.piece)
     piece = replace(piece, name=name)
-    composition = Composition(piece, outcome.notices, primer=outcome.take.passage)
+    music = task.model.index
+    originality = report_on(outcome.take.piece, music, outcome.take.own_notes) if music else None
+    composition = Composition(piece, outcome.notices, primer=outcome.take.passage, originality=originality)
     return composition.with_origin(origin_of(task, outcome.take, index))

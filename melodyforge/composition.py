@@ -14,6 +14,7 @@ from melodyforge.files import require_writable, write_bytes
 from melodyforge.music import midi_container
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece
+from melodyforge.originality.report import Originality
 from melodyforge.words import counted
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ class Composition:
         notices: what the user should be told.
         origin: model, settings and place in the batch, as written into the MIDI file.
         primer: the passage of training music that it starts from, without being a part of it; None if there is none.
+        originality: how much of it stands in the training music; None where that is not known.
     """
 
     piece: Piece
     notices: list[str] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
     primer: Piece | None = None
+    originality: Originality | None = None
 
     @property
     def seed(self) -> int | None:

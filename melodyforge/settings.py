@@ -383,6 +383,15 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
     best_of: Annotated[int, Shown(unit="takes", usual=(1, 16))] = Field(
         1, ge=1, le=MAX_BEST_OF, description="how many takes to compose of each piece, of which you get the best"
     )
+    max_shared_notes: Annotated[int | None, Shown(Topic.SAMPLING, unit="notes", left_out="any", usual=(11, 64))] = (
+        Field(
+            None,
+            ge=11,
+            le=MAX_NOTES,
+            description="how many notes in a row may also stand in the training music, in any key, or twice or half as "
+            "fast; a piece that shares more is composed again",
+        )
+    )
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"
     )

@@ -189,6 +189,7 @@ def store_in_half(model_dir: Path, store: PieceStore) -> None:
             config={name: model.config[name] for name in ("plan", "data_fingerprint", "habits", "keras")},
             metrics=model.metrics | {"held_out_nats": sum(nats.values()), "held_out_nats_by_head": nats},
             history=(model_dir / HISTORY_FILE).read_text(encoding="utf-8"),
+            index=model.index,
         )
         save_model(model_dir, parts)
     lost = sum(nats.values()) - model.metrics["held_out_nats"]

@@ -22,6 +22,7 @@ LEVELS = (
     ("music", "facts"),
     ("tokens", "figures"),
     ("corpus", "decoding", "networks"),
+    ("originality",),
     ("bundle", "composition"),
     ("training", "composing"),
     ("compose", "asking"),

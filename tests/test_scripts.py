@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from melodyforge.bundle import CONFIG_FILE, MODEL_FILES, VOCABULARY_FILE, load_model
+from melodyforge.bundle import CONFIG_FILE, INDEX_FILE, MODEL_FILES, VOCABULARY_FILE, load_model
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Piece, make_notes
@@ -91,7 +91,7 @@ def calls(home):
 
 
 def test_training_leaves_model_samples_and_logs(home):
-    assert {path.name for path in (home / "models" / "forge").iterdir()} == set(MODEL_FILES)
+    assert {path.name for path in (home / "models" / "forge").iterdir()} == {*MODEL_FILES, INDEX_FILE}
     assert len(load_piece(home / "output" / "samples" / "forge-epoch-002.mid")) > 50
     assert list((home / "models" / ".training" / "tensorboard" / "forge").iterdir())
 

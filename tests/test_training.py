@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from melodyforge.bundle import HISTORY_FILE, METRICS_FILE, MODEL_FILES, list_models, load_model
+from melodyforge.bundle import HISTORY_FILE, INDEX_FILE, METRICS_FILE, MODEL_FILES, list_models, load_model
 from melodyforge.errors import CorpusError, ModelFolderError
 from melodyforge.model_state import checkpoint_path
 from melodyforge.music.form import NO_FORM
@@ -46,7 +46,7 @@ def history(model_dir):
 
 def test_a_trained_folder_holds_the_five_files_and_falling_losses(tiny_model_dir):
     folder = tiny_model_dir / "tiny"
-    assert {path.name for path in folder.iterdir()} == set(MODEL_FILES)
+    assert {path.name for path in folder.iterdir()} == {*MODEL_FILES, INDEX_FILE}
     rows = history(folder)
     assert float(rows[-1]["held_out_nats"]) < 0.5 * float(rows[0]["held_out_nats"])
     metrics = json.loads((folder / METRICS_FILE).read_text())

@@ -179,3 +179,6 @@ def save(composition: Composition, path: Path, arguments: argparse.Namespace) ->
         for notice in composition.save(form):
             print(notice)
         print(f"{form}: {counted(len(piece), 'note')}, {piece.seconds:.0f} s")
+    if composition.originality:
+        print(f"{path.name}: {composition.originality}")
+        print(f"{path.name}: {composition.originality.details}")

@@ -1,4 +1,4 @@
-"""Judges takes: whether one is degenerate, measured by music of its style, and whether it is what was asked for."""
+"""Judges takes: whether one is degenerate, measured by music of its style, what was asked for, and nobody else's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
 from melodyforge.music.habits import Fault, find_fault
 from melodyforge.music.traits import read_traits
+from melodyforge.originality.report import longest_passage
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Judged:
     Attributes:
         take: the take.
         fault: what is degenerate about it; None if nothing.
-        missed: the wish that it misses; None if it misses none, or is degenerate anyway.
+        missed: the wish that it misses, or what it copies; None if nothing, or if it is degenerate anyway.
     """
 
     take: Take
@@ -40,7 +41,9 @@ class Judged:
 def judge(task: Task, take: Take) -> Judged:
     """Listens to a take."""
     fault = _find_fault(task, take)
-    return Judged(take, fault, None if fault else _find_return(task, take) or _find_disobedience(task, take))
+    if fault:
+        return Judged(take, fault, None)
+    return Judged(take, None, _find_return(task, take) or _find_disobedience(task, take) or _find_copy(task, take))
 
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
@@ -63,3 +66,12 @@ def _find_disobedience(task: Task, take: Take) -> str | None:
     if controls is None or not task.asked.any():
         return None
     return controls.missed(read_traits(take.composed), task.asked)
+
+
+def _find_copy(task: Task, take: Take) -> str | None:
+    """Which passage of the training music is in what was composed, if it is longer than it may be."""
+    most, index = task.settings.max_shared_notes, task.model.index
+    if most is None or index is None:
+        return None
+    longest = longest_passage(take.piece, index, take.own_notes)
+    return f"it shares {longest}" if longest and longest.num_notes > most else None

@@ -67,6 +67,11 @@ class Take:
     is_whole: bool = True
 
     @property
+    def own_notes(self) -> np.ndarray:
+        """The notes that were composed, where they stand; none that was given."""
+        return self.piece.notes[self.given :] if isinstance(self.given, int) else self.piece.notes[~self.given]
+
+    @property
     def composed(self) -> Piece:
         """The stretch that was composed, with what was given in it, as a piece of its own."""
         notes = self.piece.notes

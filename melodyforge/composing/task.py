@@ -9,7 +9,7 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.composing.holding import Holding, hold_primer
 from melodyforge.composing.limits import Limits, read_limits
-from melodyforge.composing.wishes import asked_controls
+from melodyforge.composing.wishes import asked_controls, require_index
 from melodyforge.errors import SettingsError
 from melodyforge.figures.closes import ON_TONIC
 from melodyforge.music.habits import Habits
@@ -91,6 +91,7 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> 
     if primer is not None and controls and settings.style is None and primer.style in controls.styles:
         settings = settings.changed(style=primer.style)
     asked = asked_controls(model, settings)
+    require_index(model, settings)
     holding = hold_primer(model, settings, primer) if settings.keeps_parts else None
     return Task(
         model=model,

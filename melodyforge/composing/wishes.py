@@ -93,3 +93,16 @@ def asked_controls(model: Model, settings: ComposeSettings) -> np.ndarray:
                 f"{model.name!r} of the recipe {model.recipe.name!r}, which can be asked for: {', '.join(known)}."
             )
     return controls.asked(settings) if controls else np.zeros(0, np.int16)
+
+
+def require_index(model: Model, settings: ComposeSettings) -> None:
+    """Makes sure that copies can be found where they are not wanted.
+
+    Raises:
+        SettingsError: the model has no index of its training music.
+    """
+    if settings.max_shared_notes is not None and not model.has_index:
+        raise SettingsError(
+            f"`max_shared_notes` needs a model that has an index of its training music. Received the model "
+            f"{model.name!r}, which has none. Train it anew, add one with setup/add_index.py, or leave that out."
+        )

@@ -137,6 +137,9 @@ def _sampling(model: Model) -> dict[str, Any]:
     if model.representation.controls:
         guidance = offered(ComposeSettings, "guidance", usual.guidance)
         values["guidance"] = st.slider(**guidance, key="guidance", bind=BOUND)
+    if model.has_index:
+        most = offered(ComposeSettings, "max_shared_notes")
+        values["max_shared_notes"] = st.number_input(**most, placeholder=ANY, key="max_shared_notes", bind=BOUND)
     seed, left_out = offered(ComposeSettings, "seed"), shown(ComposeSettings, "seed").left_out
     values["seed"] = st.number_input(**seed, placeholder=left_out, key="seed", bind=BOUND)
     return values

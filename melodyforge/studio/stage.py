@@ -63,6 +63,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *sound.notices])))
+    _originality(take)
     keep, go_on, sheet, details = st.tabs([KEEP, GO_ON, SHEET, DETAILS], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
@@ -89,9 +90,17 @@ def _details(take: Take, sound: KeptSound) -> None:
     """How it came about, for those who want to know."""
     composed_at = f"{day(take.created_at)} at {hour(take.created_at)}"
     facts = [f"Composed on {composed_at}", f"random seed {take.origin['settings']['seed']}"]
-    notices = Counter(notice for notice in take.notices if notice != take.complaint)
+    notices = Counter(one for one in take.notices if one not in (take.complaint, *take.originality))
     often = [notice if number == 1 else f"{notice}, {number} times" for notice, number in notices.items()]
     st.caption("  \n".join(map(plain, [" · ".join([*facts, f"played by {sound.engine}"]), *often])))
+
+
+def _originality(take: Take) -> None:
+    """Says how much of a take stands in the training music: the longest passage in a line, the rest folded."""
+    shared_passage, *details = [plain(f"{line[:1].upper()}{line[1:]}.") for line in take.originality] or [""]
+    if shared_passage:
+        with st.expander(shared_passage, icon=":material/fingerprint:"):
+            st.caption("  \n".join(details))
 
 
 def _not_kept(take: Take) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, save_model
+from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, read_model, save_model
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.decoding.shapes import layer_shapes
@@ -33,6 +33,7 @@ from melodyforge.model_state import (
     require_free,
 )
 from melodyforge.networks import build_learner, build_network
+from melodyforge.originality.index import MusicIndex
 from melodyforge.recipe import Recipe
 from melodyforge.settings import TrainingSettings
 from melodyforge.tokens import representation_class
@@ -43,6 +44,7 @@ from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save
 from melodyforge.training.data import TrainingData, num_rows, prepare_data
 from melodyforge.training.feeding import Feeder, num_processes
 from melodyforge.training.former import settle_former
+from melodyforge.training.music_index import index_music
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
 from melodyforge.weights_file import read_weights
 from melodyforge.words import counted
@@ -191,7 +193,9 @@ def _new_training(
     machine = find_machine()
     plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
     training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher)
+    training.store = store
     training.notices = notices
+    training.index_before = source.index if source else None
     if baseline:
         training.progress.baseline = baseline(data)
     training.keep_former()
@@ -259,6 +263,9 @@ def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes:
     plan = Plan(**facts["plan"] | {name: changed[name] for name in ("epochs", "minutes") if name in changed})
     training = Training(data, recipe, plan, machine=find_machine(), model_dir=model_dir, watcher=watcher)
     restore_checkpoint(path, training.variables)
+    training.store = store
+    if model_dir.is_dir():  # it has that of the model it was trained further from
+        training.index_before = read_model(model_dir).index
     training.progress = progress
     return training
 
@@ -273,6 +280,8 @@ class Training:
         self.model_dir, self.watcher = model_dir, watcher
         self.progress = Progress()
         self.notices: list[str] = []  # what the user should be told before the first step
+        self.store: PieceStore | None = None  # whose index the finished model gets
+        self.index_before: MusicIndex | None = None  # of the music that the model learnt before
         settings = recipe.training
         keras.utils.set_random_seed(settings.seed)
         set_precision(settings.precision, machine)
@@ -447,7 +456,8 @@ class Training:
         self.save_checkpoint()
         self._load_weights(self.model_dir)
         metrics = self._metrics(self._measure(None), reason)
-        self._save_model(self.model_dir, metrics)
+        index = index_music(self.store, self.recipe.training, self.index_before) if self.store else None
+        self._save_model(self.model_dir, metrics, index)
         shutil.rmtree(latest_path(self.model_dir), ignore_errors=True)
         return metrics
 
@@ -471,7 +481,7 @@ class Training:
             **self.progress.baseline,
         }
 
-    def _save_model(self, folder: Path, metrics: dict[str, Any]) -> None:
+    def _save_model(self, folder: Path, metrics: dict[str, Any], index: MusicIndex | None = None) -> None:
         config = {
             "plan": self.plan.to_dict(),
             "data_fingerprint": self.data.fingerprint,
@@ -486,6 +496,7 @@ class Training:
             metrics=metrics,
             history=self._history_csv(),
             passages=self.data.passages,
+            index=index or self.index_before,
         )
         save_model(folder, parts)
 

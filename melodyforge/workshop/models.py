@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from melodyforge import folders, guard
-from melodyforge.bundle import MODEL_FILES, STARTER_NAME, find_model, load_model
+from melodyforge.bundle import STARTER_NAME, find_model, load_model
 from melodyforge.errors import ModelFolderError, UnpackError
 from melodyforge.files import output_errors
-from melodyforge.model_state import check_model_name, forget_training, hold_model, is_taken, rename_training
+from melodyforge.model_state import (
+    MODEL_FILES,
+    OPTIONAL_FILES,
+    check_model_name,
+    forget_training,
+    hold_model,
+    is_taken,
+    rename_training,
+)
 from melodyforge.places import MODELS_DIR
 from melodyforge.workshop.unpack import Room, open_zip, unpack
 
@@ -82,7 +90,7 @@ def delete_model(name: str, models_dir: Path = MODELS_DIR) -> None:
 def _packed(folder: Path, name: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in MODEL_FILES:
+        for file in MODEL_FILES + tuple(file for file in OPTIONAL_FILES if (folder / file).is_file()):
             archive.write(folder / file, f"{name}/{file}")
     return buffer.getvalue()
 
@@ -121,7 +129,7 @@ def _unpack(file: BinaryIO, folder: Path) -> None:
                     f"A zipped model must hold {', '.join(MODEL_FILES)}. Missing: {', '.join(missing)}."
                 )
             room = Room(MAX_BYTES, folder)
-            for name in MODEL_FILES:
+            for name in MODEL_FILES + tuple(name for name in OPTIONAL_FILES if name in entries):
                 unpack(archive, entries[name], folder / name, MAX_BYTES, room)
     except UnpackError as error:
         raise ModelFolderError(f"Expected a zipped model. Received: {error}. Export it again.") from None

@@ -24,6 +24,7 @@ from melodyforge.files import output_errors
 from melodyforge.music.midi import read_midi, write_midi
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
+from melodyforge.originality.report import FOUND, SHARED, Originality
 from melodyforge.places import OUTPUT_DIR
 
 TAKES_FILE = OUTPUT_DIR / "takes.sqlite"
@@ -122,10 +123,19 @@ class Take:
         return f"asked {found['asked']}, got {found['got']}" if found else flaw
 
     @property
+    def originality(self) -> list[str]:
+        """How much of it stands in the training music, as two of `notices`; none where that is not known."""
+        return [notice for notice in self.notices if notice.startswith((SHARED, FOUND))]
+
+    @property
     def file_name(self) -> str:
         """The name, as files can have it everywhere; without an ending."""
         spelled = self.name.replace("♯", "-sharp").replace("♭", "-flat")
         return re.sub(r"[^\w.-]+", "_", spelled).strip("_.") or "take"
+
+
+def _told(originality: Originality | None) -> list[str]:
+    return [str(originality), originality.details] if originality else []
 
 
 def title_of(piece: Piece) -> str:
@@ -164,7 +174,7 @@ class Takes:
             id=number,
             created_at=time.time(),
             name=title_of(composition.piece),
-            notices=composition.notices,
+            notices=[*composition.notices, *_told(composition.originality)],
             midi=composition.to_midi(),
             primer_midi=write_midi(primer) if primer is not None else None,
         )
