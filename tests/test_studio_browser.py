@@ -110,7 +110,7 @@ def composed(page):
 
 
 def audio_seconds(page) -> float:
-    return page.locator(".player audio").evaluate("audio => audio.currentTime")
+    return page.locator(".player").evaluate("root => root.player.deck.seconds")
 
 
 def position(player) -> float:
@@ -177,6 +177,39 @@ def wait_for_more(figure, least: float) -> float:
     return value
 
 
+LOUDNESS = """async (root) => {  // of what is heard now, over a fifth of a second
+  const { deck } = root.player, ear = deck.context.createAnalyser(), samples = new Float32Array(8192);
+  ear.fftSize = samples.length;
+  deck.output.connect(ear);
+  await new Promise((done) => setTimeout(done, 250));
+  ear.getFloatTimeDomainData(samples);
+  return Math.max(...samples.map(Math.abs));
+}"""
+
+
+def test_parts_are_mixed_in_the_page_and_taken_along_as_heard(visit):
+    page = visit("?notes=100&instruments=piano")
+    compose(page)
+    player = composed(page)
+    player.get_by_role("button", name="Play").click()
+    page.locator(".player[data-state=playing]").wait_for()
+    player = page.locator(".player")
+    wait_for_more(lambda: player.evaluate(LOUDNESS), 0.01)
+    volume = player.get_by_role("slider").first
+    volume.focus()
+    volume.press("Home")  # to nothing
+    wait_for_more(lambda: -player.evaluate(LOUDNESS), -0.001)
+    page.get_by_text("As you hear it: without").wait_for()
+    with zipfile.ZipFile(io.BytesIO(download(page, "Parts", role="link"))) as archive:
+        assert archive.namelist() == []
+    volume.press("End")
+    wait_for_more(lambda: player.evaluate(LOUDNESS), 0.01)
+    player.get_by_role("combobox").first.select_option(label="violin")
+    page.get_by_text("played by violin").wait_for()
+    assert read_midi(download(page, "MIDI"))[0].tracks[0].program == 40
+    player.get_by_role("button", name="Pause").click()
+
+
 def test_the_player_obeys_the_keyboard(visit):
     page = visit("?notes=60")
     compose(page)
@@ -192,6 +225,17 @@ def test_the_player_obeys_the_keyboard(visit):
     assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "true"
     player.press("Escape")
     assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "false"
+    first, last = (player.get_by_role("spinbutton", name=f"{end} selected bar") for end in ("First", "Last"))
+    player.press("Home")
+    number = int(first.get_attribute("min"))
+    for _ in range(2):
+        player.press("Shift+ArrowRight")
+    assert [first.input_value(), last.input_value()] == [str(number), str(number + 1)]
+    last.fill(str(number + 2))
+    last.press("Enter")
+    assert player.evaluate("root => root.player.loop[1] === root.player.take.bars[3]")
+    player.press("Escape")
+    assert first.input_value() == ""
     player.press(" ")
     page.locator(".player[data-state=playing]").wait_for()
     page.locator(".player").press(" ")

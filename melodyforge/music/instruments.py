@@ -5,6 +5,7 @@ All that goes by the instrument, such as how it sounds or is written down, follo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from melodyforge.errors import SettingsError
@@ -58,6 +59,12 @@ INSTRUMENTS = tuple(  # by program
 def instrument_name(program: int, is_drum: bool = False) -> str:
     """Such as "violin"."""
     return DRUMS if is_drum else INSTRUMENTS[program].name
+
+
+def is_plain_name(name: str, program: int, is_drum: bool = False) -> bool:
+    """Whether a track's name says no more than its instrument, such as "Violin (2)", or nothing."""
+    plain = re.sub(r" \(\d+\)$", "", " ".join(name.split())).lower()
+    return plain in ("", instrument_name(program, is_drum))
 
 
 def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int, bool]]:
