@@ -188,7 +188,7 @@ LOUDNESS = """async (root) => {  // of what is heard now, over a fifth of a seco
 
 
 def test_parts_are_mixed_in_the_page_and_taken_along_as_heard(visit):
-    page = visit("?notes=100&instruments=piano")
+    page = visit("?notes=100")
     compose(page)
     player = composed(page)
     player.get_by_role("button", name="Play").click()
@@ -201,7 +201,7 @@ def test_parts_are_mixed_in_the_page_and_taken_along_as_heard(visit):
     wait_for_more(lambda: -player.evaluate(LOUDNESS), -0.001)
     page.get_by_text("As you hear it: without").wait_for()
     with zipfile.ZipFile(io.BytesIO(download(page, "Parts", role="link"))) as archive:
-        assert archive.namelist() == []
+        assert not any(name.startswith("1 ") for name in archive.namelist())
     volume.press("End")
     wait_for_more(lambda: player.evaluate(LOUDNESS), 0.01)
     player.get_by_role("combobox").first.select_option(label="violin")
