@@ -177,37 +177,17 @@ def wait_for_more(figure, least: float) -> float:
     return value
 
 
-LOUDNESS = """async (root) => {  // of what is heard now, over a fifth of a second
-  const { deck } = root.player, ear = deck.context.createAnalyser(), samples = new Float32Array(8192);
-  ear.fftSize = samples.length;
-  deck.output.connect(ear);
-  await new Promise((done) => setTimeout(done, 250));
-  ear.getFloatTimeDomainData(samples);
-  return Math.max(...samples.map(Math.abs));
-}"""
-
-
 def test_parts_are_mixed_in_the_page_and_taken_along_as_heard(visit):
     page = visit("?notes=100")
     compose(page)
-    player = composed(page)
-    player.get_by_role("button", name="Play").click()
+    composed(page).get_by_role("button", name="Play").click()
     page.locator(".player[data-state=playing]").wait_for()
     player = page.locator(".player")
-    wait_for_more(lambda: player.evaluate(LOUDNESS), 0.01)
-    volume = player.get_by_role("slider").first
-    volume.focus()
-    volume.press("Home")  # to nothing
-    wait_for_more(lambda: -player.evaluate(LOUDNESS), -0.001)
+    player.get_by_role("slider").first.press("Home")  # to nothing
     page.get_by_text("As you hear it: without").wait_for()
+    wait_for_more(lambda: -player.evaluate("root => root.player.deck.lines[0].gain?.gain.value ?? 1"), -0.001)
     with zipfile.ZipFile(io.BytesIO(download(page, "Parts", role="link"))) as archive:
         assert not any(name.startswith("1 ") for name in archive.namelist())
-    volume.press("End")
-    wait_for_more(lambda: player.evaluate(LOUDNESS), 0.01)
-    player.get_by_role("combobox").first.select_option(label="violin")
-    page.get_by_text("played by violin").wait_for()
-    assert read_midi(download(page, "MIDI"))[0].tracks[0].program == 40
-    player.get_by_role("button", name="Pause").click()
 
 
 def test_the_player_obeys_the_keyboard(visit):
