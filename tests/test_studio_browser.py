@@ -110,7 +110,7 @@ def composed(page):
 
 
 def audio_seconds(page) -> float:
-    return page.locator(".player audio").evaluate("audio => audio.currentTime")
+    return page.locator(".player").evaluate("root => root.player.deck.seconds")
 
 
 def position(player) -> float:
@@ -205,6 +205,19 @@ def test_takes_side_by_side_are_played_by_their_numbers(visit):
     expect(rolls.nth(2)).to_have_attribute("aria-pressed", "false")
 
 
+def test_parts_are_mixed_in_the_page_and_taken_along_as_heard(visit):
+    page = visit("?notes=100")
+    compose(page)
+    composed(page).get_by_role("button", name="Play").click()
+    page.locator(".player[data-state=playing]").wait_for()
+    player = page.locator(".player")
+    player.get_by_role("slider").first.press("Home")  # to nothing
+    page.get_by_text("As you hear it: without").wait_for()
+    wait_for_more(lambda: -player.evaluate("root => root.player.deck.lines[0].gain?.gain.value ?? 1"), -0.001)
+    with zipfile.ZipFile(io.BytesIO(download(page, "Parts", role="link"))) as archive:
+        assert not any(name.startswith("1 ") for name in archive.namelist())
+
+
 def test_the_player_obeys_the_keyboard(visit):
     page = visit("?notes=60")
     compose(page)
@@ -220,6 +233,17 @@ def test_the_player_obeys_the_keyboard(visit):
     assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "true"
     player.press("Escape")
     assert player.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "false"
+    first, last = (player.get_by_role("spinbutton", name=f"{end} selected bar") for end in ("First", "Last"))
+    player.press("Home")
+    number = int(first.get_attribute("min"))
+    for _ in range(2):
+        player.press("Shift+ArrowRight")
+    assert [first.input_value(), last.input_value()] == [str(number), str(number + 1)]
+    last.fill(str(number + 2))
+    last.press("Enter")
+    assert player.evaluate("root => root.player.loop[1] === root.player.take.bars[3]")
+    player.press("Escape")
+    assert first.input_value() == ""
     player.press(" ")
     page.locator(".player[data-state=playing]").wait_for()
     page.locator(".player").press(" ")

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+import wave
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from melodyforge.bundle import MODEL_FILES, STARTER_NAME, load_model, read_model
@@ -28,6 +30,7 @@ from melodyforge.errors import BusyError, CorpusError, ModelFolderError, Setting
 from melodyforge.folders import hold, lock_path
 from melodyforge.model_state import checkpoint_path
 from melodyforge.music.midi import read_midi, write_midi
+from melodyforge.music.mix import mix_of
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.places import STARTER_DIR
 from melodyforge.workshop import composers as composing
@@ -47,7 +50,7 @@ from melodyforge.workshop.music_folder import (
     remove_file,
     summarise,
 )
-from melodyforge.workshop.sounds import Sounds
+from melodyforge.workshop.sounds import KeptSound, Sounds
 from melodyforge.workshop.takes import Take, Takes, title_of
 from melodyforge.workshop.tasks import find_task, forget_task, list_tasks, start_task, take_back, tasks_before
 from melodyforge.workshop.trainings import (
@@ -563,7 +566,7 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     assert len(rendered) == 3  # a file sounds like the piece that it was made from
     sounds.of(second)
     assert not gone.exists()
-    assert sounds.file(gone.name) is None
+    assert sounds.named(gone.name) is None
     sounds.of(second).file.unlink()  # as by who clears the folder of temporary files
     assert sounds.of(second).file.is_file()
 
@@ -604,10 +607,37 @@ def test_promised_sound_is_rendered_when_its_file_is_asked_for(monkeypatch):
     monkeypatch.setitem(Sounds._render.__globals__, "render_wav", lambda piece: rendered.append(1) or render(piece))
     sounds, piece = Sounds(), gridded_piece(1, 10)
     name = sounds.promise(piece)
-    assert (rendered, sounds.file("0" * 64 + ".wav")) == ([], None)
-    file = sounds.file(name)
-    assert file == sounds.of(piece).file == sounds.file(name)
+    assert (rendered, sounds.asked_for("0" * 64 + ".wav")) == ([], None)
+    kept = sounds.asked_for(name)
+    assert kept == sounds.of(piece) == sounds.asked_for(name)
     assert rendered == [1]
+
+
+def test_parts_add_up_to_the_whole_and_come_in_a_zip():
+    sounds = Sounds()
+    rows = [(24 * beat, 24, track, 50 + 12 * track, 80) for beat in range(4) for track in range(2)]
+    whole = sounds.of(Piece(make_notes(rows), (Track(0), Track(40))))
+
+    def samples(kept: KeptSound) -> np.ndarray:
+        with wave.open(str(kept.file)) as file:
+            return np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(float)
+
+    expected, both = samples(whole), [samples(sounds.part(whole, number)) for number in range(2)]
+    total = sum(np.pad(one, (0, max(0, len(expected) - len(one))))[: len(expected)] for one in both)
+    assert np.sqrt(np.mean((total - expected) ** 2)) < 0.05 * np.sqrt(np.mean(expected**2))
+    assert min(np.abs(one).max() for one in both) > 1000
+    with zipfile.ZipFile(sounds.parts(whole, mix_of("1v50p73")).file) as archive:
+        assert archive.namelist() == ["1 Acoustic grand piano.wav", "2 Flute.wav"]
+    assert sounds.parts(whole, mix_of("0v0")).file != sounds.parts(whole).file
+    with pytest.raises(SettingsError, match="0 to 1"):
+        sounds.part(whole, 2)
+
+
+def test_parts_that_take_too_much_are_refused(monkeypatch):
+    monkeypatch.setattr("melodyforge.workshop.sounds.MAX_ZIP_BYTES", 1000)
+    sounds = Sounds()
+    with pytest.raises(SettingsError, match="Take the WAV of the whole"):
+        sounds.parts(sounds.of(gridded_piece(1, 10)))
 
 
 def test_sound_that_a_killed_server_left_is_swept(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ FULL_HEIGHT = 2**15 - 1  # of 16-bit samples
 BLOCK_SAMPLES = 2**15  # scaled at a time
 WAV_HEADER_BYTES = 44
 FORMS = {"ogg": "oga"}  # FluidSynth's name for a form, where it is not the file's ending
+FLUIDSYNTH, TONES, SILENCE = "FluidSynth", "built-in tones", "silence"  # what plays
 SILENT_PEAK = 1  # FluidSynth's dither: what it writes when nothing sounds
 
 SOUNDFONT_VARIABLE = "SOUNDFONT"
@@ -64,11 +65,13 @@ class Sound:
         wav: a WAV file, 44.1 kHz, 16 bit.
         engine: what played it.
         notices: what the user should be told, a sentence or two each.
+        gain: by which what it played was brought to full height.
     """
 
     wav: bytes
     engine: str
     notices: list[str]
+    gain: float = 1.0
 
 
 class _NoSoundError(Exception):
@@ -87,12 +90,38 @@ def render_wav(piece: Piece) -> Sound:
     notices: list[str] = []
     piece = _shorten(piece, notices)
     if not len(piece):
-        return Sound(_encode_wav(render_tones(piece)), "silence", ["There are no notes to hear."])
+        return _as_loud_as_can_be(render_tones(piece), SILENCE, ["There are no notes to hear."])
     try:
-        return Sound(_encode_wav(_play_with_fluidsynth(piece, notices)), "FluidSynth", notices)
+        return _as_loud_as_can_be(_play_with_fluidsynth(piece, notices), FLUIDSYNTH, notices)
     except _NoSoundError as reason:
         notices.append(f"{reason}, so simple tones stand in. {HOW_TO_INSTALL}")
-    return Sound(_encode_wav(render_tones(piece)), "built-in tones", notices)
+    return _as_loud_as_can_be(render_tones(piece), TONES, notices)
+
+
+def render_part(part: Piece, engine: str, gain: float) -> bytes:
+    """Plays a part of a piece as loud as it is in the whole, so that all parts add up to that.
+
+    Args:
+        part: some tracks of the piece, at their times.
+        engine: what played the whole.
+        gain: by which the whole was brought to full height.
+
+    Returns:
+        A WAV file.
+
+    Raises:
+        OutputError: what played the whole cannot be used any more.
+    """
+    part = _shorten(part, [])
+    if engine != FLUIDSYNTH or not len(part):
+        return _encode_wav(render_tones(part), gain)
+    try:
+        samples = _read_wav(_run_fluidsynth(part, "wav", []))
+    except _NoSoundError as reason:
+        raise OutputError(f"{reason}, so this part cannot be heard alone.") from None
+    if samples is None:
+        raise OutputError("FluidSynth made no sound of this part.")
+    return _encode_wav(samples, gain)
 
 
 def render_ogg(piece: Piece) -> bytes:
@@ -247,17 +276,24 @@ def _is_audible(samples: np.ndarray) -> bool:
     return samples.size > 0 and int(samples.max()) > SILENT_PEAK
 
 
-def _encode_wav(samples: np.ndarray) -> bytes:
-    """A WAV of 16 bits, its loudest sample at `PEAK`.
+def _as_loud_as_can_be(samples: np.ndarray, engine: str, notices: list[str]) -> Sound:
+    """A sound whose loudest sample is at `PEAK`."""
+    loudest = max(float(samples.max()), -float(samples.min()))
+    gain = PEAK * FULL_HEIGHT / loudest if loudest else 0.0
+    return Sound(_encode_wav(samples, gain), engine, notices, gain)
+
+
+def _encode_wav(samples: np.ndarray, gain: float) -> bytes:
+    """A WAV of 16 bits.
 
     Args:
         samples: any height, integers or floats, shape (num_samples,) or (num_samples, num_channels).
+        gain: they are multiplied by this; what is too high then is cut.
     """
-    loudest = max(float(samples.max()), -float(samples.min()))
-    gain = PEAK * FULL_HEIGHT / loudest if loudest else 0.0
     buffer = io.BytesIO(bytes(WAV_HEADER_BYTES + 2 * samples.size))  # grown bit by bit it would leave holes in memory
     with wave.open(buffer, "wb") as file:
         file.setparams((1 if samples.ndim == 1 else samples.shape[1], 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
         for start in range(0, len(samples), BLOCK_SAMPLES):
-            file.writeframesraw((samples[start : start + BLOCK_SAMPLES] * gain).astype("<i2").data)
+            block = samples[start : start + BLOCK_SAMPLES] * gain
+            file.writeframesraw(np.clip(block, -FULL_HEIGHT, FULL_HEIGHT).astype("<i2").data)
     return buffer.getvalue()

@@ -5,6 +5,7 @@ All that goes by the instrument, such as how it sounds or is written down, follo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -70,6 +71,12 @@ def refused(names: Iterable[str]) -> tuple[list[str], list[str]]:
         is_refused = first.lower() == NO and bool(rest)
         parted[is_refused].append(rest if is_refused else name)
     return parted
+
+
+def is_plain_name(name: str, program: int, is_drum: bool = False) -> bool:
+    """Whether a track's name says no more than its instrument, such as "Violin (2)", or nothing."""
+    plain = re.sub(r" \(\d+\)$", "", " ".join(name.split())).lower()
+    return plain in ("", instrument_name(program, is_drum))
 
 
 def instruments_named(name: str, flag: str = "--instruments") -> list[tuple[int, bool]]:

@@ -32,6 +32,7 @@ from melodyforge.music.limits import (
 )
 from melodyforge.music.piece import (
     DEFAULT_TEMPO_QPM,
+    FULL_VOLUME,
     MICRO_PER_STEP,
     NOTE_DTYPE,
     NUM_PITCHES,
@@ -46,7 +47,7 @@ from melodyforge.words import counted
 
 MICROSECONDS_PER_MINUTE = 60_000_000
 
-SUSTAIN_PEDAL = 64  # controller number
+VOLUME, SUSTAIN_PEDAL = 7, 64  # numbers of controllers
 PEDAL_DOWN = 64  # least controller value that counts as down (MIDI 1.0, table III)
 
 TICKS_PER_QUARTER = 480  # written files; a multiple of STEPS_PER_QUARTER
@@ -395,6 +396,8 @@ def write_midi(piece: Piece) -> bytes:
     channels = _assign_channels(piece.tracks)
     parts = [_conductor_events(piece)]
     for index, track in enumerate(piece.tracks):
+        if channels.count(channels[index]) > 1:  # it would change others, too
+            track = replace(track, volume=FULL_VOLUME)
         notes = piece.notes[piece.notes["track"] == index]
         programs = {t.program for t, channel in zip(piece.tracks, channels, strict=True) if channel == channels[index]}
         parts.append(_track_events(track, notes, channels[index], is_channel_shared=len(programs) > 1))
@@ -438,7 +441,8 @@ def _track_events(track: Track, notes: np.ndarray, channel: int, is_channel_shar
     name = midi_container.meta_event(midi_container.SEQUENCE_NAME, track.name.encode("utf-8", "replace"))
     prefix = program_change + b"\x00" if is_channel_shared else b""
     note_on, note_off = 0x90 | channel, 0x80 | channel
-    events = [(0, name), (0, program_change)]
+    volume = [(0, bytes([0xB0 | channel, VOLUME, track.volume]))] if track.volume != FULL_VOLUME else []
+    events = [(0, name), (0, program_change), *volume]
     order = np.lexsort((notes["duration"], notes["onset"]))  # of equal starts the shorter must end first
     onset_ticks = notes["onset"].astype(int) * TICKS_PER_STEP + notes["micro"].astype(int) * TICKS_PER_MICRO
     onset_ticks = np.maximum(0, onset_ticks)

@@ -15,6 +15,7 @@ STEPS_PER_QUARTER = 24  # divides 32nd notes (3 steps) and 16th-note triplets (4
 MICRO_PER_STEP = 4  # micro-timing is this much finer: 5 ms at 120 quarters a minute
 DEFAULT_TEMPO_QPM = 120.0  # what MIDI means when a file names no tempo
 NUM_PITCHES = 128
+FULL_VOLUME = 100  # of a track, as MIDI counts it (controller 7): what synthesisers play where nothing is said
 
 # One row a note. Rows are ordered by onset, then track, then pitch.
 NOTE_DTYPE = np.dtype(
@@ -37,11 +38,13 @@ class Track:
         program: General MIDI program, 0-127; 0 for drums.
         is_drum: whether pitches name drum sounds.
         name: free text, may be empty.
+        volume: 1 to `FULL_VOLUME`, which is how loud it is unless somebody turns it down.
     """
 
     program: int = 0
     is_drum: bool = False
     name: str = ""
+    volume: int = FULL_VOLUME
 
 
 @dataclass(frozen=True, slots=True)

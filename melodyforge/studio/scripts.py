@@ -8,6 +8,19 @@ from pathlib import Path
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.mjs)";\n', re.MULTILINE)
 
 
-def joined(path: Path) -> str:
-    """A script with the modules beside it that it imports, each in the place of its import."""
-    return IMPORT.sub(lambda found: joined(path.with_name(found[1])), path.read_text(encoding="utf-8"))
+def joined(path: Path, has: set[str] | None = None) -> str:
+    """A script with the modules beside it that it imports, each in the place of its first import.
+
+    Args:
+        path: of the script.
+        has: the modules that stand in it already; others are added.
+    """
+    has = set() if has is None else has
+
+    def module(found: re.Match[str]) -> str:
+        if found[1] in has:
+            return ""
+        has.add(found[1])
+        return joined(path.with_name(found[1]), has)
+
+    return IMPORT.sub(module, path.read_text(encoding="utf-8"))

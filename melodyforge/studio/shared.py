@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from melodyforge.bundle import Model, find_model, models_by_age, read_model, saved_at
-from melodyforge.composing.wishes import default_settings
+from melodyforge.composing.wishes import OF_WHOLE_PIECES, default_settings
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError
 from melodyforge.model_state import read_state
@@ -131,23 +131,28 @@ def job_of(owner: str) -> Job | None:
     return _jobs().get(owner)
 
 
-def branch(owner: str, take: Take, bar: int | None = None) -> None:
-    """Has music composed as a take was composed, or on from a part of it.
+def branch(owner: str, take: Take, bar: int | None = None, anew: str = "") -> None:
+    """Has music composed as a take was composed, on from a part of it, or in the place of some of its bars.
 
     Args:
         owner: whose take it is.
         take: that is branched from.
         bar: from which on its music is made anew, as bars are called (`bar_numbers`); None for other music from the
             same settings, and from the same primer.
+        anew: the only bars that are made anew, such as "5-8"; all else stays as it is.
 
     Raises:
         MelodyForgeError: the model is not there any more, or too many wait.
     """
     settings = ComposeSettings.check(take.origin["settings"])
     values = settings.model_dump(exclude={"seed"}) | {"num_pieces": 1}  # without a seed it gets a new one
-    if bar is None:
-        start, parent = take.primer, take.origin.get("continues")
-    else:
+    start: Piece | None = take.primer
+    parent: dict[str, Any] | None = take.origin.get("continues")
+    if anew:
+        start, parent = take.piece, {"take": take.id, "name": take.name, "anew": anew}
+        values |= dict.fromkeys(OF_A_PRIMER, None) | {"redo_bars": anew}
+        values = {name: value for name, value in values.items() if name not in OF_WHOLE_PIECES}
+    elif bar is not None:
         piece = take.piece
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         values |= dict.fromkeys(OF_A_PRIMER)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from melodyforge.composition import Composition
 from melodyforge.errors import MelodyForgeError
-from melodyforge.music.audio import render_ogg
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.studio import shared
+from melodyforge.studio.downloads import downloads
 from melodyforge.studio.grid import grid
-from melodyforge.studio.media import sound_address
 from melodyforge.studio.player import player
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
@@ -60,14 +57,16 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
             _complaint(owner, take, and_then)
     with head, st.spinner("Rendering the sound ..."):
         sound = shared.sounds().of(piece)
-    player([piece], [sound], identity=f"take-{take.id}", key=STAGE)
+    asked = player([piece], [sound], f"take-{take.id}", STAGE, names=[take.name], can_renew=not piece.is_performed)
+    if asked.anew:
+        _branch(owner, take, None, and_then, asked.anew)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *sound.notices])))
     _originality(take)
     keep, go_on, sheet, details = st.tabs([KEEP, GO_ON, SHEET, DETAILS], key="take_tab", on_change="rerun")
     if keep.open:
         with keep:
-            _downloads(take, sound)
+            downloads(take, sound, asked.mix)
     if go_on.open:
         with go_on:
             _branches(owner, take, and_then)
@@ -135,26 +134,6 @@ def compare(takes: list[Take]) -> None:
     player(pieces, sounds, identity=f"compare-{identity}", key="compare", names=[take.name for take in takes])
 
 
-def _downloads(take: Take, sound: KeptSound) -> None:
-    composition, name = Composition(take.piece), take.file_name
-    settings = json.dumps(take.origin, indent=1)
-    musicxml = "application/vnd.recordare.musicxml+xml"
-    files: list[tuple[str, str | bytes | Callable[[], bytes], str, str, str]] = [
-        ("MIDI", take.midi, f"{name}.mid", "audio/midi", "Notes, for music programs and keyboards"),
-        ("OGG", lambda: render_ogg(take.piece), f"{name}.ogg", "audio/ogg", "Sound, a tenth of the size of WAV"),
-        ("MusicXML", composition.to_musicxml, f"{name}.musicxml", musicxml, "A score, for notation programs"),
-        ("Picture", composition.to_png, f"{name}.png", "image/png", "The piano roll"),
-        ("Settings", settings, f"{name}.json", "application/json", "Model, wishes and random seed"),
-    ]
-    with st.container(horizontal=True):
-        for label, data, file_name, mime, about in files:
-            st.download_button(label, data, file_name, mime, key=f"get_{label.lower()}", on_click="ignore", help=about)
-            if label == "MIDI":  # sound is a file already; Streamlit would hold it in memory, and for a moment only
-                st.link_button(
-                    "WAV", sound_address(sound, f"{name}.wav"), key="get_wav", help="Sound, as you hear it here"
-                )
-
-
 def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
     """Composing further from a take: other music in the same manner, or another ending."""
     bars = bar_numbers(take.piece)
@@ -175,9 +154,9 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
             _branch(owner, take, bar, and_then)
 
 
-def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], object]) -> None:
+def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], object], anew: str = "") -> None:
     try:
-        shared.branch(owner, take, bar)
+        shared.branch(owner, take, bar, anew)
     except MelodyForgeError as error:
         st.error(told(error))
         return

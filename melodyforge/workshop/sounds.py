@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import threading
 import weakref
+import zipfile
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from melodyforge.files import write_bytes
-from melodyforge.music.audio import render_wav
+from melodyforge.errors import SettingsError
+from melodyforge.files import output_errors, write_bytes
+from melodyforge.music.audio import render_part, render_wav
+from melodyforge.music.mix import AS_IT_IS, Fader, Mix, part
 from melodyforge.music.piece import Piece
+from melodyforge.music.timeline import heard_with_names, parts_of
 
 MAX_BYTES = 1_000_000_000  # an hour and a half
 MAX_PROMISED = 2000  # pieces, of which most are never heard: a few kB each
+MAX_ZIP_BYTES = 400_000_000  # of the parts of one piece together
 PREFIX = "melodyforge-sounds-"  # of the folder, before the number of the process that it belongs to
 
 
@@ -30,16 +37,20 @@ class KeptSound:
     """The sound of a piece on the disk.
 
     Attributes:
-        file: a WAV; gone once newer sounds need the room.
+        file: a WAV, or a zip of several; gone once newer sounds need the room.
         num_bytes: of the file.
         engine: what played it.
         notices: what the user should be told, a sentence or two each.
+        piece: that is heard.
+        gain: by which what was played was brought to full height.
     """
 
     file: Path
     num_bytes: int
     engine: str
     notices: list[str]
+    piece: Piece
+    gain: float
 
 
 class Sounds:
@@ -63,12 +74,74 @@ class Sounds:
             OutputError: the disk does not take it.
         """
         name = _name(piece)
+        return self._once(name, lambda: self._render(name, piece))
+
+    def named(self, name: str) -> KeptSound | None:
+        """The sound whose file has this name, with any ending; None where it is not kept any more."""
+        return self._found(name.partition(".")[0])
+
+    def part(self, whole: KeptSound, number: int, program: int | None = None) -> KeptSound:
+        """One part of a piece alone, as loud as it is in the whole, so that all parts add up to that.
+
+        Args:
+            whole: the sound of the piece.
+            number: of the part.
+            program: the instrument that plays it; None for its own.
+
+        Raises:
+            SettingsError: there is no such part or instrument.
+            OutputError: it cannot be played, or the disk does not take it.
+        """
+        alone = part(whole.piece, number, program)
+        name = part_name(whole, number, program)
+
+        def render() -> KeptSound:
+            with self._players:
+                wav = render_part(alone, whole.engine, whole.gain)
+            return self._keep(f"{name}.wav", wav, replace(whole, piece=alone, notices=[]))
+
+        return self._once(name, render)
+
+    def parts(self, whole: KeptSound, mix: Mix = AS_IT_IS) -> KeptSound:
+        """All parts that are heard, each at full volume, as WAV files in a zip.
+
+        Raises:
+            SettingsError: they take more than `MAX_ZIP_BYTES`; or there is no such part or instrument.
+            OutputError: they cannot be played, or the disk does not take them.
+        """
+        names = {one["part"]: one["name"] for one in parts_of(heard_with_names(whole.piece, mix))}
+        wanted = [number for number in names if mix.get(number, Fader()).volume]
+        if whole.num_bytes * len(wanted) > MAX_ZIP_BYTES:
+            raise SettingsError(
+                f"The parts must take at most {MAX_ZIP_BYTES / 1e6:.0f} MB as WAV files. "
+                f"Received {whole.num_bytes * len(wanted) / 1e6:.0f} MB. Take the WAV of the whole, or a shorter piece."
+            )
+        programs = {number: mix.get(number, Fader()).program for number in wanted}
+        name = f"{whole.file.stem}-parts" + "".join(f"-{number}p{programs[number]}" for number in wanted)
+        return self._once(hashlib.sha256(name.encode()).hexdigest(), lambda: self._zip(name, whole, names, programs))
+
+    def _zip(self, name: str, whole: KeptSound, names: dict[int, str], programs: dict[int, int | None]) -> KeptSound:
+        with output_errors(self._folder), tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            unfinished = Path(folder, "parts.zip")
+            with zipfile.ZipFile(unfinished, "w") as archive:  # stored: sound hardly gets smaller
+                for number, program in programs.items():
+                    wav = self.part(whole, number, program).file
+                    archive.write(wav, f"{number + 1} {_plain(names[number]).capitalize()}.wav")
+            file = unfinished.replace(self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.zip")
+        return self._remember(replace(whole, file=file, num_bytes=file.stat().st_size, notices=[]))
+
+    def _once(self, name: str, render: Callable[[], KeptSound]) -> KeptSound:
+        """What is kept under a name, or what rendering gives, which is done once however many ask."""
         if kept := self._found(name):
             return kept
         with self._lock:
             rendering = self._rendering.setdefault(name, threading.Lock())
         with rendering:
-            return self._found(name) or self._render(name, piece)
+            try:
+                return self._found(name) or render()
+            finally:
+                with self._lock:
+                    self._rendering.pop(name, None)
 
     def promise(self, piece: Piece) -> str:
         """The name of the file of a piece, which is rendered when somebody asks for the file."""
@@ -80,17 +153,14 @@ class Sounds:
                 self._promised.popitem(last=False)
         return f"{name}.wav"
 
-    def file(self, name: str) -> Path | None:
-        """The file of this name, if there is one, or one was promised.
+    def asked_for(self, name: str) -> KeptSound | None:
+        """As `named`; what was promised under this name is rendered.
 
         Raises:
             OutputError: the disk does not take it.
         """
-        name = name.removesuffix(".wav")
-        kept, promised = self._found(name), self._promised.get(name)
-        if kept is None and promised is not None:
-            kept = self.of(promised)
-        return kept.file if kept else None
+        kept, promised = self.named(name), self._promised.get(name.partition(".")[0])
+        return self.of(promised) if kept is None and promised is not None else kept
 
     def _found(self, name: str) -> KeptSound | None:
         with self._lock:
@@ -103,15 +173,32 @@ class Sounds:
     def _render(self, name: str, piece: Piece) -> KeptSound:
         with self._players:
             sound = render_wav(piece)
-        kept = KeptSound(self._folder / f"{name}.wav", len(sound.wav), sound.engine, sound.notices)
-        write_bytes(kept.file, sound.wav)
+        about = KeptSound(self._folder, 0, sound.engine, sound.notices, piece, sound.gain)
+        return self._keep(f"{name}.wav", sound.wav, about)
+
+    def _keep(self, file_name: str, wav: bytes, about: KeptSound) -> KeptSound:
+        file = self._folder / file_name
+        write_bytes(file, wav)
+        return self._remember(replace(about, file=file, num_bytes=len(wav)))
+
+    def _remember(self, kept: KeptSound) -> KeptSound:
+        """Keeps a sound, and lets go of those that nobody heard for longest where it needs their room."""
         with self._lock:
-            self._kept[name] = kept
+            self._kept[kept.file.stem] = kept
             while len(self._kept) > 1 and sum(one.num_bytes for one in self._kept.values()) > self._max_bytes:
                 _, oldest = self._kept.popitem(last=False)
                 oldest.file.unlink(missing_ok=True)
-            self._rendering.pop(name, None)
         return kept
+
+
+def part_name(whole: KeptSound, number: int, program: int | None = None) -> str:
+    """Under which the sound of a part is kept (`Sounds.part`)."""
+    return f"{whole.file.stem}-{number}" + ("" if program is None else f"-{program}")
+
+
+def _plain(name: str) -> str:
+    """A name as files can have it everywhere."""
+    return re.sub(r"[^\w() -]+", "_", name).strip() or "part"
 
 
 def _sweep() -> None:
@@ -128,6 +215,6 @@ def _sweep() -> None:
 
 def _name(piece: Piece) -> str:
     """The same for a piece and for what its MIDI file says of it."""
-    tracks = [(track.program, track.is_drum) for track in piece.tracks]
+    tracks = [(track.program, track.is_drum, track.volume) for track in piece.tracks]
     tempos = [(tempo.onset, round(tempo.qpm, 2)) for tempo in piece.tempos]
     return hashlib.sha256(piece.notes.tobytes() + repr((tracks, tempos)).encode()).hexdigest()

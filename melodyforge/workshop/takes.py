@@ -106,9 +106,13 @@ class Take:
 
     @property
     def lineage(self) -> str:
-        """Which take it goes on from, in words; "" where it begins by itself."""
+        """Which take it goes on from or changes, in words; "" where it begins by itself."""
         parent = self.origin.get("continues")
-        return f"continues {parent['name']} from bar {parent['bar']}" if parent else ""
+        if not parent:
+            return ""
+        if anew := parent.get("anew"):
+            return f"{parent['name']} with other {'bars' if '-' in anew else 'bar'} {anew}"
+        return f"continues {parent['name']} from bar {parent['bar']}"
 
     @property
     def complaint(self) -> str:
@@ -130,8 +134,13 @@ class Take:
     @property
     def file_name(self) -> str:
         """The name, as files can have it everywhere; without an ending."""
-        spelled = self.name.replace("♯", "-sharp").replace("♭", "-flat")
-        return re.sub(r"[^\w.-]+", "_", spelled).strip("_.") or "take"
+        return file_name(self.name)
+
+
+def file_name(name: str) -> str:
+    """A name as files can have it everywhere, without an ending."""
+    spelled = name.replace("♯", "-sharp").replace("♭", "-flat")
+    return re.sub(r"[^\w.-]+", "_", spelled).strip("_.") or "take"
 
 
 def _told(originality: Originality | None) -> list[str]:

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  KEYS, MAX_ZOOM, RULER, STRIP_HEIGHT, Space, Viewport, barAfter, barBefore, barLines, barsAround, barsBetweenLabels, clock,
+  KEYS, MAX_ZOOM, RULER, STRIP_HEIGHT, Space, Viewport, barAfter, barAt, barBefore, barLines, barsAround, barsBetweenLabels, barsOfRegion,
+  clock, isWholeBars, regionOfBars, wordsAbove,
   longest, noteBoxes, region, rollHeight, stripLines, usualZoom,
 } from "../../melodyforge/studio/player/geometry.mjs";
 
@@ -238,4 +239,38 @@ test("the strip holds every note, within its height, in step with the seconds", 
   assert.deepEqual(lines.map((line) => line.width), [10, 100, 1]);
   assert.deepEqual(lines.map((line) => line.name), ["Piano", "Piano", "Drums"]);
   for (const line of lines) assert.ok(line.y >= 4 && line.y <= STRIP_HEIGHT - 4, `${line.y}`);
+});
+
+test("selections are whole bars, in either direction, and end with the music", () => {
+  const bars = take({ num_bars: 50 });
+  assert.deepEqual(regionOfBars(bars, 2, 4), [4, 10]);
+  assert.deepEqual(regionOfBars(bars, 4, 2), [4, 10]);
+  assert.deepEqual(regionOfBars(bars, 48, 99), [96, 100]);
+  assert.deepEqual(regionOfBars(bars, -3, 0), [0, 2]);
+  assert.deepEqual(barsOfRegion(bars, [4, 10]), [2, 4]);
+  assert.deepEqual(barsOfRegion(bars, [4.5, 5]), [2, 2]);
+  assert.ok(isWholeBars(bars, [4, 10]));
+  assert.ok(!isWholeBars(bars, [4.5, 10]));
+});
+
+test("bars in which only the last notes ring on are not selected", () => {
+  const bars = take({ num_bars: 49 });
+  assert.equal(barAt(bars, 99), 48);
+  assert.deepEqual(regionOfBars(bars, 48, 49), [96, 98]);
+});
+
+test("words above do not touch, and those out of sight are left out", () => {
+  const words = [[0, "Am"], [1, "G"], [5, "F"], [99, "C"]], viewport = new Viewport(100, 2); // 20 pixels a second
+  assert.deepEqual(wordsAbove(words, viewport, WIDTH, () => 30).map(({ text }) => text), ["Am", "F"]);
+});
+
+test("chords have room above the numbers of bars", () => {
+  const plain = new Space(take(), 460), named = new Space(take({ chords: [[0, "Am"]] }), 460);
+  assert.equal(named.row(60, false)[0] - named.ruler, plain.row(60, false)[0] - plain.ruler);
+  assert.ok(named.ruler > plain.ruler && named.height <= 460);
+});
+
+test("notes that are not heard are pale", () => {
+  const drawn = (isHeard) => noteBoxes(take(), new Viewport(100), new Space(take(), 460), WIDTH, isHeard)[0].alpha;
+  assert.ok(drawn(() => false) < drawn(() => true) / 2);
 });

@@ -1,26 +1,60 @@
-"""The player: piano rolls with a playhead in step with the sound. Draws what `melodyforge.music.timeline` says."""
+"""The player: piano rolls with a playhead in step with the sound, and a row for each part to mix them.
+
+Draws what `melodyforge.music.timeline` says; what is heard the browser mixes of what `media` serves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from melodyforge.music.instruments import FAMILIES, INSTRUMENTS
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
 from melodyforge.studio.media import sound_address
 from melodyforge.studio.scripts import joined
 from melodyforge.workshop.sounds import KeptSound
+from melodyforge.workshop.takes import file_name
 
 HERE = Path(__file__).parent
+
+
+def _html() -> str:
+    """The player's own, with the instruments that can be chosen, by families."""
+    options = [f'<option value="{program}">{escape(one.name)}</option>' for program, one in enumerate(INSTRUMENTS)]
+    families = "".join(
+        f'<optgroup label="{escape(family.capitalize())}">'
+        + "".join(option for option, one in zip(options, INSTRUMENTS, strict=True) if one.family == family)
+        + "</optgroup>"
+        for family in FAMILIES
+    )
+    return (HERE / "player.html").read_text(encoding="utf-8").replace("<!-- instruments -->", families)
+
+
 _component = st.components.v2.component(
     "melody_forge_player",
-    html=(HERE / "player.html").read_text(encoding="utf-8"),
+    html=_html(),
     css=(HERE / "player.css").read_text(encoding="utf-8"),
     js=joined(HERE / "player.js"),
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was done in a player.
+
+    Attributes:
+        mix: how its one piece is heard, for `melodyforge.music.mix.mix_of`; "" as it is.
+        anew: bars that are to be composed anew, such as "5-8"; "" unless that was asked for just now.
+    """
+
+    mix: str = ""
+    anew: str = ""
 
 
 def player(
@@ -30,20 +64,28 @@ def player(
     key: str,
     is_growing: bool = False,
     names: Sequence[str] = (),
-) -> None:
+    can_renew: bool = False,
+) -> Asked:
     """Shows one piece, or several below one another with the same playhead.
 
     Args:
         pieces: what is drawn.
         sounds: that of each; None while there is none.
-        identity: another one sends playhead, zoom and loop back to the beginning.
+        identity: another one sends playhead, zoom, loop and mix back to the beginning.
         key: of the widget.
         is_growing: whether more notes will come.
-        names: of the pieces, where they have others than their own.
+        names: of the pieces, where they have others than their own; files are called by them.
+        can_renew: whether to offer that bars are composed anew.
     """
-    takes: list[dict[str, Any]] = [timeline(piece) for piece in pieces]
+    takes: list[dict[str, Any]] = [timeline(piece, is_whole=not is_growing) for piece in pieces]
     for take, name in zip(takes, names, strict=False):
         take["name"] = name
     for take, sound in zip(takes, sounds, strict=True):
+        file = f"{file_name(take['name'])}.mid"
         take["audio"] = sound_address(sound) if sound else None
-    _component(data={"takes": takes, "identity": identity, "is_growing": is_growing}, key=key)
+        take["midi"] = sound_address(sound, file) if sound else None
+        take["file"] = file
+    data = {"takes": takes, "identity": identity, "is_growing": is_growing, "can_renew": can_renew}
+    done = _component(data=data, key=key, on_mix_change=lambda: None, on_anew_change=lambda: None)
+    mix = done.mix or {}
+    return Asked(mix.get("mix", "") if mix.get("identity") == identity else "", done.anew or "")

@@ -2,11 +2,12 @@
 //
 // A take is what `melodyforge.music.timeline` says of a piece; pixels are those of the page, from a roll's upper left.
 
-export const RULER = 20, KEYS = 34, STRIP_HEIGHT = 40; // pixels: above the notes, left of them; all of the strip
+export const RULER = 20, CHORDS = 18, KEYS = 34, STRIP_HEIGHT = 40; // pixels: above the notes, above that for chords, left of the notes; all of the strip
 export const MAX_ZOOM = 64, CLOSE_SECONDS = 0.03;
 const DRUM_ROW = 9, LONE_DRUM_ROW = 16, MIN_SEMITONE = 3, MAX_SEMITONE = 14, MIN_SEMITONES = 23, MIN_LABEL_GAP = 36, MIN_BAR_GAP = 6;
 const PIXELS_A_SECOND = 24, MIN_BARS = 6; // at first; the strip below shows the whole piece
 const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
+const SILENT_ALPHA = 0.16; // of notes that are not heard
 const MIN_LOOP_SECONDS = 0.05, LOOP_BARS = 4;
 const BLACK = new Set([1, 3, 6, 8, 10]);
 
@@ -63,6 +64,27 @@ export function usualZoom(take, seconds, width) {
 export function barBefore(take, seconds) { return take.bars.filter((bar) => bar < seconds - CLOSE_SECONDS).at(-1) ?? 0; }
 export function barAfter(take, seconds) { return take.bars.find((bar) => bar > seconds + CLOSE_SECONDS) ?? take.seconds; }
 
+// The bar that a position lies in, from 0; just before a bar line it lies behind it. Notes begin in bars up to the last.
+export function barAt(take, seconds) {
+  const bar = take.bars.findLastIndex((start) => start <= seconds + CLOSE_SECONDS);
+  return within(0, bar, Math.max(0, (take.num_bars || take.bars.length) - 1));
+}
+
+// Where some bars lie, from the first to the last of them, however they are given.
+export function regionOfBars(take, one, other) {
+  const [first, last] = [one, other].map((bar) => barAt(take, take.bars[within(0, bar, take.bars.length - 1)])).sort((a, b) => a - b);
+  return [take.bars[first], take.bars[last + 1] ?? take.seconds];
+}
+
+// The bars that a region touches, from 0.
+export function barsOfRegion(take, [from, to]) { return [barAt(take, from), Math.max(barAt(take, from), barAt(take, to - 2 * CLOSE_SECONDS))]; }
+
+// Whether a region begins and ends with bars.
+export function isWholeBars(take, loop) {
+  const whole = regionOfBars(take, ...barsOfRegion(take, loop));
+  return whole.every((seconds, end) => Math.abs(seconds - loop[end]) < CLOSE_SECONDS);
+}
+
 // Four bars from the one that a position lies in; just before a bar line it lies behind it.
 export function barsAround(take, position) {
   const from = barBefore(take, position + 2 * CLOSE_SECONDS);
@@ -100,6 +122,17 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+// Words above the roll, such as [seconds, "Am7"], where they stand; those without room behind the one before are left out.
+export function wordsAbove(words, viewport, width, widthOf, gap = 6) {
+  let free = KEYS - gap;
+  return words.flatMap(([seconds, text]) => {
+    const x = viewport.xAt(width, seconds);
+    if (x < KEYS - 0.5 || x > width || x < free) return [];
+    free = x + widthOf(text) + gap;
+    return [{ x, text }];
+  });
+}
+
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 export function rollHeight(numTakes, windowHeight) {
@@ -122,8 +155,9 @@ export class Space {
     const count = hasPitches ? this.high - this.low + 1 : 0;
     this.drumRow = hasPitches ? DRUM_ROW : LONE_DRUM_ROW;
     const forPitches = aim - RULER - this.drums.length * this.drumRow;
+    this.ruler = RULER + (take.chords?.length ? CHORDS : 0);
     this.semitone = within(MIN_SEMITONE, Math.floor(forPitches / Math.max(1, count)), MAX_SEMITONE);
-    this.drumTop = RULER + count * this.semitone + (hasPitches && this.drums.length ? 6 : 0);
+    this.drumTop = this.ruler + count * this.semitone + (hasPitches && this.drums.length ? 6 : 0);
     this.hasPitches = hasPitches;
     this.height = this.drumTop + this.drums.length * this.drumRow + 4;
   }
@@ -131,7 +165,7 @@ export class Space {
   // The upper edge and the height of a note.
   row(pitch, isDrum) {
     if (isDrum) return [this.drumTop + this.drums.indexOf(pitch) * this.drumRow + 1, this.drumRow - 2];
-    return [RULER + (this.high - pitch) * this.semitone, Math.max(2, this.semitone - 1)];
+    return [this.ruler + (this.high - pitch) * this.semitone, Math.max(2, this.semitone - 1)];
   }
 
   // The rows of the pitches, from below: which are black keys, and how the Cs are called.
@@ -145,23 +179,23 @@ export class Space {
 }
 
 // The notes in view as boxes on a roll of so many pixels.
-export function noteBoxes(take, viewport, space, width) {
+export function noteBoxes(take, viewport, space, width, isHeard = () => true) {
   return take.notes.filter(([start, length]) => viewport.holds(start, length)).map(([start, length, pitch, velocity, track]) => {
     const { is_drum, name } = take.tracks[track];
     const x = viewport.xAt(width, start), long = Math.max(2, viewport.xAt(width, start + length) - x - 1);
     const [y, height] = space.row(pitch, is_drum);
     return {
       x, y, width: is_drum ? Math.min(long, 5) : long, height, name,
-      alpha: 0.4 + 0.6 * (velocity / 127), radius: Math.min(2.5, long / 2, height / 2),
+      alpha: isHeard(name) ? 0.4 + 0.6 * (velocity / 127) : SILENT_ALPHA, radius: Math.min(2.5, long / 2, height / 2),
     };
   });
 }
 
 // All notes as lines on the strip, whatever part of them the rolls show.
 export function stripLines(take, seconds, space, width) {
-  const inner = width - KEYS, shrink = (STRIP_HEIGHT - 8) / (space.height - RULER);
+  const inner = width - KEYS, shrink = (STRIP_HEIGHT - 8) / (space.height - space.ruler);
   return take.notes.map(([start, length, pitch, , track]) => {
     const { is_drum, name } = take.tracks[track], [y] = space.row(pitch, is_drum);
-    return { x: KEYS + (start / seconds) * inner, y: 4 + (y - RULER) * shrink, width: Math.max(1, (length / seconds) * inner), name };
+    return { x: KEYS + (start / seconds) * inner, y: 4 + (y - space.ruler) * shrink, width: Math.max(1, (length / seconds) * inner), name };
   });
 }

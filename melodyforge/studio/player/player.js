@@ -1,14 +1,17 @@
-// A player: piano rolls drawn on canvas, one playhead in step with the sound. Plain JavaScript, nothing loaded: the
-// browser gets it with geometry.mjs above it in the place of the import (`joined` in scripts.py).
+// A player: piano rolls drawn on canvas, one playhead in step with the sound, a row for each part. Plain JavaScript,
+// nothing loaded: the browser gets it with the modules above it in the place of their imports (`joined` in scripts.py).
 //
-// Streamlit calls the default export whenever its data change; what must live on (position, zoom, loop) is kept with
-// the element. Several takes are drawn below one another and share the playhead; one of them sounds.
+// Streamlit calls the default export whenever its data change; what must live on (position, zoom, loop, mix) is kept
+// with the element. Several takes are drawn below one another and share the playhead; one of them sounds.
 
-import { CLOSE_SECONDS, KEYS, RULER, STRIP_HEIGHT, Space, Viewport, barAfter, barBefore, barLines, barsAround, clock, hasNotes, longest, noteBoxes, region, rollHeight, stripLines, usualZoom } from "./geometry.mjs";
+import { KEYS, STRIP_HEIGHT, Space, Viewport, barAfter, barAt, barBefore, barsAround, barsOfRegion, clock, hasNotes, isWholeBars, longest, region, regionOfBars, rollHeight, usualZoom } from "./geometry.mjs";
+import { fit, paintMusic, paintPlayhead, paintSmall, paintStrip, themeOf } from "./paint.mjs";
+import { Mixer } from "./mixer.mjs";
+import { Rows } from "./rows.mjs";
+import { Deck } from "./deck.mjs";
 
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6fd1", "#8a9a1f"];
-const COLOURS_ON_DARK = ["#4db2f0", "#ff8a3d", "#2ec99a", "#e6a0c8", "#ffc247", "#8fd0ff", "#a99bf5", "#b9c94a"];
 const DRAG_PIXELS = 5, USUAL_WIDTH = 700; // pixels; the width where the page has none yet
+const TELL_MS = 500; // after the last change of the mix the server gets to know
 
 export default function (component) {
   const { parentElement, data } = component;
@@ -32,63 +35,59 @@ class Player {
     this.takes = [];
     this.views = [];
     this.identity = null;
+    this.mixer = new Mixer();
+    this.deck = new Deck({ makeContext, onChange: () => this.deckChanged(), onTrouble: (words) => this.tellTrouble(words) });
+    this.rows = new Rows(this.find("parts"), this.find("instruments"), {
+      onChange: (name, values) => this.mix(name, values), onNear: () => this.takeApart(),
+    });
     this.listen();
   }
 
   get take() { return this.takes[this.sounding]; }
-  get audio() { return this.views[this.sounding]?.audio; }
-  get isDark() {
-    const [red, green, blue] = (getComputedStyle(this.root).color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
-    return red + green + blue > 384; // light ink stands on dark ground
-  }
   get isEmpty() { return !this.takes.some(hasNotes); }
-  get isPlaying() { return !!this.audio && !this.audio.paused; }
+  get isPlaying() { return this.deck.isPlaying; }
+  get hasPlayhead() { return !this.isGrowing && !this.isEmpty; }
 
   show(data) {
     const isOther = data.identity !== this.identity;
-    if (isOther) {
-      this.pause();
-      Object.assign(this, { identity: data.identity, position: 0, loop: null, sounding: 0 });
-    }
+    if (isOther) this.startAnew(data.identity);
     const isNew = data.takes.some(hasNotes) && (isOther || this.isEmpty);
     const begins = data.is_growing && (isOther || !this.isGrowing);
     const isSame = !isOther && this.isGrowing === data.is_growing && String(data.takes.map(size)) === String(this.takes.map(size));
     this.takes = data.takes;
     this.isGrowing = data.is_growing;
+    this.canRenew = data.can_renew;
     const seconds = longest(this.takes), width = this.root.clientWidth || USUAL_WIDTH;
     if (isOther) this.viewport = new Viewport(seconds, this.isGrowing ? 1 : usualZoom(this.take, seconds, width));
     this.viewport.seconds = seconds;
     if (this.views.length !== this.takes.length) this.makeViews();
-    this.takes.forEach((take, number) => {
-      const { audio } = this.views[number];
-      if ((audio.dataset.url ?? "") === (take.audio ?? "")) return;
-      audio.dataset.url = take.audio ?? "";
-      if (take.audio) audio.src = take.audio;
-      else audio.removeAttribute("src");
-    });
+    this.load();
     this.showChoice();
     isSame ? this.showState() : this.change();
     if (isNew) performance.mark("new-notes"); // for tests of speed
     if (begins) this.root.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
+  startAnew(identity) {
+    this.pause();
+    Object.assign(this, { identity, position: 0, sounding: 0, mixer: new Mixer() });
+    this.deck.seek(0);
+    this.setLoop(null);
+    this.tellTrouble("");
+  }
+
   makeViews() {
     this.pause();
     const rolls = this.find("rolls");
-    rolls.replaceChildren();
-    this.views = this.takes.map((_, number) => {
+    this.views = this.takes.map(() => {
       const canvas = document.createElement("canvas");
       canvas.className = "roll";
       canvas.setAttribute("role", "img");
-      const audio = document.createElement("audio");
-      audio.preload = "auto";
-      audio.addEventListener("ended", () => this.ended(number));
-      audio.addEventListener("loadedmetadata", () => this.showState());
-      rolls.append(canvas, audio);
       this.listenTo(canvas);
       this.watcher.observe(canvas);
-      return { canvas, audio, layer: document.createElement("canvas"), isStale: true };
+      return { canvas, layer: document.createElement("canvas"), isStale: true };
     });
+    rolls.replaceChildren(...this.views.map((view) => view.canvas));
   }
 
   // ---- what the listener does ------------------------------------------------------------------------------------
@@ -100,6 +99,12 @@ class Player {
     on("loop", () => this.toggleLoop());
     on("in", () => this.zoomBy(2));
     on("out", () => this.zoomBy(0.5));
+    on("anew", () => this.askAnew());
+    for (const name of ["first", "last"]) this.find(name).addEventListener("change", () => this.selectByNumbers());
+    this.find("midi").addEventListener("dragstart", (event) => {
+      const { href, download } = event.currentTarget;
+      event.dataTransfer.setData("DownloadURL", `audio/midi:${download}:${href}`);
+    });
     this.root.addEventListener("keydown", (event) => this.press(event));
     this.listenToStrip();
     this.watcher = new ResizeObserver(() => this.change());
@@ -109,11 +114,11 @@ class Player {
   }
 
   press(event) {
-    if (event.target.tagName === "BUTTON" && event.key === " ") return; // presses the button itself
+    if (/INPUT|SELECT/.test(event.target.tagName) || (event.target.tagName === "BUTTON" && event.key === " ")) return; // theirs
     const acts = {
       " ": () => this.toggle(),
-      ArrowLeft: () => this.seek(barBefore(this.take, this.position)),
-      ArrowRight: () => this.seek(barAfter(this.take, this.position)),
+      ArrowLeft: () => (event.shiftKey ? this.stretchSelection(-1) : this.seek(barBefore(this.take, this.position))),
+      ArrowRight: () => (event.shiftKey ? this.stretchSelection(1) : this.seek(barAfter(this.take, this.position))),
       Home: () => this.seek(0),
       End: () => this.seek(this.take.seconds),
       "+": () => this.zoomBy(2),
@@ -136,14 +141,16 @@ class Player {
       canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!from || Math.abs(event.offsetX - from.x) < DRAG_PIXELS) return;
+      if (!from || (last === null && Math.abs(event.offsetX - from.x) < DRAG_PIXELS)) return;
       last = secondsAt(event);
-      this.setLoop(region(Math.min(from.seconds, last), Math.max(from.seconds, last)));
+      this.drawLoop(this.dragged(from.seconds, last, event.altKey));
     });
     canvas.addEventListener("pointerup", () => {
       if (!from) return;
-      this.seek(this.loop && last !== null ? this.loop[0] : from.seconds); // a short drag is a click
+      const position = this.loop && last !== null ? this.loop[0] : from.seconds; // a short drag is a click
+      if (last !== null) this.deck.loop = this.loop;
       from = last = null;
+      this.seek(position);
     });
     canvas.addEventListener("pointercancel", () => { from = last = null; });
     canvas.addEventListener("wheel", (event) => {
@@ -167,49 +174,36 @@ class Player {
 
   play() {
     if (!this.take?.audio) return;
-    const end = Math.min(this.take.seconds, this.audio.duration || Infinity);
-    if (this.position >= end - CLOSE_SECONDS) this.position = this.loop ? this.loop[0] : 0;
-    this.audio.currentTime = this.position;
-    this.audio.play().then(() => this.run(), () => this.showState());
-    this.showState();
+    this.tellTrouble("");
+    this.deck.play(this.position >= this.take.seconds ? (this.loop?.[0] ?? 0) : this.position);
+    this.run();
   }
 
   pause() {
-    this.views.forEach((view) => view.audio.pause());
-    if (this.views.length) this.showState();
+    if (!this.isPlaying) return;
+    this.deck.pause();
+    this.showState();
   }
 
-  ended(number) {
-    if (number !== this.sounding) return;
-    this.position = this.loop ? this.loop[0] : 0;
-    if (this.loop) this.play();
-    else this.change();
+  // The sound began, ended, or has other parts.
+  deckChanged() {
+    if (this.isPlaying) return this.showState();
+    this.position = this.deck.seconds;
+    this.change();
   }
 
   seek(seconds) {
     this.position = Math.min(Math.max(0, seconds), this.viewport.seconds);
-    if (this.audio && this.take.audio) this.audio.currentTime = this.position;
+    this.deck.seek(this.position);
     this.keepInSight();
     this.draw();
   }
 
   choose(number) {
-    const wasPlaying = this.isPlaying;
-    this.pause();
     this.sounding = number;
+    this.load();
     this.showChoice();
-    if (wasPlaying) this.play();
     this.change();
-  }
-
-  toggleLoop() {
-    this.setLoop(this.loop ? null : barsAround(this.take, this.position));
-  }
-
-  setLoop(loop) {
-    this.loop = loop;
-    this.find("loop").setAttribute("aria-pressed", String(!!this.loop));
-    this.draw();
   }
 
   zoomBy(factor, around = this.position) {
@@ -225,9 +219,108 @@ class Player {
     this.change();
   }
 
-  keepInSight() {
-    const left = this.viewport.leftToSee(this.position);
+  keepInSight(position = this.position) {
+    const left = this.viewport.leftToSee(position);
     if (left !== null) this.scrollTo(left);
+  }
+
+  // ---- bars that are selected, which are repeated ----------------------------------------------------------------
+
+  toggleLoop() { this.setLoop(this.loop ? null : barsAround(this.take, this.position)); }
+
+  setLoop(loop) {
+    this.drawLoop(loop);
+    this.deck.setLoop(loop);
+  }
+
+  drawLoop(loop) {
+    this.loop = loop;
+    this.find("loop").setAttribute("aria-pressed", String(!!loop));
+    this.showBars();
+    this.draw();
+  }
+
+  // Whole bars, unless Alt is held or there are none.
+  dragged(one, other, isFree) {
+    if (isFree || !this.take.num_bars) return region(Math.min(one, other), Math.max(one, other));
+    return regionOfBars(this.take, barAt(this.take, one), barAt(this.take, other));
+  }
+
+  stretchSelection(bars) {
+    if (!this.take?.num_bars) return;
+    if (!this.loop) this.anchor = this.head = barAt(this.take, this.position);
+    else {
+      const [first, last] = barsOfRegion(this.take, this.loop);
+      if (this.anchor !== first && this.anchor !== last) this.anchor = first;
+      this.head = barAt(this.take, this.take.bars[Math.max(0, (this.anchor === first ? last : first) + bars)] ?? this.take.seconds);
+    }
+    this.setLoop(regionOfBars(this.take, this.anchor, this.head));
+    this.keepInSight(this.take.bars[this.head]);
+  }
+
+  selectByNumbers() {
+    const [first, last] = ["first", "last"].map((name) => this.find(name).valueAsNumber);
+    if (Number.isNaN(first) && Number.isNaN(last)) return this.setLoop(null);
+    const index = (number) => (Number.isNaN(number) ? null : Math.round(number) - this.take.first_bar);
+    this.setLoop(regionOfBars(this.take, index(first) ?? index(last), index(last) ?? index(first)));
+    this.seek(this.loop[0]);
+  }
+
+  showBars() {
+    const { take, loop } = this, bars = loop && take?.num_bars ? barsOfRegion(take, loop) : null;
+    const numbers = bars?.map((bar) => bar + take.first_bar), isOn = !!take?.audio && take.num_bars > 0;
+    this.find("bars").hidden = !!take && hasNotes(take) && !take.num_bars;
+    ["first", "last"].forEach((name, end) => {
+      const field = this.find(name);
+      field.value = numbers?.[end] ?? "";
+      field.disabled = !isOn;
+      if (isOn) Object.assign(field, { min: take.first_bar, max: take.first_bar + take.num_bars - 1, placeholder: end ? take.first_bar + take.num_bars - 1 : take.first_bar });
+    });
+    const anew = this.find("anew");
+    anew.hidden = this.canRenew === false;
+    anew.disabled = !isOn || !bars || !isWholeBars(take, loop);
+  }
+
+  askAnew() {
+    const [first, last] = barsOfRegion(this.take, this.loop).map((bar) => bar + this.take.first_bar);
+    this.find("anew").disabled = true; // until there is other music
+    this.component.setTriggerValue("anew", `${first}-${last}`);
+  }
+
+  // ---- the mix ---------------------------------------------------------------------------------------------------
+
+  load() {
+    this.deck.change(this.mixer.lines(this.take));
+    this.deck.prepare();
+    this.showMidi();
+  }
+
+  // Parts are fetched one by one, once somebody comes near to what changes them.
+  takeApart() {
+    if (this.mixer.isTouched || !this.take?.audio) return;
+    this.mixer.isTouched = true;
+    this.load();
+  }
+
+  mix(name, values) {
+    this.mixer.change(name, values);
+    this.tellTrouble("");
+    this.load();
+    this.change();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tellMix(), TELL_MS);
+  }
+
+  tellMix() {
+    if (this.takes.length === 1) this.component.setStateValue("mix", { identity: this.identity, mix: this.mixer.told(this.take) });
+  }
+
+  showMidi() {
+    const midi = this.find("midi"), { take } = this, mix = take ? this.mixer.told(take) : "";
+    midi.hidden = !take?.midi;
+    if (!take?.midi) return;
+    midi.download = take.file;
+    midi.href = take.midi + (mix && `&mix=${mix}`);
   }
 
   // ---- words and buttons -----------------------------------------------------------------------------------------
@@ -254,23 +347,20 @@ class Player {
     }));
   }
 
-  showLegend() {
-    const names = [...new Set(this.takes.flatMap((take) => take.tracks.map((track) => track.name)))];
-    const colours = this.isDark ? COLOURS_ON_DARK : COLOURS;
-    this.colours = new Map(names.map((name, number) => [name, colours[number % colours.length]]));
-    this.find("legend").replaceChildren(...names.map((name) => {
-      const item = document.createElement("span");
-      const swatch = document.createElement("i");
-      swatch.style.background = this.colours.get(name);
-      item.append(swatch, name);
-      return item;
-    }));
+  showParts() {
+    const parts = this.takes.flatMap((take) => take.tracks).filter((part, index, all) => all.findIndex((one) => one.name === part.name) === index);
+    this.colours = new Map(parts.map(({ name }, number) => [name, this.look.colours[number % this.look.colours.length]]));
+    this.rows.show(parts, this.mixer, this.colours, !!this.take?.audio);
   }
+
+  tellTrouble(words) { this.find("trouble").textContent = words; }
 
   // ---- drawing ---------------------------------------------------------------------------------------------------
 
   change() {
-    this.showLegend();
+    this.look = themeOf(this.root);
+    this.showParts();
+    this.showBars();
     this.views.forEach((view) => { view.isStale = true; });
     if (this.isGrowing) this.position = 0;
     this.draw();
@@ -279,19 +369,19 @@ class Player {
   draw() {
     this.showState();
     cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.paint());
+    this.frame = requestAnimationFrame(() => (this.isPlaying ? this.run() : this.paint()));
   }
 
   run() {
     cancelAnimationFrame(this.frame);
     const step = () => {
       if (!this.isPlaying) return this.draw();
-      this.position = this.audio.currentTime;
-      if (this.loop && this.position >= this.loop[1]) this.audio.currentTime = this.position = this.loop[0];
+      this.position = Math.min(this.deck.seconds, this.viewport.seconds);
       this.keepInSight();
       this.showState();
       this.paint();
       this.frames = (this.frames ?? 0) + 1; // for tests of smoothness
+      cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(step);
     };
     step();
@@ -300,152 +390,46 @@ class Player {
   paint() {
     this.views.forEach((view, number) => {
       if (view.isStale) this.paintMusic(view, this.takes[number], number);
-      this.paintPlayhead(view);
+      paintPlayhead(view.canvas, view.layer, { ...this.moving, height: view.height });
     });
-    this.paintStrip();
+    paintStrip(this.strip, this.stripLayer, this.moving);
+  }
+
+  // What changes without the music.
+  get moving() {
+    return { viewport: this.viewport, loop: this.loop, position: this.hasPlayhead ? this.position : null, theme: this.look };
   }
 
   paintMusic(view, take, number) {
-    const style = getComputedStyle(this.root);
-    const ink = style.color, ground = style.getPropertyValue("--ground"), band = style.getPropertyValue("--band");
-    const accent = style.getPropertyValue("--accent");
-    const width = view.canvas.clientWidth;
-    const space = new Space(take, rollHeight(this.takes.length, innerHeight));
+    const width = view.canvas.clientWidth, space = new Space(take, rollHeight(this.takes.length, innerHeight));
+    const about = {
+      take, viewport: this.viewport, space, width, theme: this.look,
+      colourOf: (name) => this.colours.get(name), isHeard: (name) => this.mixer.heard(name) > 0,
+    };
     view.canvas.style.height = `${space.height}px`;
     fit(view.canvas, width, space.height);
     view.canvas.setAttribute("aria-label", `Piano roll of ${take.name}: ${take.notes.length} notes`);
-    const pen = fit(view.layer, width, space.height);
-    pen.fillStyle = ground;
-    pen.fillRect(0, 0, width, space.height);
-    this.paintRows(pen, space, width, band, ink);
-    this.paintBars(pen, take, width, space.height, ink);
-    pen.save();
-    pen.beginPath();
-    pen.rect(KEYS, RULER, width - KEYS, space.height - RULER);
-    pen.clip();
-    for (const box of noteBoxes(take, this.viewport, space, width)) {
-      pen.globalAlpha = box.alpha;
-      pen.fillStyle = this.colours.get(box.name);
-      pen.beginPath();
-      pen.roundRect(box.x, box.y, box.width, box.height, box.radius);
-      pen.fill();
-    }
-    pen.restore();
+    paintMusic(fit(view.layer, width, space.height), about);
     view.isStale = false;
-    view.accent = accent;
-    view.ink = ink;
     view.height = space.height;
-    if (number === this.sounding) this.paintSmall(take, space, ground);
-  }
-
-  paintRows(pen, space, width, band, ink) {
-    pen.font = "10px system-ui, sans-serif";
-    for (const { y, isBlack, label } of space.pitchRows()) {
-      pen.globalAlpha = 0.7;
-      pen.fillStyle = band;
-      if (isBlack) pen.fillRect(KEYS, y, width - KEYS, space.semitone);
-      if (!label) continue;
-      pen.fillStyle = ink;
-      pen.globalAlpha = 0.18;
-      pen.fillRect(KEYS, y + space.semitone - 1, width - KEYS, 1);
-      pen.globalAlpha = 0.75;
-      pen.fillText(label, 8, y + space.semitone - 1);
-    }
-    pen.globalAlpha = 1;
-    pen.fillStyle = band;
-    space.drums.forEach((drum, row) => {
-      const y = space.drumTop + row * space.drumRow;
-      if (row % 2 === 0) pen.fillRect(KEYS, y, width - KEYS, space.drumRow);
-    });
-  }
-
-  // The strip's layer.
-  paintSmall(take, space, ground) {
-    const width = this.strip.clientWidth;
-    fit(this.strip, width, STRIP_HEIGHT);
-    const pen = fit(this.stripLayer, width, STRIP_HEIGHT);
-    pen.fillStyle = ground;
-    pen.fillRect(0, 0, width, STRIP_HEIGHT);
-    pen.globalAlpha = 0.75;
-    for (const line of stripLines(take, this.viewport.seconds, space, width)) {
-      pen.fillStyle = this.colours.get(line.name);
-      pen.fillRect(line.x, line.y, line.width, 1.5);
-    }
-  }
-
-  paintBars(pen, take, width, height, ink) {
-    pen.font = "11px system-ui, sans-serif";
-    pen.fillStyle = pen.strokeStyle = ink;
-    for (const { x, isStrong, label } of barLines(take, this.viewport, width)) {
-      pen.globalAlpha = isStrong ? 0.28 : 0.12;
-      pen.beginPath();
-      pen.moveTo(x, RULER);
-      pen.lineTo(x, height);
-      pen.stroke();
-      if (!label) continue;
-      pen.globalAlpha = 0.75;
-      pen.fillText(label, x + 3, 14);
-    }
-    pen.globalAlpha = 1;
-  }
-
-  paintPlayhead(view) {
-    const pen = view.canvas.getContext("2d"), scale = devicePixelRatio || 1, width = view.canvas.clientWidth;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.drawImage(view.layer, 0, 0);
-    pen.scale(scale, scale);
-    if (this.loop) {
-      const [from, to] = this.loop.map((seconds) => Math.min(width, Math.max(KEYS, this.viewport.xAt(width, seconds))));
-      pen.globalAlpha = 0.16;
-      pen.fillStyle = view.accent;
-      pen.fillRect(from, 0, to - from, view.height);
-      pen.globalAlpha = 1;
-    }
-    const x = this.viewport.xAt(width, this.position);
-    if (this.isGrowing || this.isEmpty || x < KEYS - 1 || x > width) return;
-    pen.fillStyle = view.accent;
-    pen.fillRect(x - 1, 0, 2, view.height);
-    pen.beginPath();
-    pen.moveTo(x - 6, 0);
-    pen.lineTo(x + 6, 0);
-    pen.lineTo(x, 8);
-    pen.fill();
-  }
-
-  paintStrip() {
-    const width = this.strip.clientWidth, { accent } = this.views[0] ?? {};
-    const xAt = (seconds) => KEYS + (seconds / this.viewport.seconds) * (width - KEYS);
-    const pen = this.strip.getContext("2d"), scale = devicePixelRatio || 1;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.drawImage(this.stripLayer, 0, 0);
-    if (this.isGrowing || this.isEmpty) return;
-    pen.scale(scale, scale);
-    pen.fillStyle = pen.strokeStyle = accent;
-    const { left: from, visibleSeconds } = this.viewport, left = xAt(from), shown = xAt(from + visibleSeconds) - left;
-    pen.globalAlpha = 0.12;
-    pen.fillRect(left, 0, shown, STRIP_HEIGHT);
-    pen.globalAlpha = 0.6;
-    pen.strokeRect(left + 0.5, 0.5, shown - 1, STRIP_HEIGHT - 1);
-    pen.globalAlpha = 1;
-    pen.fillRect(xAt(this.position) - 0.75, 0, 1.5, STRIP_HEIGHT);
+    if (number !== this.sounding) return;
+    fit(this.strip, this.strip.clientWidth, STRIP_HEIGHT);
+    paintSmall(fit(this.stripLayer, this.strip.clientWidth, STRIP_HEIGHT), { ...about, width: this.strip.clientWidth });
   }
 
   close() {
     cancelAnimationFrame(this.frame);
-    this.pause();
+    clearTimeout(this.telling);
+    this.deck.close();
     this.watcher.disconnect();
     this.theme.removeEventListener("change", this.themeChanged);
     delete this.root.player;
   }
 }
 
-// Gives a canvas its size in the pixels of the screen; the pen that comes back counts in those of the page.
-function fit(canvas, width, height) {
-  const scale = devicePixelRatio || 1, pen = canvas.getContext("2d");
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.round(height * scale);
-  pen.scale(scale, scale);
-  return pen;
+function makeContext(sampleRate) {
+  if (navigator.audioSession) navigator.audioSession.type = "playback"; // heard on phones that are set to silent, too
+  return new AudioContext({ sampleRate });
 }
 
 function size(take) { return [take.notes.length, take.seconds, take.notes.at(-1)]; } // some of it may be composed again
