@@ -106,7 +106,7 @@ class Model:
     @property
     def has_index(self) -> bool:
         """Whether copies of its training music can be found."""
-        return INDEX_FILE in self.config["sha256"]
+        return INDEX_FILE in self.config.get("sha256", {})
 
     @cached_property
     def index(self) -> MusicIndex | None:
