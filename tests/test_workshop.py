@@ -235,7 +235,7 @@ def test_what_nobody_looks_at_comes_after_what_somebody_waits_for(queue, model, 
     wait_until(watched_has_more)
     seen = left.num_notes
     wait_until(lambda: watched.wait_for_notes(0) or watched.num_notes > 2000)
-    assert left.num_notes == seen
+    assert left.num_notes <= seen + 1  # what was on its way
 
 
 def test_a_job_that_waits_is_stopped_at_once(queue, model):
@@ -328,7 +328,8 @@ def test_a_take_comes_back_as_it_was(model, takes):
     assert take.id == number
     assert take.midi == made.to_midi()
     assert take.origin["settings"]["seed"] == 5
-    assert take.notices == made.notices
+    assert [notice for notice in take.notices if notice not in take.originality] == made.notices
+    assert len(take.originality) == 2
     assert take.primer.notes.tolist() == tune().notes.tolist()
 
 
@@ -895,7 +896,7 @@ def test_a_bad_zip_is_refused_and_nothing_is_left(models_dir, spoil):
 
 
 def test_paths_in_a_zip_mean_nothing(models_dir):
-    files = {f"../../{name}": (models_dir / "tiny" / name).read_bytes() for name in MODEL_FILES}
+    files = {f"../../{path.name}": path.read_bytes() for path in (models_dir / "tiny").iterdir() if path.is_file()}
     folder = import_model(io.BytesIO(zip_of(files)), "new", models_dir)
     assert folder == models_dir / "new"
     assert load_model(folder).recipe.name == "forge"
