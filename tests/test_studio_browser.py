@@ -287,9 +287,11 @@ def test_a_primer_is_played_on_the_keyboard(visit):
     page.get_by_text("play it here", exact=True).click()
     keyboard = page.locator(".keyboard")
     keyboard.get_by_role("button", name="Record").click()
-    for key in "adg":  # C, E, G
-        keyboard.press(key, delay=120)
-    box = keyboard.locator("[data-pitch='72']").bounding_box()
+    for letter in "adg":  # C, E, G
+        keyboard.press(letter, delay=120)
+    key = keyboard.locator("[data-pitch='72']")
+    key.evaluate("key => key.scrollIntoView({block: 'center'})")  # from below the button Compose, which stays in sight
+    box = key.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 10)
     page.mouse.down()
     page.wait_for_timeout(120)
