@@ -159,7 +159,7 @@ def test_composing_keeps_a_take_and_shows_it(models_dir, takes):
     assert 40 * (1 - ENDING_SHARE) <= num_notes <= 40  # it may close a little sooner
     assert f"{num_notes} notes" in app.caption[0].value
     assert {button.label for button in app.get("download_button")} >= {"MIDI", "OGG", "MusicXML", "Picture"}
-    assert [button.proto.label for button in app.get("link_button")] == ["WAV"]
+    assert [button.proto.label for button in app.get("link_button")] == ["WAV", "Parts"]
     assert not app.error
 
 
@@ -251,7 +251,7 @@ def test_sliders_and_inputs_offer_what_their_settings_take(models_dir):
         app.segmented_control(key="unit").set_value(unit).run()
         seen |= {widget.key: widget for widget in [*app.slider, *app.number_input]}
     names = {"notes": "num_notes", "bars": "num_bars", "seconds": "num_seconds"}
-    assert len(seen) == 9
+    assert len(seen) == 10
     for key, widget in seen.items():
         allowed, usual = bounds(ComposeSettings, names.get(key, key)), shown(ComposeSettings, names.get(key, key)).usual
         assert (widget.min, widget.max) == (usual or (allowed.low, allowed.high))
