@@ -25,7 +25,10 @@ from melodyforge.settings import MAX_SEED, ComposeSettings
 PRIMER_NOTES = 96  # at most, that a section goes on from
 SECTION_NOTES = 320  # composed before the next section begins
 ROOM_NOTES = 512  # that a section is told it has: it never comes to where an end is prepared
-_OF_SECTIONS = {"num_notes": ROOM_NOTES, "effort": "quick", "ending": "full", "start": "nothing"}
+_OF_SECTIONS = {
+    **{"num_notes": ROOM_NOTES, "num_bars": None, "num_seconds": None, "num_pieces": 1, "best_of": 1},
+    **{"effort": "quick", "ending": "full", "start": "nothing"},
+}
 TURNING = ("style", "key", "meter", "instruments")  # other wishes for these begin other music
 
 
@@ -157,14 +160,8 @@ class Endless:
 
     def _for_section(self, settings: ComposeSettings) -> ComposeSettings:
         """The settings of a section: each has other random numbers, which follow from the seed."""
-        values = settings.model_dump() | {
-            "num_bars": None,
-            "num_seconds": None,
-            "num_pieces": 1,
-            "num_notes": ROOM_NOTES,
-        }
         seed = (settings.seed + self._num_sections) % (MAX_SEED + 1)
-        return ComposeSettings.check(values | _OF_SECTIONS | {"seed": seed})
+        return ComposeSettings.check(settings.model_dump() | _OF_SECTIONS | {"seed": seed})
 
     def _grown(self) -> np.ndarray | None:
         """The notes that one more row gave; None where the section has come to its end."""
