@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     model, store, figures = load(arguments.model), PieceStore(arguments.dataset), list[Figure]()
     for style in arguments.styles:
         settings = default_settings(
-            model, style=style, num_notes=COMPOSED_NOTES, effort=arguments.effort, seed=arguments.seed
+            model, style=style or None, num_notes=COMPOSED_NOTES, effort=arguments.effort, seed=arguments.seed
         )
         task, number = make_task(model, settings, None), arguments.best_of
         takes = draw_takes(task, list(range(number * arguments.pieces)), 0)

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measure import Figure, report
 from melodyforge.bundle import find_model, read_model
+from melodyforge.cli import Parser, run
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.music.piece import Piece, Track, make_notes, sort_notes
@@ -33,8 +35,8 @@ STYLE_NEEDS = 5  # pieces, to be told by itself
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints all figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Runs the benchmark."""
+    parser = Parser(prog="python -m benchmarks.originality", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR")
     parser.add_argument("--model", metavar="NAME", help="whose index and split are taken")
     parser.add_argument("--copies", type=int, default=400, metavar="N", help="of each kind (default: %(default)s)")
@@ -44,24 +46,27 @@ def main(argv: list[str] | None = None) -> None:
     model = read_model(find_model(arguments.model)) if arguments.model else None
     settings = model.recipe.training if model else None
     train, held_out = split_pieces(store, settings.held_out if settings else 0.05, settings.seed if settings else 0)
-    index = model.index if model else None
+    figures, index = list[Figure](), model.index if model else None
     if index is None:
-        index = timed_index(store, train)
-    print(f"index: {len(index.names):,} pieces, {len(pack_index(index)) / 1e6:.2f} MB")
+        index, making = made_index(store, train)
+        figures.append(making)
     hosts = [beginning(store[number], NOTES_COMPARED) for number in held_out.tolist()]
     hosts = [host for host in hosts if len(host.pitched_notes)]
-    print_copies(store, train, hosts, index, arguments)
-    print_real(hosts, index, arguments.seed)
-    print_times(hosts, index)
+    figures += [
+        Figure(f"size of the index of {len(index.names):,} pieces", len(pack_index(index)) / 1e6, "MB"),
+        *copies_found(store, train, hosts, index, arguments),
+        *shares_of_real(hosts, index, arguments.seed),
+        *seconds_needed(hosts, index),
+    ]
+    report("originality", "Copies of the training music", figures, copies=arguments.copies, held_out=len(hosts))
 
 
-def timed_index(store: PieceStore, train: np.ndarray) -> MusicIndex:
+def made_index(store: PieceStore, train: np.ndarray) -> tuple[MusicIndex, Figure]:
     """An index, and how long it took."""
     begun = time.process_time()
     index = build_index(store[number] for number in train.tolist())
     seconds, notes = time.process_time() - begun, int(store.lengths[train].sum())
-    print(f"made in {seconds:.1f} s for {notes:,} notes: {seconds / notes * 1e6:.1f} s for a million (one processor)")
-    return index
+    return index, Figure("making the index of a million notes", seconds / notes * 1e6, "s")
 
 
 def beginning(piece: Piece, num_notes: int) -> Piece:
@@ -69,11 +74,11 @@ def beginning(piece: Piece, num_notes: int) -> Piece:
     return piece.with_notes(piece.notes[:num_notes])
 
 
-def print_copies(
+def copies_found(
     store: PieceStore, train: np.ndarray, hosts: list[Piece], index: MusicIndex, arguments: argparse.Namespace
-) -> None:
+) -> list[Figure]:
     """How many hidden copies are found, of each kind."""
-    rng, found, number = np.random.default_rng(arguments.seed), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    rng, found = np.random.default_rng(arguments.seed), Counter[tuple[str, str]]()
     for speed, (times, divisor) in SPEEDS.items():
         passages = draw_passages(store, train, rng, divisor)
         for _ in range(arguments.copies):
@@ -84,9 +89,10 @@ def print_copies(
                 host = beginning(hosts[int(rng.integers(len(hosts)))], HOST_NOTES)
                 piece, start = hidden(host, onset, pitch, rng, place == "inside chords")
                 found[speed, place] += is_found(piece, start, index)
-                number[speed, place] += 1
-    for kind, of in number.items():
-        print(f"copies of {SURELY_FOUND} notes in another key, {', '.join(kind)}: {found[kind]} of {of} found")
+    return [
+        Figure(f"copies of {SURELY_FOUND} notes found, any key, {', '.join(kind)}", 100 * of / arguments.copies, "%")
+        for kind, of in found.items()
+    ]
 
 
 def draw_passages(
@@ -139,23 +145,27 @@ def is_found(piece: Piece, start: int, index: MusicIndex) -> bool:
     return False
 
 
-def print_real(hosts: list[Piece], index: MusicIndex, seed: int) -> None:
+def shares_of_real(hosts: list[Piece], index: MusicIndex, seed: int) -> list[Figure]:
     """How often longer passages than some limits are found in held-out pieces, and in them with shuffled notes."""
     rng = np.random.default_rng(seed)
-    print_shares("held-out pieces", hosts, index)
-    print_shares("the same with shuffled notes", [shuffled(host, rng) for host in hosts], index)
+    groups = {"held-out pieces": hosts, "the same with shuffled notes": [shuffled(host, rng) for host in hosts]}
     styles = Counter(host.style for host in hosts)
     for style in sorted(style for style, number in styles.items() if number >= STYLE_NEEDS):
-        print_shares(f"  {style}", [host for host in hosts if host.style == style], index)
+        groups[f"of style {style or 'none'}"] = [host for host in hosts if host.style == style]
+    return [figure for title, pieces in groups.items() for figure in shares(title, pieces, index)]
 
 
-def print_shares(title: str, pieces: list[Piece], index: MusicIndex) -> None:
-    """One line."""
+def shares(title: str, pieces: list[Piece], index: MusicIndex) -> list[Figure]:
+    """The longest passage of each piece, in the middle, and how many are longer than each limit."""
     passages = [longest_passage(piece, index) for piece in pieces]
     longest = np.array([one.num_notes if one else 0 for one in passages])
-    above = ", ".join(f"more than {limit}: {(longest > limit).mean():.1%}" for limit in LIMITS)
-    low, middle, high = np.quantile(longest, [0.1, 0.5, 0.9])
-    print(f"{title} ({len(pieces)}): longest passage {middle:.0f} notes ({low:.0f} to {high:.0f}); {above}")
+    return [
+        Figure(f"{title} ({len(pieces)}): median of the longest passage", float(np.median(longest)), "notes"),
+        *(
+            Figure(f"{title}: longest passage of more than {limit} notes", 100 * float((longest > limit).mean()), "%")
+            for limit in LIMITS
+        ),
+    ]
 
 
 def shuffled(piece: Piece, rng: np.random.Generator) -> Piece:
@@ -167,20 +177,23 @@ def shuffled(piece: Piece, rng: np.random.Generator) -> Piece:
     return piece.with_notes(notes)
 
 
-def print_times(hosts: list[Piece], index: MusicIndex) -> None:
+def seconds_needed(hosts: list[Piece], index: MusicIndex) -> list[Figure]:
     """Processor time for looking up a line, and for the whole report."""
     lines = [line for host in hosts for line in lines_of(host)]
     begun = time.process_time()
     for line in lines:
         find_passages(index, line)
-    a_line = (time.process_time() - begun) / len(lines)
+    a_line = (time.process_time() - begun) / max(len(lines), 1)
     begun = time.process_time()
     for host in hosts:
         report_on(host, index)
     a_report = (time.process_time() - begun) / len(hosts)
     notes = np.mean([len(host) for host in hosts])
-    print(f"a query of one line: {1e3 * a_line:.1f} ms; a whole report: {1e3 * a_report:.1f} ms for {notes:.0f} notes")
+    return [
+        Figure("looking up one line", 1e3 * a_line, "ms"),
+        Figure(f"a whole report, of {notes:.0f} notes", 1e3 * a_report, "ms"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

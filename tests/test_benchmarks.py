@@ -51,6 +51,8 @@ SIZES = {  # what each takes instead of its own
     "constraints": {"PIECES_OF_A_SET": 1},
     "holding": {"MOST_NOTES": 20, "TRACKS": {"": {"the first track stands": slice(1, None)}}, "GAPS": ("",)},
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
+    "originality": {},
+    "best_of": {"STYLES": [""], "COMPOSED_NOTES": 40, "NUM_NOTES": 20},
 }  # fmt: skip
 
 
@@ -86,6 +88,8 @@ def flags(tmp_path, tiny_model_dir, tune_store):
         "constraints": ["--pieces", "2", "--notes", "10"],
         "holding": ["--model", tiny, "--dataset", str(tune_store.folder)],
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
+        "originality": ["--dataset", str(tune_store.folder), "--copies", "1"],
+        "best_of": ["--model", tiny, "--dataset", str(tune_store.folder), "--best-of=2", "--pieces=3"],
     }
 
 

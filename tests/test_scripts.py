@@ -203,7 +203,8 @@ def test_help_names_the_flags(calls, script):
         "preprocess.py": ["music to learn from", "how it is read"],
         "train_model.py": ["music to learn from", "the model", "how long to learn", "how to learn", "the network"],
         "generate_music.py": ["what to compose with", "how long, and how many", "what it is to be like",
-                              "what every note keeps to", "how notes are drawn", "files"],
+                              "what every note keeps to", "how notes are drawn",
+                              "to listen while it is composed", "files"],
         "evaluate_model.py": ["what is judged", "how much is composed for it", "files"],
     }  # fmt: skip
     assert re.findall(r"^(\w.*):$", printed, re.MULTILINE) == headings[script]
