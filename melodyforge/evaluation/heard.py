@@ -86,7 +86,7 @@ class Takes:
     Attributes:
         composed: as a user gets them, `COMPOSED_NOTES` notes each.
         first: the same before any is drawn again.
-        natural: first takes that may end when they like, of `natural_limit` notes at most.
+        natural: as a user gets them who lets them end when they like, of `natural_limit` notes at most.
     """
 
     composed: list[Piece]
@@ -183,8 +183,8 @@ def compose_takes(model: Model, music: RealMusic, number: int) -> Takes:
         num_pieces=-(-number // NATURAL_SHARE),
         ending="natural",
     )
-    composed = [one.piece for one in compose(model, settings)]
-    return Takes(composed, first_takes(model, settings), first_takes(model, may_end))
+    composed, natural = ([one.piece for one in compose(model, asked)] for asked in (settings, may_end))
+    return Takes(composed, first_takes(model, settings), natural)
 
 
 def listen(music: RealMusic, takes: Takes) -> Heard:
@@ -249,7 +249,7 @@ def _settings(model: Model, style: str, **values: Any) -> Any:
 
 
 def _natural(music: RealMusic, takes: list[Piece]) -> dict[str, Beside]:
-    """Figures of whole first takes, which may end when they like, up to where real pieces have ended."""
+    """Figures of whole takes, which may end when they like, up to where real pieces have ended."""
     (low, high), limit = np.percentile(music.lengths, USUAL), natural_limit(music)
     real = [beginning(piece, limit) for piece in music.pieces]
 
