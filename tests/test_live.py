@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import wave
 from pathlib import Path
 
@@ -185,14 +186,18 @@ def test_ctrl_c_leaves_a_wav_that_begins_with_sound_and_a_midi_file(tiny_model_d
     command = [sys.executable, PROJECT_DIR / "generate_music.py", *flags]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    process = subprocess.Popen([*map(str, command)], text=True, env=environment, **pipes)
-    process.stdin.write("tempo 200\n")
-    process.stdin.flush()
-    printed = next(line for line in process.stdout if "understood: tempo 200" in line)
-    while not sound.exists() or sound.stat().st_size < 2 * 44_100 * 4:
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
+    with subprocess.Popen([*map(str, command)], text=True, env=environment, **pipes) as process:
+        try:
+            process.stdin.write("tempo 200\n")
+            process.stdin.flush()
+            printed = next(line for line in process.stdout if "understood: tempo 200" in line)
+            while not sound.exists() or sound.stat().st_size < 2 * 44_100 * 4:
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            printed, errors = process.communicate(timeout=300)
+        finally:
+            process.kill()  # a test that fails leaves nothing that plays on
     assert (process.returncode, errors) == (130, "")
     assert f"{midi}: " in printed
     assert len(load_piece(midi)) > 3

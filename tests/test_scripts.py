@@ -28,14 +28,25 @@ pytestmark = pytest.mark.slow
 PROJECT_DIR = Path(__file__).parents[1]
 SCRIPTS = ("preprocess.py", "train_model.py", "generate_music.py", "evaluate_model.py")
 SMALL = ["--units", "32", "--num-layers", "1", "--window", "32", "--batch-size", "8"]
+STARTED: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on():
+    """A test that fails leaves no training behind, which would take a processor from all others."""
+    yield
+    while STARTED:
+        STARTED.pop().kill()
 
 
 def start(home, script, *arguments, **options):
     command = [sys.executable, str(PROJECT_DIR / script), *map(str, arguments)]
     environment = os.environ | {"MELODY_FORGE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
     )
+    STARTED.append(process)
+    return process
 
 
 def call(home, script, *arguments, **options):
@@ -172,7 +183,7 @@ def test_stopping_politely_saves_and_says_how_to_go_on(tmp_path, how):
     process = start(tmp_path, "train_model.py", *SMALL, *flags)
     wait_for(process, "epoch 1:")
     process.send_signal(how)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert load_model(tmp_path / "models" / "classic").metrics["epochs"] >= 1
@@ -389,7 +400,7 @@ def test_before_the_first_step_an_end_comes_at_once(tmp_path):
     process = start(tmp_path, "train_model.py", *SMALL)
     wait_for(process, "Compiling")
     process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGINT  # by the system, for Python itself hears of it only after compiling
     assert (printed, errors) == ("", "")
     assert not (tmp_path / "models" / "forge").exists()
