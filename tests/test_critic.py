@@ -28,6 +28,7 @@ from melodyforge.figures.critic import (
     unpack_critic,
 )
 from melodyforge.music.piece import Meter, Piece, make_notes
+from melodyforge.music.traits import read_traits
 from tests.conftest import write_store
 from tests.music_samples import tune
 
@@ -105,6 +106,17 @@ def test_how_a_piece_ends_is_chosen_too():
     settings = default_settings(model, style="bach-chorales", num_notes=60, num_pieces=6, seed=2)
     quick, good = (first_takes(model, settings.changed(effort=effort)) for effort in ("quick", "good"))
     assert sum(len(last_sonority(take)) for take in good) > sum(len(last_sonority(take)) for take in quick)
+
+
+def test_of_candidates_one_that_is_what_was_asked_for_is_chosen():
+    model = melodyforge.load("starter")
+    settings = default_settings(model, style="mozart", mood="sad", num_notes=80, num_pieces=6, seed=1)
+
+    def num_sad(effort):
+        takes = first_takes(model, settings.changed(effort=effort))
+        return sum(read_traits(take).mood == "sad" for take in takes)
+
+    assert num_sad("good") > num_sad("quick")
 
 
 def test_quick_is_what_is_composed_without_a_critic(critical):

@@ -9,7 +9,6 @@ import numpy as np
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
 from melodyforge.music.habits import Fault, find_fault
-from melodyforge.music.traits import read_traits
 from melodyforge.originality.report import longest_passage
 
 
@@ -43,7 +42,8 @@ def judge(task: Task, take: Take) -> Judged:
     fault = _find_fault(task, take)
     if fault:
         return Judged(take, fault, None)
-    return Judged(take, None, _find_return(task, take) or _find_disobedience(task, take) or _find_copy(task, take))
+    missed = _find_return(task, take) or next(iter(task.missed(take.composed)), None) or _find_copy(task, take)
+    return Judged(take, None, missed)
 
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
@@ -58,14 +58,6 @@ def _find_return(task: Task, take: Take) -> str | None:
     before, now = task.holding.primer.notes[~task.holding.is_kept], take.piece.notes[~take.given]
     is_same = np.array_equal(before[["onset", "pitch"]], now[["onset", "pitch"]])
     return "it is what stood there before" if is_same else None
-
-
-def _find_disobedience(task: Task, take: Take) -> str | None:
-    """In which point what was composed is not what was asked for."""
-    controls = task.model.representation.controls
-    if controls is None or not task.asked.any():
-        return None
-    return controls.missed(read_traits(take.composed), task.asked)
 
 
 def _find_copy(task: Task, take: Take) -> str | None:

@@ -17,6 +17,7 @@ from melodyforge.composition import KEPT
 from melodyforge.words import counted
 
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
+HELP, HELP_WITH_WISHES = "a higher temperature or more training", "fewer wishes at once or a higher guidance"
 FEWEST_DRAWS = 2  # of all takes of a piece, where many are drawn at once
 
 
@@ -47,7 +48,8 @@ def _choose(task: Task, takes: list[Judged]) -> Outcome:
     sound = [one.take for one in takes if not one.is_rejected]
     if not sound:
         best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
-        kept = f"{KEPT}{best.flaw}; a higher temperature or more training may help"
+        is_wish = best.missed in task.missed(best.take.composed)
+        kept = f"{KEPT}{best.flaw}; {HELP_WITH_WISHES if is_wish else HELP} may help"
         return Outcome(best.take, [*_rejected(task, takes[:-1]), *_mended(best.take), kept])
     place = int(rank(task, [one.piece for one in sound]).argmax()) if len(sound) > 1 else 0
     return Outcome(sound[place], [*_rejected(task, takes), *_mended(sound[place]), *_chosen(task, len(sound) - 1)])

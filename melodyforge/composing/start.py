@@ -28,6 +28,20 @@ from melodyforge.tokens.wishes import ANY
 Given = int | np.ndarray  # how many of the first notes of a piece were given, or which, bool, shape (num_notes,)
 
 
+def composed_part(piece: Piece, given: Given) -> Piece:
+    """The stretch that was composed, with what was given in it, as a piece of its own."""
+    notes = piece.notes
+    if isinstance(given, int):
+        notes = notes[given:].copy()
+    else:
+        composed = notes["onset"][~given]
+        first, last = composed.min(initial=0 if not len(composed) else composed[0]), composed.max(initial=-1)
+        notes = notes[(notes["onset"] >= first) & (notes["onset"] <= last)].copy()
+    if len(notes):
+        notes["onset"] -= notes["onset"][0]
+    return piece.with_notes(notes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """What takes that are composed side by side begin with.

@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge.composing.finishing import finished
-from melodyforge.composing.start import Given, Start, choose_start
+from melodyforge.composing.start import Given, Start, choose_start, composed_part
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
 from melodyforge.decoding.constraints import Constraints
@@ -73,17 +73,8 @@ class Take:
 
     @property
     def composed(self) -> Piece:
-        """The stretch that was composed, with what was given in it, as a piece of its own."""
-        notes = self.piece.notes
-        if isinstance(self.given, int):
-            notes = notes[self.given :].copy()
-        else:
-            composed = notes["onset"][~self.given]
-            first, last = composed.min(initial=0 if not len(composed) else composed[0]), composed.max(initial=-1)
-            notes = notes[(notes["onset"] >= first) & (notes["onset"] <= last)].copy()
-        if len(notes):
-            notes["onset"] -= notes["onset"][0]
-        return self.piece.with_notes(notes)
+        """The stretch that was composed, as a piece of its own."""
+        return composed_part(self.piece, self.given)
 
 
 def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | None = None) -> list[Take]:

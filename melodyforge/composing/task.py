@@ -14,6 +14,7 @@ from melodyforge.errors import SettingsError
 from melodyforge.figures.closes import ON_TONIC
 from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
+from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings
 
 CANDIDATES = {"quick": 1, "good": 8, "best": 32}  # for each effort
@@ -67,6 +68,11 @@ class Task:
     def score(self, piece: Piece, has_ended: bool) -> float:
         """How much a piece sounds like real music of its style, as far as it has come."""
         return self.model.critic.score(piece, has_ended) if self.model.critic else 0.0
+
+    def missed(self, composed: Piece) -> list[str]:
+        """In which points what was composed is not what was asked for, in words."""
+        controls = self.model.representation.controls
+        return controls.missed(read_traits(composed), self.asked) if controls and self.asked.any() else []
 
     def share_on_tonic(self, style: str) -> float:
         """How much of the real music of a style ends on the tonic, 0 to 1; 0 where that is not known."""

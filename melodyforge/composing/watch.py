@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from melodyforge.composing.start import Given, Start
+from melodyforge.composing.finishing import finished
+from melodyforge.composing.start import Given, Start, composed_part
 from melodyforge.composing.task import Task
 from melodyforge.decoding.generate import Generation
 from melodyforge.figures.closes import bass_ends_on_tonic
@@ -136,15 +137,27 @@ class Watch:
         return sources
 
     def _best(self, watched: Watched) -> int:
-        """The place of the candidate that the critic likes best, of those without a fault if there are any."""
+        """The place of the candidate that the critic likes best, of those without a fault if there are any.
+
+        Of these it is one of those that miss the fewest wishes, as far as they have come.
+        """
         places = range(watched.place, watched.place + self._num_candidates)
         heard = {place: self._start.heard(self.context, place) for place in places}
         scores = {
             place: self._task.score(piece, self._start.has_closed(self.context, place))
             for place, (piece, _) in heard.items()
         }
-        best_first = sorted(places, key=lambda place: -scores[place])
-        return next((place for place in best_first if not self._fault(*heard[place])), best_first[0])
+        best, fewest = -1, math.inf
+        for place in sorted(places, key=lambda place: -scores[place]):
+            if not self._fault(*heard[place]) and (number := self._num_missed(*heard[place])) < fewest:
+                best, fewest = place, number
+            if not fewest:
+                break
+        return max(scores, key=lambda place: scores[place]) if best < 0 else best
+
+    def _num_missed(self, piece: Piece, given: Given) -> int:
+        """How many wishes a piece would miss if it ended here."""
+        return len(self._task.missed(composed_part(finished(self._task, piece, given), given)))
 
     def _fault(self, piece: Piece, given: Given) -> Fault | None:
         return find_fault(piece, self._task.normal(piece.style), given)

@@ -82,13 +82,11 @@ class Controls:
             row[self._columns_of(wish)] = wish.of_words(asked)
         return row
 
-    def missed(self, traits: Traits, row: np.ndarray) -> str | None:
-        """In which point a piece is not what was asked for, in words, or None."""
-        for wish in self.wishes.values():
-            asked = row[self._columns_of(wish)].tolist()
-            if any(asked) and (missed := wish.missed(traits, asked)):
-                return missed
-        return None
+    def missed(self, traits: Traits, row: np.ndarray) -> list[str]:
+        """In which points a piece is not what was asked for, in words."""
+        asked = ((wish, row[self._columns_of(wish)].tolist()) for wish in self.wishes.values())
+        found = (wish.missed(traits, classes) for wish, classes in asked if any(classes))
+        return [missed for missed in found if missed]
 
     def suits(self, traits: Traits, wishes: Wishes) -> tuple[bool, ...]:
         """How well music suits wishes, point by point; the first points matter most."""
