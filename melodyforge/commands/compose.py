@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
-from melodyforge.flags import add_flags, flag
+from melodyforge.flags import add_flags, add_model_flag, flag
 from melodyforge.places import MODELS_DIR, OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
@@ -40,7 +40,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("compose"), description=__doc__)
     basis = parser.topic(Topic.BASIS)
-    basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    add_model_flag(basis)
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
     basis.add_argument(
