@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from melodyforge.bundle import CONFIG_FILE, INDEX_FILE, add_index, load_model, read_model
+from melodyforge.commands import compose as generate_music
 from melodyforge.compose import compose
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import KEPT
@@ -254,6 +255,13 @@ def test_a_limit_needs_an_index(models_dir):
     old = read_model(models_dir / "old")
     with pytest.raises(SettingsError, match="'old', which has none"):
         compose(old, default_settings(old, max_shared_notes=12))
+
+
+def test_an_error_in_settings_that_is_found_late_stands_alone(models_dir, capsys):
+    for flags in (["--max-shared-notes", "12"], ["--form", "AABA", "--num-bars", "2"]):
+        with pytest.raises(SettingsError):
+            generate_music.main(["--model", str(models_dir / "old"), *flags])
+    assert capsys.readouterr().out == ""
 
 
 def test_an_index_that_is_damaged_or_missing_is_refused(models_dir):
