@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from melodyforge.cli import Parser
+from melodyforge.places import MIDI_DIR
 from melodyforge.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from melodyforge.settings import (
     Section,
@@ -47,6 +50,18 @@ def add_flags(parser: Parser, section: type[Section], *names: str, defaults: Map
             metavar=_metavar(kind),
             help=_help(section, name, default).replace("%", "%%"),
         )
+
+
+def add_model_flag(parser: argparse._ActionsContainer) -> None:
+    """Adds the flag that names a model."""
+    parser.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+
+
+def add_midi_dir_flag(parser: argparse._ActionsContainer, about: str = "music files") -> None:
+    """Adds the flag that names a folder of music."""
+    parser.add_argument(
+        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help=f"{about} (default: %(default)s)"
+    )
 
 
 def add_recipe_flags(parser: Parser) -> None:

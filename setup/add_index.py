@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Python puts the 
 
 from melodyforge.cli import Parser, run
 from melodyforge.errors import CorpusError
-from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR
+from melodyforge.flags import add_midi_dir_flag, add_model_flag
+from melodyforge.places import DATASET_DIR, MODELS_DIR
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,22 +28,24 @@ def main(argv: list[str] | None = None) -> None:
     from melodyforge.corpus.store import PieceStore
     from melodyforge.model_state import hold_model
     from melodyforge.progress import show_progress
-    from melodyforge.training.music_index import index_music
+    from melodyforge.training.music_index import MAX_NOTES, index_music
 
     folder = find_model(arguments.model, MODELS_DIR)
-    model = read_model(folder)
     if arguments.dataset:
         store = PieceStore(arguments.dataset)
     else:
         with show_progress("Reading", "files") as on_progress:
             store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress)
-    if store.fingerprint != model.config["data_fingerprint"] and not arguments.other:
-        raise CorpusError(
-            f"Expected the music that {model.name!r} was trained on. Received other music, or the same read by another "
-            "version. Name its folder, or add --other to make an index of this music all the same."
-        )
-    index = index_music(store, model.recipe.training)
-    with hold_model(folder):
+    with hold_model(folder):  # nobody trains it on other music meanwhile
+        model = read_model(folder)
+        if store.fingerprint != model.config["data_fingerprint"] and not arguments.other:
+            raise CorpusError(
+                f"Expected the music that {model.name!r} was trained on. Received other music, or the same read by "
+                "another version. Name its folder, or add --other to make an index of this music all the same."
+            )
+        index = index_music(store, model.recipe.training)
+        if index is None:
+            raise CorpusError(f"Expected music of at most {MAX_NOTES:,} notes. Received more, which has no index.")
         add_index(folder, index)
     size = (folder / INDEX_FILE).stat().st_size
     print(f"{folder / INDEX_FILE}: {len(index.names):,} pieces, {size / 1e6:.1f} MB")
@@ -51,11 +54,9 @@ def main(argv: list[str] | None = None) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog="setup/add_index.py", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    add_model_flag(parser)
     music = parser.add_mutually_exclusive_group()
-    music.add_argument(
-        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="what it was trained on (default: %(default)s)"
-    )
+    add_midi_dir_flag(music, "what it was trained on")
     music.add_argument("--dataset", type=Path, metavar="DIR", help="the same as a prepared dataset")
     parser.add_argument("--other", action="store_true", help="also where it is not the music that it was trained on")
     return parser.parse_args(argv)

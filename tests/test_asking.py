@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from melodyforge.asking.ask import MAX_LETTERS, Asked, understand
+from melodyforge.asking.ask import MAX_LETTERS, understand
+from melodyforge.asking.asked import Asked
 from melodyforge.asking.text import Text
 from melodyforge.asking.vocabulary import phrases, table, vocabulary_of
 from melodyforge.bundle import read_model
@@ -46,6 +47,8 @@ SENTENCES = {
     "half a minute": {"num_seconds": 30},
     "a minute and a half": {"num_seconds": 90},
     "1:30 long": {"num_seconds": 90},
+    "1 minute 30 seconds": {"num_seconds": 90},
+    "melancoly chello, not oboee": {"mood": "sad", "instruments": ["cello"]},
     "16 bars": {"num_bars": 16},
     "thirty-two bars of AABA": {"num_bars": 32, "form": "AABA"},
     "1,000 notes": {"num_notes": 1000},
@@ -101,6 +104,8 @@ def test_a_sentence_is_understood(starter, sentence):
         ("happy 🦄 悲しい", ("🦄 悲しい",)),
         ("sad, tempoo blimey", ("tempoo blimey",)),
         ("organic, but fast", ("organic",)),
+        ("a romantic spring story, slow", ("romantic spring story",)),
+        ("hello, sad because these strong chords are right", ("hello", "because these strong chords", "right")),
     ],
 )
 def test_what_is_not_understood_is_told_as_it_was_written(starter, sentence, left):
@@ -205,3 +210,5 @@ def test_the_script_says_what_it_understood_and_composes_it(tiny_model_dir, tmp_
 
 def test_a_sentence_is_shown_in_one_line():
     assert str(Asked({"num_bars": 4}, (), tuple("abcdefghi"))).count("\n") == 0
+    assert str(Asked({}, ("'slow' gives way to tempo 100",))) == "'slow' gives way to tempo 100"
+    assert str(Asked({})) == "understood: nothing new"

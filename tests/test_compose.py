@@ -12,8 +12,7 @@ from melodyforge.compose import compose, reproduce, stream
 from melodyforge.composing import redraw
 from melodyforge.composing.judging import Judged
 from melodyforge.composing.ranking import nats_by_wishes, rank
-from melodyforge.composing.redraw import MAX_DRAWS
-from melodyforge.composing.task import make_task
+from melodyforge.composing.task import MAX_DRAWS, make_task
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.errors import ModelFolderError, OutputError, SettingsError
@@ -189,6 +188,16 @@ def test_of_several_takes_those_that_are_rejected_are_not_chosen_and_the_user_is
     assert second.notices == ["rejected 2 takes because it loops"]
     assert np.array_equal(first.piece.notes, takes[7].piece.notes)  # all three of the first draw were rejected
     assert first.notices == ["rejected 5 takes because it loops"]
+
+
+def test_nobody_is_told_that_music_was_chosen_by_what_the_model_cannot_judge(tiny_model_dir):
+    tiny = load_model(tiny_model_dir / "tiny")
+    assert tiny.critic is None
+    (best,) = compose(tiny, default_settings(tiny, num_notes=20, mood="happy", best_of=4, seed=1))
+    told = [notice for notice in best.notices if notice.startswith("chosen")]
+    assert all("real music" not in notice for notice in told)
+    (best,) = compose(tiny, default_settings(tiny, num_notes=20, best_of=4, seed=1))
+    assert not [notice for notice in best.notices if notice.startswith("chosen")]
 
 
 def test_wishes_make_pieces_that_follow_them_likelier():

@@ -239,3 +239,6 @@ def test_more_like_a_piece_asks_for_what_it_is_and_less_for_the_opposite_but_nev
     assert len({asked.seed, more.seed, less.seed}) == 3
     opposite = {"happy": "sad", "sad": "happy", "tense": "calm", "calm": "tense"}
     assert less_like(tiny_model, default_settings(tiny_model), piece).mood == opposite[traits.mood]
+    less = less_like(tiny_model, more, piece)  # which has asked for a mood and a key
+    assert (less.mood, less.key) == (more.mood, more.key)
+    assert less.density not in (None, tiny_model.representation.controls.wishes["density"].asked_by(traits))

@@ -8,7 +8,7 @@ import pytest
 
 from melodyforge.bundle import load_model
 from melodyforge.compose import compose, first_takes
-from melodyforge.composing.redraw import MAX_DRAWS
+from melodyforge.composing.task import MAX_DRAWS
 from melodyforge.composing.wishes import default_settings
 from melodyforge.evaluation.ear import Ear
 from melodyforge.evaluation.heard import Beside, _compared, hear_quickly, hear_style

@@ -5,21 +5,28 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from melodyforge.bundle import CONFIG_FILE, INDEX_FILE, add_index, load_model, read_model
+from melodyforge.commands import compose as generate_music
 from melodyforge.compose import compose
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import KEPT
+from melodyforge.corpus.split import split_pieces
 from melodyforge.errors import ModelFolderError, SettingsError
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.originality.index import build_index, merged
-from melodyforge.originality.index_file import pack_index, unpack_index
+from melodyforge.originality.index_file import MAX_FACTS_BYTES, pack_index, unpack_index
 from melodyforge.originality.report import LEAST_REAL, longest_passage, report_on, with_real
+from melodyforge.settings import TrainingSettings
+from melodyforge.training import music_index
+from melodyforge.training.music_index import index_music
 from melodyforge.workshop.models import export_model, import_model
+from tests.conftest import write_store
 
 
 def melody(seed, num_notes=60, name="song", style=""):
@@ -133,6 +140,7 @@ def changed(data, name, array):
         ("places", np.full((4, 10), 255, np.uint8)),
         ("lengths", np.array([2**32 - 1], np.uint32)),
         ("lines", np.full(30, 4_000_000, np.uint32)),
+        ("facts", np.full(MAX_FACTS_BYTES + 1, ord("["), np.uint8)),
         ("checks", np.zeros(3, np.uint8)),
         ("checks", np.array(["text"])),
         ("facts", np.frombuffer(b"[" * 100_000, np.uint8)),
@@ -156,6 +164,50 @@ def test_a_file_that_claims_to_hold_a_terabyte_is_refused(index):
     for damaged in (buffer.getvalue(), pack_index(index)[:-100], b""):
         with pytest.raises(ModelFolderError, match="index of training music"):
             unpack_index(damaged)
+
+
+def test_a_file_that_ends_within_its_last_array_is_refused(index):
+    with np.load(io.BytesIO(pack_index(index))) as file:
+        arrays = dict(file)
+    arrays["windows_low"] = arrays.pop("windows_low").repeat(200)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    data, missing = buffer.getvalue(), 200_000
+    start = data.index(b"PK\x01\x02")
+    end = data[start:-6] + (start - missing).to_bytes(4, "little") + data[-2:]
+    with pytest.raises(ModelFolderError, match="index of training music"):
+        unpack_index(data[: start - missing] + end)
+
+
+def test_lines_of_no_piece_are_refused(index):
+    nobodys = replace(index, names=(), signatures=index.signatures[:0], lines=np.zeros_like(index.lines))
+    with pytest.raises(ModelFolderError, match="do not fit together"):
+        unpack_index(pack_index(nobodys))
+
+
+def test_a_header_that_ends_in_the_middle_is_refused(index):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, zipfile.ZipFile(io.BytesIO(pack_index(index))) as source:
+        for entry in source.infolist():
+            archive.writestr(entry.filename, source.read(entry).replace(b"'descr': '", b"'descr':(('", 1))
+    with pytest.raises(ModelFolderError, match="index of training music"):
+        unpack_index(buffer.getvalue())
+
+
+def test_other_music_of_the_same_names_gets_into_the_index_and_the_same_music_does_not_get_in_twice(tmp_path, songs):
+    others = [melody(100 + number, name=song.name, style="songs") for number, song in enumerate(songs)]
+    first, second = (write_store(tmp_path / name, pieces) for name, pieces in (("one", songs), ("other", others)))
+    settings = TrainingSettings()
+    before = index_music(first, settings)
+    assert index_music(first, settings, before).names == before.names
+    both = index_music(second, settings, before)
+    learnt = split_pieces(second, settings.held_out, settings.seed)[0]
+    assert all(longest_passage(others[number], both).num_notes == 60 for number in learnt.tolist())
+
+
+def test_music_that_is_too_large_for_an_index_has_none(tmp_path, songs, monkeypatch):
+    monkeypatch.setattr(music_index, "MAX_NOTES", 60 * len(songs) - 1)
+    assert index_music(write_store(tmp_path / "store", songs), TrainingSettings()) is None
 
 
 @pytest.fixture
@@ -203,6 +255,13 @@ def test_a_limit_needs_an_index(models_dir):
     old = read_model(models_dir / "old")
     with pytest.raises(SettingsError, match="'old', which has none"):
         compose(old, default_settings(old, max_shared_notes=12))
+
+
+def test_an_error_in_settings_that_is_found_late_stands_alone(models_dir, capsys):
+    for flags in (["--max-shared-notes", "12"], ["--form", "AABA", "--num-bars", "2"]):
+        with pytest.raises(SettingsError):
+            generate_music.main(["--model", str(models_dir / "old"), *flags])
+    assert capsys.readouterr().out == ""
 
 
 def test_an_index_that_is_damaged_or_missing_is_refused(models_dir):

@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -231,6 +232,16 @@ def test_a_small_roll_has_a_stroke_for_every_note_and_drums_below():
     assert first < first + length < second
     assert high < low < drums[0][1]
     assert len(ElementTree.fromstring(small_roll(Piece(make_notes([]), ())))) == 0
+
+
+def test_a_small_roll_of_very_many_notes_stays_small_and_shows_every_track_from_beginning_to_end():
+    rows = [(6 * index, 6, index % 7 % 2, 40 + index * 13 % 50, 80) for index in range(50_000)]
+    drawing = small_roll(Piece(make_notes([*rows, (300_000, 6, 2, 60, 80)]), (Track(0), Track(40), Track(73))))
+    assert len(drawing) < 80_000
+    assert drawing.count("<path") == 3
+    lefts = [float(left) for left in re.findall(r"M([\d.]+) ", drawing)]
+    assert min(lefts) < 5
+    assert max(lefts) > 240 - 6
 
 
 def test_colours_of_small_rolls_stand_out_from_both_grounds():

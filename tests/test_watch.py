@@ -10,10 +10,9 @@ from threadpoolctl import threadpool_limits
 import melodyforge
 from melodyforge.compose import compose, reproduce, stream
 from melodyforge.composing import watch
-from melodyforge.composing.redraw import MAX_DRAWS
 from melodyforge.composing.takes import draw_takes
-from melodyforge.composing.task import make_task
-from melodyforge.composing.watch import NUM_ABANDONED, ROWS_LOST
+from melodyforge.composing.task import MAX_DRAWS, make_task
+from melodyforge.composing.watch import ROWS_LOST
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import KEPT, read_origin
 from melodyforge.figures.closes import bass_ends_on_tonic
@@ -102,10 +101,22 @@ def test_what_cannot_be_mended_costs_no_whole_take_and_one_is_kept_in_the_end(st
     habits = Habits(loop_onsets=0.5).to_dict()  # a single onset that comes again is too much
     strict = replace(starter, config=starter.config | {"habits": {"": habits}})
     (composition,) = compose(strict, settings_of(strict, num_notes=num_notes, seed=0), listener=count)
-    assert max(rows[:NUM_ABANDONED]) < num_notes + ROWS_LOST
-    assert min(rows[NUM_ABANDONED:]) >= 0.9 * num_notes
+    assert max(rows[: MAX_DRAWS // 2]) < num_notes + ROWS_LOST
+    assert min(rows[MAX_DRAWS // 2 :]) >= 0.9 * num_notes
     assert len(composition.piece) >= 0.9 * num_notes
     assert sum(notice.startswith("drawn again because") for notice in composition.notices) == MAX_DRAWS - 1
+    assert composition.notices[-1].startswith(KEPT)
+
+
+def test_of_many_takes_that_cannot_be_mended_a_whole_one_is_kept_too(starter, monkeypatch):
+    monkeypatch.setattr(watch, "ROWS_LOST", 20)
+    habits = Habits(loop_onsets=0.5).to_dict()
+    strict = replace(starter, config=starter.config | {"habits": {"": habits}})
+    settings = settings_of(strict, num_notes=40, seed=0, effort="quick", best_of=3)
+    (composition,) = compose(strict, settings)
+    assert len(composition.piece) >= 36
+    rejected = [re.match("rejected ([0-9]) takes? because it loops", notice) for notice in composition.notices]
+    assert sum(int(found[1]) for found in rejected if found) == 5
     assert composition.notices[-1].startswith(KEPT)
 
 

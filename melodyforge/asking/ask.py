@@ -5,12 +5,13 @@ What a model has not learnt, and what is not understood, is said and left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from melodyforge.asking.asked import Asked, quoted
 from melodyforge.asking.reading import Correction, Denied, Reading, is_filler, read
 from melodyforge.asking.text import Text
 from melodyforge.asking.vocabulary import Meaning, table, vocabulary_of
@@ -22,50 +23,8 @@ from melodyforge.music.instruments import NO, instruments_named
 from melodyforge.settings import ComposeSettings, bounds
 
 MAX_LETTERS = 1_000
-MAX_QUOTED = 60  # letters of what is quoted
-MOST_QUOTED = 6  # parts
 USUAL_TEMPO_QPM = 100.0  # of a model that does not tell
 EXAMPLE = '"a sad waltz in D minor for violin, slow, like Chopin"'
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a sentence asks for.
-
-    Attributes:
-        settings: by name, values that the model can be asked for.
-        notices: what was read in another way than it was written, or could not be followed, a clause each.
-        not_understood: words that nothing is known of.
-        words: that each setting comes from.
-    """
-
-    settings: dict[str, Any]
-    notices: tuple[str, ...] = ()
-    not_understood: tuple[str, ...] = ()
-    words: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """In one line, such as "understood: key D minor, meter 3/4; not understood: 'purple'"."""
-        parts = [f"{_label(name)} {_shown(value)}" for name, value in self.settings.items()]
-        unknown = [_quoted(words) for words in self.not_understood[:MOST_QUOTED]]
-        unknown += ["and more"] * (len(self.not_understood) > MOST_QUOTED)
-        clauses = [f"understood: {', '.join(parts)}", *self.notices]
-        return "; ".join([*clauses, *([f"not understood: {', '.join(unknown)}"] if unknown else [])])
-
-    def without(self, reasons: Mapping[str, str]) -> Asked:
-        """The same without some settings, and with the reason why for each: a part of a sentence."""
-        told = [f"{_quoted(self.words[name])} {why}" for name, why in reasons.items() if name in self.settings]
-        kept = {name: value for name, value in self.settings.items() if name not in reasons}
-        return replace(self, settings=kept, notices=(*self.notices, *told))
-
-    def beside(self, given: Mapping[str, Any]) -> Asked:
-        """The same beside settings that are given outright, which win: what says otherwise is left out, and said."""
-        lengths = [name for name in LENGTHS if given.get(name) is not None]
-        won = {name: name for name in self.settings if given.get(name) is not None}
-        won |= {name: lengths[0] for name in self.settings if name in LENGTHS and lengths}
-        differs = {name: by for name, by in won.items() if name != by or given[by] != self.settings[name]}
-        left = self.without({name: f"gives way to {_label(by)} {_shown(given[by])}" for name, by in differs.items()})
-        return replace(left, settings={name: one for name, one in left.settings.items() if name not in won})
 
 
 @dataclass(frozen=True)
@@ -104,7 +63,7 @@ def understand(model: Model, text: str, before: ComposeSettings | None = None) -
 def _received(asked: Asked, text: str) -> str:
     """Why nothing can be made of a text."""
     why = "; ".join(asked.notices) or "nothing of it was understood"
-    return f"Received {_quoted(' '.join(text.split()))}: {why}." if text.strip() else "Received nothing."
+    return f"Received {quoted(' '.join(text.split()))}: {why}." if text.strip() else "Received nothing."
 
 
 class _Understanding:
@@ -122,7 +81,7 @@ class _Understanding:
         style = next((one.value for one in map(self._style, readings) if one), None)
         for reading in readings:
             self._take(reading, style)
-        notices = [f"read {_quoted(one.written)} as {one.read!r}" for one in corrections]
+        notices = [f"read {quoted(one.written)} as {one.read!r}" for one in corrections]
         settings, words = self._settled()
         for index, word in enumerate(self._text.words):
             self._text.is_read[index] |= is_filler(word.plain)
@@ -174,7 +133,7 @@ class _Understanding:
 
     def _why_not(self, reading: Reading) -> str:
         """Why the model cannot be asked for something, and what it could be asked for instead."""
-        words, name = _quoted(self._text.written(reading.whole)), reading.meanings[0].name
+        words, name = quoted(self._text.written(reading.whole)), reading.meanings[0].name
         controls, allowed = self._model.representation.controls, ""
         if name in ComposeSettings.model_fields:
             allowed = str(bounds(ComposeSettings, name))
@@ -237,7 +196,7 @@ class _Understanding:
         *others, last = said
         for other in others:
             if (other.name, other.value) != (last.name, last.value) and not last.is_implied:
-                both = f"{_quoted(other.words)} and {_quoted(last.words)}"
+                both = f"{quoted(other.words)} and {quoted(last.words)}"
                 self._notices.append(f"{both} do not go together: the latter is taken")
         return last
 
@@ -251,7 +210,7 @@ class _Understanding:
             values["scale"] = f"{tonic} {scale}"
             values.pop("key")
             return
-        self._notices.append(f"{_quoted(words['scale'])} needs the note that it begins on, such as D {scale}")
+        self._notices.append(f"{quoted(words['scale'])} needs the note that it begins on, such as D {scale}")
         values.pop("scale")
 
     def _instruments(self, candidates: list[_Candidate]) -> list[str]:
@@ -288,18 +247,3 @@ def _join_key(values: dict[str, Any], words: dict[str, str]) -> None:
     if parts:
         values["key"] = " ".join(values.pop(name) for name in parts)
         words["key"] = " ".join(dict.fromkeys(words.pop(name) for name in parts))
-
-
-def _label(name: str) -> str:
-    return name.removeprefix("num_").replace("_", " ")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _quoted(text: str) -> str:
-    short = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]} ..."
-    return "'" + short.replace("'", "’") + "'"

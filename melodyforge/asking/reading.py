@@ -253,6 +253,7 @@ _PATTERNS: tuple[tuple[str, _Meant], ...] = (
     (rf"({_PITCH})(?: to)? ({_PITCH})", _range),
     (r"([0-9]{1,2}) : ([0-9]{2})(?: min| minutes| long)?", _clock),
     (r"half a minute", lambda text, span, found: [Meaning("num_seconds", ("30",))]),
+    (r"([0-9]{1,2}) (?:minutes?|mins?|min)(?: ,)?(?: and)? ([0-9]{1,2}) (?:seconds?|secs?|s)", _clock),
     (rf"(?:{_NUMBER}|an?) (?:minutes?|mins?|minuten?|minuti)(?P<half> and a half)?", _counts("num_seconds", 60)),
     (rf"{_NUMBER}(?P<half> and a half) (?:minutes?|mins?)", _counts("num_seconds", 60)),
     (rf"{_NUMBER} (?:seconds?|secs?|s|sekunden?|secondes?|secondi|segundos?)", _counts("num_seconds")),

@@ -6,8 +6,8 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from melodyforge.music.instruments import INSTRUMENTS
 
 VOCABULARY_FILE = Path(__file__).with_name("vocabulary.toml")
 FAMILIES_BY_NAME = ("piano", "organ", "guitar", "bass", "strings", "brass")  # names of others mean something else
-FEWEST_LETTERS, LIKENESS = 5, 0.8  # of a word that may be misspelt; how alike it must be, 0 to 1
+FEWEST_LETTERS = 5  # of a word that may be misspelt
 FEWEST_OF_STYLE = 4  # letters of a word that stands for the one style in whose name it is
 Phrase = tuple[str, ...]
 
@@ -51,10 +51,17 @@ class Vocabulary:
 
     def corrected(self, word: str) -> str | None:
         """The known word that a word was probably meant to be, as `plain` gives it; None if it is like none."""
-        if len(word) < FEWEST_LETTERS:
+        if len(word) < FEWEST_LETTERS or (word,) in words_of("ordinary", "words"):
             return None
-        known = [one for one in self._single if abs(len(one) - len(word)) <= 1]
-        return next(iter(get_close_matches(word, known, 1, LIKENESS)), None)
+        return next((one for one in self._single if _is_slip(word, one)), None)
+
+
+def _is_slip(written: str, meant: str) -> bool:
+    """Whether one letter is another, missing or too many, or two are swapped; first letters are hardly ever wrong."""
+    num_alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(written, meant, strict=False)))
+    left, right = written[num_alike:], meant[num_alike:]
+    is_one_off = left[1:] == right[1:] or left == right[1:] or left[1:] == right
+    return num_alike > 0 and (is_one_off or left == right[1::-1] + right[2:])
 
 
 def vocabulary_of(model: Model) -> Vocabulary:
@@ -90,7 +97,7 @@ def numbers() -> dict[str, str]:
 
 
 def _of_table() -> Iterable[tuple[Phrase, Meaning]]:
-    no_settings = ("kinds", "opposites", "modifiers", "numbers", "filler")
+    no_settings = ("kinds", "opposites", "modifiers", "numbers", "filler", "ordinary")
     for name, lines in table().items():
         for value, words in lines.items() if name not in no_settings else ():
             meaning = Meaning("pace" if name == "tempo" else name, (value,))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
-from melodyforge.flags import add_flags, flag
-from melodyforge.places import MODELS_DIR, OUTPUT_DIR
+from melodyforge.flags import add_flags, add_model_flag, flag
+from melodyforge.places import OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
+    from melodyforge.composing.takes import Growing
     from melodyforge.composition import Composition
 
 USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
@@ -40,7 +41,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("compose"), description=__doc__)
     basis = parser.topic(Topic.BASIS)
-    basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    add_model_flag(basis)
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
     basis.add_argument(
@@ -66,7 +67,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
-    from melodyforge.compose import compose, reproduce
+    from melodyforge.compose import compose, load, reproduce
     from melodyforge.composing.wishes import wished_settings
     from melodyforge.composition import read_origin
     from melodyforge.files import read_bytes
@@ -76,7 +77,7 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     if arguments.reproduce:
         require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
-    model = load_composer(arguments.model or (origin.get("model") if origin else None))
+    model = load(arguments.model or (origin.get("model") if origin else None))
     primer = load_piece(arguments.primer) if arguments.primer else None
     if origin:
         require_outputs(arguments, 1)
@@ -85,18 +86,22 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
         wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
     settings = wished_settings(model, primer is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
-    print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
-    return compose(model, settings, primer)
+    about = [f"temperature {settings.temperature:g}, random seed {settings.seed}"]
+
+    def listener(_: Growing) -> None:
+        if about:  # once there are notes: by then nothing can be wrong with the settings
+            tell_composer(arguments, model, about.pop())
+
+    return compose(model, settings, primer, listener)
 
 
-def load_composer(name: str | None) -> Model:
-    """The model of a name; the newest without one."""
-    from melodyforge.bundle import STARTER_NAME, find_model, load_model
+def tell_composer(arguments: argparse.Namespace, model: Model, about: str) -> None:
+    """Says what composes."""
+    from melodyforge.bundle import STARTER_NAME
 
-    model = load_model(find_model(name, MODELS_DIR))
-    if not name and model.name == STARTER_NAME:
+    if not arguments.model and model.name == STARTER_NAME:
         print(f"No model of your own yet: the starter composes. `{command('train')} --from starter` makes one.")
-    return model
+    print(f"model {model.name}, {about}")
 
 
 def asked_in_words(model: Model, text: str, given: dict[str, object], has_primer: bool) -> dict[str, object]:

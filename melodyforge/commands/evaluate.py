@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, whole_number
-from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR, OUTPUT_DIR
+from melodyforge.flags import add_midi_dir_flag, add_model_flag
+from melodyforge.places import DATASET_DIR, MODELS_DIR, OUTPUT_DIR
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
@@ -45,11 +46,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("evaluate"), description=__doc__)
     judged = parser.topic("what is judged")
-    judged.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
+    add_model_flag(judged)
     music = judged.add_mutually_exclusive_group()
-    music.add_argument(
-        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="what it was trained on (default: %(default)s)"
-    )
+    add_midi_dir_flag(music, "what it was trained on")
     music.add_argument("--against", type=Path, metavar="DIR", help="hold it against this music instead, all of it new")
     judged.add_argument("--style", metavar="STYLE", help="compare pieces and compositions of this style only")
     number = parser.topic("how much is composed for it")

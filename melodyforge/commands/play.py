@@ -13,7 +13,8 @@ from types import FrameType
 
 from melodyforge.asking.ask import understand
 from melodyforge.bundle import Model
-from melodyforge.commands.compose import USUAL_OUTPUT, asked_in_words, load_composer
+from melodyforge.commands.compose import USUAL_OUTPUT, asked_in_words, tell_composer
+from melodyforge.compose import load
 from melodyforge.composing.wishes import wished_settings
 from melodyforge.composition import Composition, require_output
 from melodyforge.errors import MelodyForgeError, SettingsError
@@ -32,7 +33,7 @@ LINE_BYTES = 4096  # read at a time
 # Flags and settings that mean nothing for music without an end.
 WITHOUT_EFFECT = (
     *("reproduce", "wav", "musicxml", "num_notes", "num_bars", "num_pieces", "form", "cadence", "ending", "effort"),
-    *("start", "passage_notes", "redo_bars", "redo_tracks", "keep_tracks"),
+    *("start", "passage_notes", "redo_bars", "redo_tracks", "keep_tracks", "best_of", "max_shared_notes"),
 )
 CHANGEABLE = {*Wishes.model_fields, *Limits.model_fields, *SamplingSettings.model_fields} - {*WITHOUT_EFFECT}
 
@@ -48,7 +49,7 @@ def play(arguments: argparse.Namespace) -> None:
     _require_playable(arguments)
     output = _output(arguments)
     require_output(output)
-    model = load_composer(arguments.model)
+    model = load(arguments.model)
     primer = load_piece(arguments.primer) if arguments.primer else None
     wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
     if arguments.ask is not None:
@@ -56,7 +57,7 @@ def play(arguments: argparse.Namespace) -> None:
     settings = wished_settings(model, primer is not None, **wishes)
     endless = Endless(model, settings, primer)
     sink = _sink(arguments, output)
-    print(f"model {model.name}, random seed {settings.seed}. Type wishes such as `sadder, slower`; Ctrl-C ends.")
+    tell_composer(arguments, model, f"random seed {settings.seed}. Type wishes such as `sadder, slower`; Ctrl-C ends.")
     signal.signal(signal.SIGTERM, _interrupt)
     player = Player(endless, sink)
     _listen_to_lines(player, model)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, whole_number
 from melodyforge.errors import SettingsError
-from melodyforge.flags import add_flags
-from melodyforge.places import DATASET_DIR, MIDI_DIR
+from melodyforge.flags import add_flags, add_midi_dir_flag
+from melodyforge.places import DATASET_DIR
 from melodyforge.recipe import Recipe, load_recipe
 from melodyforge.settings import RepresentationSettings, Topic
 from melodyforge.words import command, counted
@@ -39,9 +39,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("prepare"), description=__doc__)
     music = parser.topic(Topic.MUSIC)
-    music.add_argument(
-        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
-    )
+    add_midi_dir_flag(music)
     music.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="fetch these corpora into DIR first")
     music.add_argument("--list-corpora", action="store_true", help="show the corpora that can be fetched")
     music.add_argument(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
-from melodyforge.flags import RECIPE_FLAGS, add_recipe_flags, flag, with_flags
+from melodyforge.flags import RECIPE_FLAGS, add_midi_dir_flag, add_recipe_flags, flag, with_flags
 from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR
 from melodyforge.recipe import DEFAULT_RECIPE, Recipe, list_recipes, load_recipe
 from melodyforge.settings import Topic
@@ -86,9 +86,7 @@ def _set_signal(number: signal.Signals, handler: Any) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(prog=command("train"), description=__doc__)
-    parser.topic(Topic.MUSIC).add_argument(
-        "--midi-dir", type=Path, default=MIDI_DIR, metavar="DIR", help="music files (default: %(default)s)"
-    )
+    add_midi_dir_flag(parser.topic(Topic.MUSIC))
     model = parser.topic("the model")
     model.add_argument(
         "--recipe",

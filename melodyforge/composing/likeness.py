@@ -7,7 +7,7 @@ from typing import Any
 from melodyforge.bundle import Model
 from melodyforge.music.mood import MOODS
 from melodyforge.music.piece import Piece
-from melodyforge.music.traits import read_traits
+from melodyforge.music.traits import Traits, read_traits
 from melodyforge.settings import ComposeSettings
 from melodyforge.tokens.wishes import MODES, Wish
 
@@ -21,14 +21,26 @@ def more_like(model: Model, settings: ComposeSettings, piece: Piece) -> ComposeS
 
 
 def less_like(model: Model, settings: ComposeSettings, piece: Piece) -> ComposeSettings:
-    """The settings of a piece, which ask for the opposite mood, or the other mode if they name a mood; a new seed."""
-    traits, wishes = read_traits(piece), _wishes(model)
-    other: dict[str, Any] = {}
-    if traits.mood and settings.mood is None:
-        other["mood"] = MOODS[(MOODS.index(traits.mood) + len(MOODS) // 2) % len(MOODS)]
-    elif traits.key:
-        other["key"] = MODES[not traits.key.is_minor]
-    return _asking(settings, {name: wish for name, wish in other.items() if name in wishes})
+    """The settings of a piece, which ask for the opposite in the first of mood, mode and density that they leave open.
+
+    The seed is new.
+    """
+    opposites = _opposites(read_traits(piece), _wishes(model))
+    left_open = [name for name in opposites if getattr(settings, name) is None]
+    return _asking(settings, {name: opposites[name] for name in left_open[:1]})
+
+
+def _opposites(traits: Traits, wishes: dict[str, Wish]) -> dict[str, Any]:
+    """What a piece is least like, by the wishes that the model can be asked for."""
+    opposites: dict[str, Any] = {}
+    if "mood" in wishes and traits.mood:
+        opposites["mood"] = MOODS[(MOODS.index(traits.mood) + len(MOODS) // 2) % len(MOODS)]
+    if "key" in wishes and traits.key:
+        opposites["key"] = MODES[not traits.key.is_minor]
+    if "density" in wishes:
+        least, *_, most = wishes["density"].options
+        opposites["density"] = most if wishes["density"].asked_by(traits) == least else least
+    return opposites
 
 
 def _wishes(model: Model) -> dict[str, Wish]:

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from melodyforge.composing.judging import Judged, judge
 from melodyforge.composing.ranking import rank
 from melodyforge.composing.takes import Listener, Take, draw_takes
-from melodyforge.composing.task import Task
+from melodyforge.composing.task import Task, num_draws
 from melodyforge.composition import KEPT
 from melodyforge.words import counted
 
-MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
 HELP, HELP_WITH_WISHES = "a higher temperature or more training", "fewer wishes at once or a higher guidance"
-FEWEST_DRAWS = 2  # of all takes of a piece, where many are drawn at once
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,10 @@ class Outcome:
 
 
 def draw_until_good(task: Task, listener: Listener | None = None) -> list[Outcome]:
-    """Draws takes of each piece until one is good, or ended by the listener; about `MAX_DRAWS` at most."""
+    """Draws takes of each piece until one is good, or ended by the listener; at most `num_draws` times."""
     number = task.settings.best_of
     judged: list[list[Judged]] = [[] for _ in range(task.settings.num_pieces)]
-    for draw in range(max(FEWEST_DRAWS, MAX_DRAWS // number)):
+    for draw in range(num_draws(task.settings)):
         waiting = [index for index, takes in enumerate(judged) if all(one.is_rejected for one in takes)]
         if not waiting:
             break
@@ -44,15 +42,21 @@ def draw_until_good(task: Task, listener: Listener | None = None) -> list[Outcom
 
 
 def _choose(task: Task, takes: list[Judged]) -> Outcome:
-    """The best that is not rejected; if all are, the first that only misses a wish, else the least degenerate."""
+    """The best that is not rejected; if all are, one that only misses a wish, or few, else the least degenerate."""
     sound = [one.take for one in takes if not one.is_rejected]
     if not sound:
-        best = min((one for one in takes if one.take.is_whole), key=lambda one: one.fault.excess if one.fault else 0.0)
+        best = min((one for one in takes if one.take.is_whole), key=lambda one: _badness(task, one))
         is_wish = best.missed in task.missed(best.take.composed)
         kept = f"{KEPT}{best.flaw}; {HELP_WITH_WISHES if is_wish else HELP} may help"
-        return Outcome(best.take, [*_rejected(task, takes[:-1]), *_mended(best.take), kept])
+        others = takes[:-1] if task.settings.best_of == 1 else [one for one in takes if one is not best]
+        return Outcome(best.take, [*_rejected(task, others), *_mended(best.take), kept])
     place = int(rank(task, [one.piece for one in sound]).argmax()) if len(sound) > 1 else 0
     return Outcome(sound[place], [*_rejected(task, takes), *_mended(sound[place]), *_chosen(task, len(sound) - 1)])
+
+
+def _badness(task: Task, one: Judged) -> tuple[float, int]:
+    """How degenerate a take is, and how many wishes it misses."""
+    return one.fault.excess if one.fault else 0.0, len(task.missed(one.take.composed))
 
 
 def _rejected(task: Task, takes: list[Judged]) -> list[str]:
@@ -65,9 +69,10 @@ def _rejected(task: Task, takes: list[Judged]) -> list[str]:
 
 def _chosen(task: Task, num_others: int) -> list[str]:
     """By what the best was chosen."""
-    asked = " and what was asked for" if task.asked.any() else ""
-    others = counted(num_others, "other take")
-    return [f"chosen: it is more like real music{asked} than {others}, all in all"] if num_others else []
+    likes = ["real music"] * (task.model.critic is not None) + ["what was asked for"] * bool(task.asked.any())
+    if not num_others or not likes:
+        return []
+    return [f"chosen: it is more like {' and '.join(likes)} than {counted(num_others, 'other take')}, all in all"]
 
 
 def _mended(take: Take) -> list[str]:

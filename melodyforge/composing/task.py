@@ -18,6 +18,8 @@ from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings
 
 CANDIDATES = {"quick": 1, "good": 8, "best": 32}  # for each effort
+MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
+FEWEST_DRAWS = 2  # of all takes of a piece, where many are drawn at once
 FOR_HEADINGS, FOR_ROWS, FOR_PASSAGES = range(3)  # what random numbers are drawn for
 
 
@@ -42,6 +44,11 @@ class Task:
     holding: Holding | None
     asked: np.ndarray
     limits: Limits | None = None
+
+    @property
+    def num_abandoned(self) -> int:
+        """Draws whose takes end where they cannot be mended; in later ones there are whole takes to choose from."""
+        return num_draws(self.settings) // 2
 
     @property
     def num_candidates(self) -> int:
@@ -82,6 +89,11 @@ class Task:
         """How far music of a style goes, as the model has heard it."""
         habits = self.model.config.get("habits", {})
         return Habits.from_dict(habits.get(style, habits.get("", {})))
+
+
+def num_draws(settings: ComposeSettings) -> int:
+    """How often takes of a piece are drawn at most."""
+    return max(FEWEST_DRAWS, MAX_DRAWS // settings.best_of)
 
 
 def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> Task:

@@ -26,7 +26,6 @@ LOOKS_OF_LONG = 32  # it grows by such a part of its length from look to look
 ROWS_LOST = 256  # a piece may lose so many rows, and as many as are sound, before it is abandoned
 MOST_CLOSES = 4  # that are composed again where music ends on another bass than the tonic
 USUALLY = 0.6  # of the real pieces of a style end on the tonic, where composed ones are to
-NUM_ABANDONED = 3  # draws that end where they cannot be mended; others are there to choose from if none comes out well
 
 
 @dataclass
@@ -173,7 +172,7 @@ class Watch:
         num_sound = self._start.num_rows(self.context, place, fault.note)
         if watched.num_lost > ROWS_LOST + num_sound or not self._generation.can_go_back(place, num_sound):
             watched.is_done = True
-            if self._draw < NUM_ABANDONED:
+            if self._draw < self._task.num_abandoned:
                 watched.is_abandoned = True
                 candidates = np.arange(self.context.num_pieces) - place
                 self.context.end((candidates >= 0) & (candidates < self._num_candidates))

@@ -27,7 +27,7 @@ SECTION_NOTES = 320  # composed before the next section begins
 ROOM_NOTES = 512  # that a section is told it has: it never comes to where an end is prepared
 _OF_SECTIONS = {
     **{"num_notes": ROOM_NOTES, "num_bars": None, "num_seconds": None, "num_pieces": 1, "best_of": 1},
-    **{"effort": "quick", "ending": "full", "start": "nothing"},
+    **{"effort": "quick", "ending": "full", "start": "nothing", "primer_notes": None},
 }
 TURNING = ("style", "key", "meter", "instruments")  # other wishes for these begin other music
 
@@ -57,7 +57,7 @@ class Endless:
         if primer is None:
             self._begin_other(0)
         else:
-            self._take_over(primer)
+            self._take_over(primer.with_notes(primer.notes[: settings.primer_notes]))
             self._go_on(primer.end if settings.tempo else None)
 
     def __next__(self) -> np.ndarray:

@@ -72,7 +72,7 @@ class Player:
         self._problem: BaseException | None = None
         self._is_over = threading.Event()
         self._programs: dict[int, int] = {}
-        self._composed_s = 0.0
+        self._composed_s = self._played_s = 0.0
         first = next(endless)
         self._lead_s = seconds_at(endless.tempos, float(first["onset"][0]))  # rests at the beginning are left out
         self._began = time.monotonic()
@@ -90,7 +90,8 @@ class Player:
 
     def change(self, settings: ComposeSettings) -> None:
         """Has the music become something else, from the next bar line on for which there is time."""
-        self._wanted = settings
+        with self._lock:
+            self._wanted = settings
 
     def stop(self) -> None:
         """Ends the playing soon."""
@@ -112,14 +113,15 @@ class Player:
                     time.sleep(NAP_S)
             finally:
                 self._is_over.set()
+                self._played_s = self._now()  # what is composed until the other thread has ended never sounds
                 composer.join()
                 self._silence()
         if self._problem:
             raise self._problem
 
     def piece(self) -> Piece:
-        """What has sounded."""
-        step = int(np.ceil(self._step_now()))
+        """What has sounded, once it is over."""
+        step = int(np.ceil(self._step_at(self._played_s)))
         self._endless.cut(step)
         piece = self._endless.piece()
         notes = piece.notes.copy()
@@ -129,8 +131,9 @@ class Player:
     def _now(self) -> float:
         return time.monotonic() - self._began
 
-    def _step_now(self) -> float:
-        return step_at(self._endless.tempos, self._now() + self._lead_s)
+    def _step_at(self, seconds: float) -> float:
+        """The step that sounds so many seconds after the beginning."""
+        return step_at(self._endless.tempos, seconds + self._lead_s)
 
     def _compose(self) -> None:
         """Composes a little ahead of the clock."""
@@ -148,7 +151,7 @@ class Player:
 
     def _turn(self, wanted: ComposeSettings) -> None:
         """Has other music follow."""
-        step = self._endless.next_bar(int(step_at(self._endless.tempos, self._now() + self._lead_s + MARGIN_S)) + 1)
+        step = self._endless.next_bar(int(self._step_at(self._now() + MARGIN_S)) + 1)
         try:
             self._endless.change(wanted, step)
         except MelodyForgeError as error:
@@ -158,8 +161,9 @@ class Player:
                 self._events = [one for one in self._events if one[-1] < step]
                 heapq.heapify(self._events)
             self._composed_s = seconds_at(self._endless.tempos, step) - self._lead_s
-        if self._wanted is wanted:
-            self._wanted = None
+        with self._lock:
+            if self._wanted is wanted:  # nobody has changed it meanwhile
+                self._wanted = None
 
     def _queue(self, notes: np.ndarray) -> None:
         """Puts notes where they are to sound."""

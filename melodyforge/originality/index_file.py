@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from typing import Annotated
@@ -26,6 +27,13 @@ from melodyforge.settings import Section
 FORMAT = 1
 MAX_BYTES = 64 * 2**20  # of the file; that of five million notes has 7
 MAX_UNPACKED_BYTES = 512 * 2**20
+MAX_FACTS_BYTES = 32 * 2**20  # of JSON, which takes up to 25 times as much in memory; 250,000 pieces have as much
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of compression: what NumPy writes
+UNREADABLE = (  # what Python raises of damaged files
+    *(zipfile.BadZipFile, zlib.error, EOFError, tokenize.TokenError),
+    *(ValueError, LookupError, RuntimeError, OSError, SettingsError),
+)
+PLAIN = ("signatures", "lines", "lengths", "first_bars", "bar_steps")  # arrays that stand there as the index has them
 LOW_BITS = 8  # of ascending numbers; of the bits above them it is counted how often each occurs
 ARRAYS = {  # name -> type and number of dimensions
     "facts": (np.uint8, 1),
@@ -61,7 +69,7 @@ def pack_index(index: MusicIndex) -> bytes:
     pairs = np.append(index.checks, np.zeros(len(index.checks) % 2, np.uint8))
     arrays = {
         "facts": np.frombuffer(json.dumps(facts).encode("ascii"), np.uint8),
-        **{name: getattr(index, name) for name in ("signatures", "lines", "lengths", "first_bars", "bar_steps")},
+        **{name: getattr(index, name) for name in PLAIN},
         "checks": pairs[::2] << CHECK_BITS | pairs[1::2],
         "anchors_high": anchors_high,
         "anchors_low": anchors_low,
@@ -86,7 +94,7 @@ def unpack_index(data: bytes) -> MusicIndex:
         if facts.format != FORMAT or not all(map(str.isprintable, facts.names)):
             raise ValueError(f"version {facts.format}")
         return _checked(_index(arrays, facts))
-    except (zipfile.BadZipFile, zlib.error, ValueError, LookupError, RuntimeError, OSError, SettingsError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelFolderError(f"Expected an index of training music. Received another file: {reason}.") from None
 
@@ -98,7 +106,7 @@ def _index(arrays: dict[str, np.ndarray], facts: _Facts) -> MusicIndex:
         raise ValueError("places of another size")
     return MusicIndex(
         names=tuple(facts.names),
-        **{name: arrays[name] for name in ("signatures", "lines", "lengths", "first_bars", "bar_steps")},
+        **{name: arrays[name] for name in PLAIN},
         checks=both[: len(arrays["bar_steps"])],
         anchors=_joined(arrays["anchors_high"], arrays["anchors_low"], ANCHOR_BITS),
         places=np.ascontiguousarray(arrays["places"].T).view("<u4").ravel(),
@@ -117,10 +125,10 @@ def _checked(index: MusicIndex) -> MusicIndex:
     fits = (
         index.signatures.shape == (num_pieces, NUM_HASHES)
         and len(index.lines) == len(index.first_bars) == num_lines
-        and index.lines.max(initial=0) < max(1, num_pieces)
+        and (index.lines < num_pieces).all()
         and int(index.lengths.sum(dtype=np.uint64)) == num_windows == len(index.checks)
         and len(index.anchors) == len(index.places)
-        and index.places.max(initial=0) < max(1, num_windows)
+        and (index.places < num_windows).all()
     )
     if not fits:
         raise ValueError("its parts do not fit together")
@@ -135,6 +143,10 @@ def _read_arrays(data: bytes) -> dict[str, np.ndarray]:
             raise ValueError("other arrays")
         if sum(entry.file_size for entry in entries.values()) > MAX_UNPACKED_BYTES:
             raise ValueError("far more than the index of any music")
+        if entries["facts"].file_size > MAX_FACTS_BYTES:
+            raise ValueError("far more names than any music has")
+        if any(entry.compress_type not in METHODS for entry in entries.values()):
+            raise ValueError("arrays that NumPy has not packed")
         return {name: _read_array(archive, entries[name], *kind) for name, kind in ARRAYS.items()}
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from melodyforge.asking.ask import EXAMPLE, MAX_LETTERS, Asked, understand
+from melodyforge.asking.ask import EXAMPLE, MAX_LETTERS, understand
+from melodyforge.asking.asked import Asked
 from melodyforge.bundle import Model
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.instruments import instrument_name, instruments_named, refused

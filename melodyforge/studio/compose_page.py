@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from melodyforge.bundle import Model
-from melodyforge.composing.redraw import MAX_DRAWS
+from melodyforge.composing.task import num_draws
 from melodyforge.composing.wishes import asked_controls
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.piece import Piece, make_notes
@@ -101,7 +101,7 @@ def _so_far(job: Job) -> list[str]:
     elif settings.num_seconds:
         words = f"{int(share * settings.num_seconds)} of {settings.num_seconds:g} seconds"
     takes = "" if settings.num_pieces == 1 else f"{len(indices) or settings.num_pieces} of {settings.num_pieces} takes"
-    again = f"attempt {draw + 1} of at most {MAX_DRAWS}" if draw else ""
+    again = f"attempt {draw + 1} of at most {num_draws(settings)}" if draw else ""
     return [f"Composing: {words}", *filter(None, [takes, again])]
 
 

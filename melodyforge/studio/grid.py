@@ -16,7 +16,7 @@ from melodyforge.workshop.takes import Take
 
 ABOUT = "To hear a take, press it, point at it, or press its number on the keyboard. All are kept on the page Takes."
 MORE = "Composes others of the same style, key, tempo and mood"
-LESS = "Composes others of the opposite mood"
+LESS = "Composes others of the opposite mood; where you asked for a mood, of the other mode, or density"
 
 
 def grid(owner: str, takes: list[Take], and_then: Callable[[], object]) -> int:

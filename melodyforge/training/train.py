@@ -44,13 +44,14 @@ from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save
 from melodyforge.training.data import TrainingData, num_rows, prepare_data
 from melodyforge.training.feeding import Feeder, num_processes
 from melodyforge.training.former import settle_former
-from melodyforge.training.music_index import index_music
+from melodyforge.training.music_index import can_be_indexed, index_music
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
 from melodyforge.weights_file import read_weights
 from melodyforge.words import counted
 
 SECONDS_BETWEEN_CHECKPOINTS = 45.0
 LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
+NO_INDEX = "There is too much music for an index of it: what the model copies will not be found."
 MAX_ROWS_MEASURED = 40_000  # held-out rows measured after each epoch; all of them at the end
 HISTORY_COLUMNS = ("epoch", "steps", "seconds", "learning_rate", "train_nats", "held_out_nats", "rows_per_second")
 
@@ -194,8 +195,8 @@ def _new_training(
     plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
     training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher)
     training.store = store
-    training.notices = notices
-    training.index_before = source.index if source else None
+    training.notices = notices if can_be_indexed(store) else [*notices, NO_INDEX]
+    training.index = source.index if source else None
     if baseline:
         training.progress.baseline = baseline(data)
     training.keep_former()
@@ -265,7 +266,7 @@ def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes:
     restore_checkpoint(path, training.variables)
     training.store = store
     if model_dir.is_dir():  # it has that of the model it was trained further from
-        training.index_before = read_model(model_dir).index
+        training.index = read_model(model_dir).index
     training.progress = progress
     return training
 
@@ -281,7 +282,7 @@ class Training:
         self.progress = Progress()
         self.notices: list[str] = []  # what the user should be told before the first step
         self.store: PieceStore | None = None  # whose index the finished model gets
-        self.index_before: MusicIndex | None = None  # of the music that the model learnt before
+        self.index: MusicIndex | None = None  # of the music that the model learnt before; in the end of all
         settings = recipe.training
         keras.utils.set_random_seed(settings.seed)
         set_precision(settings.precision, machine)
@@ -456,8 +457,9 @@ class Training:
         self.save_checkpoint()
         self._load_weights(self.model_dir)
         metrics = self._metrics(self._measure(None), reason)
-        index = index_music(self.store, self.recipe.training, self.index_before) if self.store else None
-        self._save_model(self.model_dir, metrics, index)
+        if self.store:
+            self.index = index_music(self.store, self.recipe.training, self.index)
+        self._save_model(self.model_dir, metrics)
         shutil.rmtree(latest_path(self.model_dir), ignore_errors=True)
         return metrics
 
@@ -481,7 +483,7 @@ class Training:
             **self.progress.baseline,
         }
 
-    def _save_model(self, folder: Path, metrics: dict[str, Any], index: MusicIndex | None = None) -> None:
+    def _save_model(self, folder: Path, metrics: dict[str, Any]) -> None:
         config = {
             "plan": self.plan.to_dict(),
             "data_fingerprint": self.data.fingerprint,
@@ -496,7 +498,7 @@ class Training:
             metrics=metrics,
             history=self._history_csv(),
             passages=self.data.passages,
-            index=index or self.index_before,
+            index=self.index,
         )
         save_model(folder, parts)
 
