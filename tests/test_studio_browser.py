@@ -1,4 +1,4 @@
-"""The studio as musicians use it: a real server, a real browser, real sound. Takes the pictures for the README, too."""
+"""The studio as musicians use it: a real server, a real browser, real sound. Takes the pictures of docs/images, too."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from tests.studio_server import CHROMIUM, PROJECT_DIR, running_browser, running_
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
-IMAGES_DIR = PROJECT_DIR / "docs" / "images"
-PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # set to take new pictures, with the starter
+PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # a folder: new pictures are taken into it, with the starter
 TIMEOUT_MS = 60_000
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -479,8 +478,9 @@ def require_narrow(page) -> None:
 def picture(page, name: str, full: bool = False) -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(1500)  # what fades in has faded in
-    IMAGES_DIR.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=IMAGES_DIR / f"studio-{name}.png", full_page=full)
+    folder = Path(os.environ[PICTURES_VARIABLE])
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"studio-{name}.png", full_page=full)
 
 
 @pytest.mark.parametrize("path", ["", "takes", "train", "data"])
