@@ -114,5 +114,13 @@ def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     piece = replace(piece, name=name)
     music = task.model.index
     originality = report_on(outcome.take.piece, music, outcome.take.own_notes) if music else None
-    composition = Composition(piece, outcome.notices, primer=outcome.take.passage, originality=originality)
+    notices = [*_standing(task, piece), *outcome.notices]
+    composition = Composition(piece, notices, primer=outcome.take.passage, originality=originality)
     return composition.with_origin(origin_of(task, outcome.take, index))
+
+
+def _standing(task: Task, piece: Piece) -> list[str]:
+    """How much of what was varied stands."""
+    if not task.holding or not task.settings.vary:
+        return []
+    return [f"{task.holding.share_standing(piece):.0%} of the notes stand as they were"]

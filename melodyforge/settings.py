@@ -344,7 +344,29 @@ def _names(names: list[str] | None) -> list[str] | None:
     return names
 
 
-OF_A_PRIMER = ("primer_notes", "redo_bars", "redo_tracks", "keep_tracks")  # settings that need one
+RHYTHM, CONTOUR, HARMONY = "rhythm", "contour", "harmony"
+
+
+def _in_one(names: Any) -> Any:
+    """Several names in one text, with commas between."""
+    return ",".join(map(str, names)) if isinstance(names, list | tuple | set) else names
+
+
+def _keeps(words: str | None) -> str | None:
+    """The names in their order, each once."""
+    if words is None:
+        return None
+    names = re.split(r"[\s,;]+", words.strip().lower())
+    if not set(names) <= {RHYTHM, CONTOUR, HARMONY}:
+        raise ValueError(
+            f"`vary_keeps` must be rhythm, contour or harmony, with commas between. Received {reprlib.repr(words)}"
+        )
+    return ",".join(one for one in (RHYTHM, CONTOUR, HARMONY) if one in names)
+
+
+OF_A_PRIMER = (  # settings that need one
+    *("primer_notes", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
+)
 
 
 class ComposeSettings(SamplingSettings, Wishes, Limits):
@@ -413,10 +435,29 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
         "those of --instruments, else the primer's own, else usual ones",
     )
 
+    vary: Annotated[float | None, Shown(Topic.BASIS, left_out="nothing", start=0.3)] = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the primer's bars to compose anew, here and there; the rest stays",
+    )
+    vary_keeps: Annotated[
+        str | None, Shown(Topic.BASIS, left_out="nothing"), BeforeValidator(_in_one), AfterValidator(_keeps)
+    ] = Field(
+        None,
+        description="what bars that --vary composes anew keep, with commas between: rhythm (pitches alone are "
+        "composed), contour (the rhythm, and where each line rises and falls) or harmony",
+    )
+
     @property
     def keeps_parts(self) -> bool:
         """Whether parts of the primer stay as they are, and others are composed around them."""
-        return bool(self.redo_bars or self.redo_tracks or self.keep_tracks)
+        return bool(self.redo_bars or self.redo_tracks or self.keep_tracks or self.vary)
+
+    @property
+    def keeps_rhythm(self) -> bool:
+        """Whether of what is varied the pitches alone are composed."""
+        return bool({RHYTHM, CONTOUR} & set((self.vary_keeps or "").split(",")))
 
 
 def bounds(section: type[Section], name: str) -> Bounds:

@@ -55,7 +55,9 @@ def _find_return(task: Task, take: Take) -> str | None:
     """Whether what was to be composed anew is what it was; a close may make it longer."""
     if task.holding is None or isinstance(take.given, int):
         return None
-    before, now = task.holding.primer.notes[~task.holding.is_kept], take.piece.notes[~take.given]
+    before, now = task.holding.primer.notes, take.piece.notes
+    if not task.holding.stretch.echoes:
+        before, now = before[~task.holding.is_kept], now[~take.given]
     is_same = np.array_equal(before[["onset", "pitch"]], now[["onset", "pitch"]])
     return "it is what stood there before" if is_same else None
 

@@ -12,10 +12,10 @@ from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Given, Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
-from melodyforge.decoding.constraints import Constraints
+from melodyforge.decoding.constraints import Constraints, PitchMask
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
-from melodyforge.tokens.notes import NotesContext
+from melodyforge.tokens.notes import NotesContext, NotesRepresentation
 from melodyforge.tokens.wishes import ANY
 
 MOST_AT_ONCE = 4096  # candidates that are composed side by side, to save memory
@@ -159,8 +159,14 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
 
 def _constrain(task: Task, start: Start) -> Callable[[NotesContext], Constraints] | None:
     """What every note keeps to, of the context that has heard the start."""
-    limits = task.limits
-    return (lambda context: limits.constraints(context, start.headings, start.length)) if limits else None
+    limits, holding, representation = task.limits, task.holding, task.model.representation
+    kept: list[PitchMask] = [holding.harmony] if holding and holding.harmony else []
+    melody = holding.melody if holding else None
+    if limits:
+        return lambda context: limits.constraints(context, start.headings, start.length, kept, melody)
+    if not (kept or melody) or not isinstance(representation, NotesRepresentation):
+        return None
+    return lambda context: Constraints(representation, context, kept, melody=melody)
 
 
 def _controls(task: Task, start: Start) -> np.ndarray:

@@ -73,9 +73,10 @@ class Task:
         return self.model.critic.usual_close(style, ON_TONIC) if self.model.critic else 0.0
 
     def normal(self, style: str) -> Habits:
-        """How far music of a style goes, as the model has heard it."""
+        """How far music of a style goes, as the model has heard it; or a primer whose rhythm is kept."""
         habits = self.model.config.get("habits", {})
-        return Habits.from_dict(habits.get(style, habits.get("", {})))
+        usual = Habits.from_dict(habits.get(style, habits.get("", {})))
+        return usual.wider(self.holding.habits) if self.holding and self.holding.melody else usual
 
 
 def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> Task:
