@@ -43,6 +43,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     basis.add_argument("--model", metavar="NAME", help="a model's name, or its folder (default: the newest)")
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
+    basis.add_argument("--join", type=Path, metavar="FILE", help="music to follow behind the primer, by a bridge")
     basis.add_argument(
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
@@ -77,16 +78,16 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
         require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
     model = load_composer(arguments.model or (origin.get("model") if origin else None))
-    primer = load_piece(arguments.primer) if arguments.primer else None
+    primer, join = (load_piece(path) if path else None for path in (arguments.primer, arguments.join))
     if origin:
         require_outputs(arguments, 1)
-        return [reproduce(model, origin, primer)]
+        return [reproduce(model, origin, primer, join)]
     if arguments.ask is not None:
         wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
-    settings = wished_settings(model, primer is not None, **wishes)
+    settings = wished_settings(model, primer is not None, join is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
     print(f"model {model.name}, temperature {settings.temperature:g}, random seed {settings.seed}")
-    return compose(model, settings, primer)
+    return compose(model, settings, primer, join=join)
 
 
 def load_composer(name: str | None) -> Model:
@@ -142,7 +143,8 @@ def require_outputs(arguments: argparse.Namespace, num_pieces: int) -> None:
     for form in forms(arguments.output, arguments):
         require_output(form)
     written = [form for path in output_paths(arguments.output, num_pieces) for form in forms(path, arguments)]
-    if arguments.primer and arguments.primer.resolve() in [path.resolve() for path in written]:
+    given = [path.resolve() for path in (arguments.primer, arguments.join) if path]
+    if any(path.resolve() in given for path in written):
         raise SettingsError(
             f"--output must leave the primer as it is. Received {arguments.output}. Choose another name."
         )

@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from melodyforge.bundle import Model
-from melodyforge.composing.varying import choose_bars, kept_harmony, kept_melody
+from melodyforge.composing.stretches import Stretch, stretch_of
+from melodyforge.composing.varying import kept_harmony, kept_melody
 from melodyforge.decoding.constraints import Harmony, Melody
 from melodyforge.decoding.lines import Pair
 from melodyforge.errors import SettingsError
 from melodyforge.music.form import Form, read_form
 from melodyforge.music.habits import Habits, measure_habits
 from melodyforge.music.instruments import instruments_named, refused
-from melodyforge.music.notation import bar_numbers, first_bar_number
 from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
 from melodyforge.music.timeline import with_track_names
 from melodyforge.music.track_names import tracks_called
@@ -24,42 +24,6 @@ from melodyforge.settings import CONTOUR, HARMONY, MAX_NOTES, ComposeSettings
 from melodyforge.tokens.held import LOOK_AHEAD_STEPS, Hold
 from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
 from melodyforge.tokens.tracks import TrackClasses
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stretch:
-    """Where notes may be composed.
-
-    Attributes:
-        parts: in order, steps between which they begin.
-        bars: numbers from 0 of those that are composed anew; empty where that is not said in bars.
-        reaches_end: whether nothing of the primer begins behind it.
-        echoes: steps between which what is composed is copied, and how many steps on.
-    """
-
-    parts: tuple[tuple[int, int], ...]
-    bars: frozenset[int]
-    reaches_end: bool
-    echoes: tuple[tuple[int, int, int], ...] = ()
-
-    @property
-    def start(self) -> int:
-        """Where the first part begins."""
-        return self.parts[0][0]
-
-    @property
-    def stop(self) -> int:
-        """Where the last part is over."""
-        return self.parts[-1][1]
-
-    def covers(self, onset: np.ndarray) -> np.ndarray:
-        """Whether steps lie in it, shapes (n,) -> (n,)."""
-        return np.logical_or.reduce([(onset >= start) & (onset < stop) for start, stop in self.parts])
-
-    def echoed(self, onset: np.ndarray) -> np.ndarray:
-        """Whether steps lie where something is copied to, shapes (n,) -> (n,)."""
-        spans = [(onset >= start + moved) & (onset < stop + moved) for start, stop, moved in self.echoes]
-        return np.logical_or.reduce(spans) if spans else np.zeros(len(onset), bool)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +162,16 @@ class Holding:
         return replace(piece, notes=notes, tracks=tracks)
 
 
-def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -> Holding:
+def hold_primer(
+    model: Model, settings: ComposeSettings, primer: Piece | None, bridge: Stretch | None = None
+) -> Holding:
     """Finds out what of a primer stands, and what is composed.
+
+    Args:
+        model: that composes.
+        settings: what is asked for.
+        primer: the whole.
+        bridge: where something is composed between two takes; None where the settings say what is composed.
 
     Raises:
         SettingsError: the settings name what the primer or the model does not have, or leave nothing to keep or to
@@ -213,9 +185,10 @@ def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -
         raise SettingsError(
             f"`redo_tracks` must name instruments of a kind that the model has learnt. Received {settings.redo_tracks}."
         )
-    if settings.redo_bars or settings.redo_tracks or settings.vary:  # what cannot be composed anew stands
+    redoes = bool(settings.redo_bars or settings.redo_tracks or settings.vary or bridge)
+    if redoes:  # what cannot be composed anew stands
         is_open &= is_learnt
-    stretch = _varied_bars(primer, settings, is_open) if settings.vary else _stretch(primer, settings)
+    stretch = bridge or stretch_of(primer, settings, is_open)
     is_kept = ~(is_open[primer.notes["track"]] & stretch.covers(primer.notes["onset"]))
     heard = primer if settings.keeps_rhythm else primer.with_notes(primer.notes[is_kept])
     rows = representation.encode(heard, snaps_onsets=False)
@@ -235,7 +208,7 @@ def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -
         num_before=num_before,
         stretch=stretch,
         is_held=is_held,
-        is_free=_free_classes(settings, classes[is_open & is_learnt], is_held, learnt),
+        is_free=_free_classes(settings, classes[is_open & is_learnt], is_held, learnt, redoes),
         classes=classes,
         learnt=learnt,
         form=_form(primer, is_kept, stretch),
@@ -280,70 +253,6 @@ def _open_tracks(primer: Piece, settings: ComposeSettings) -> np.ndarray:
     return np.ones(len(numbers), bool)
 
 
-def _stretch(primer: Piece, settings: ComposeSettings) -> Stretch:
-    """Where notes may be composed: in some bars, else from the first onset of the primer's to the last."""
-    last_step, first_step = int(primer.notes["onset"][-1]), int(primer.notes["onset"][0])
-    begins = 0 if primer.is_performed or first_bar_number(primer) else first_step  # an upbeat stays one
-    if not settings.redo_bars:
-        return Stretch(parts=((begins, last_step + 1),), bars=frozenset(), reaches_end=True)
-    if primer.is_performed:
-        raise SettingsError(
-            "`redo_bars` needs a primer that has bars. Received music played without a beat. Name tracks with "
-            "`redo_tracks` instead, or give it bars in a music program."
-        )
-    numbers = bar_numbers(primer)
-    first, _, last = settings.redo_bars.partition("-")
-    bars = range(int(first) - numbers[0], int(last or first) - numbers[0] + 1)
-    if bars[0] < 0 or bars[-1] >= len(numbers):
-        raise SettingsError(
-            f"`redo_bars` must lie in the bars of the primer, {numbers[0]} to {numbers[-1]}. "
-            f"Received {settings.redo_bars}."
-        )
-    is_last = bars[-1] == len(numbers) - 1
-    stop = last_step + 1 if is_last else primer.start_of_bar(bars[-1] + 1)
-    parts = ((max(begins, primer.start_of_bar(bars[0])), stop),)
-    return Stretch(parts=parts, bars=frozenset(bars), reaches_end=is_last)
-
-
-def _varied_bars(primer: Piece, settings: ComposeSettings, is_open: np.ndarray) -> Stretch:
-    """Some bars here and there; those that return to the note are varied alike."""
-    if settings.redo_bars or settings.redo_tracks or settings.keep_tracks:
-        raise SettingsError(
-            "`vary` must stand alone. Received `redo_bars`, `redo_tracks` or `keep_tracks`, too. Leave one of them out."
-        )
-    if primer.is_performed:
-        raise SettingsError("`vary` needs a primer that has bars. Received music played without a beat.")
-    may_vary = is_open[primer.notes["track"]]
-    if not may_vary.any():
-        raise SettingsError(
-            "`vary` needs notes that can be composed anew. Received drums alone, of which rhythm or harmony are kept, "
-            "or instruments that the model has not learnt. Leave `vary_keeps` out, or choose another primer."
-        )
-    keeps_rhythm = settings.keeps_rhythm
-    keeps_one = bool(may_vary.all()) and not keeps_rhythm
-    varied = choose_bars(primer, may_vary, settings.vary or 1.0, settings.seed, keeps_one)
-    if not varied:
-        raise SettingsError("`vary` needs a primer of two bars at least, of which one stays. Received one.")
-    echoes = [(one, first) for one in varied for first in one.echoes]
-    bars = [*(one.bars for one in varied), *(range(first, first + len(one.bars)) for one, first in echoes)]
-    opened = sorted(bars if keeps_rhythm else (one.bars for one in varied), key=lambda some: some[0])
-    parts = tuple(_steps(primer, some) for some in opened)
-    moves = [(*_steps(primer, one.bars), primer.start_of_bar(first) - primer.start_of_bar(one.bars[0]))
-             for one, first in echoes]  # fmt: skip
-    return Stretch(
-        parts=parts,
-        bars=frozenset(bar for some in bars for bar in some),
-        reaches_end=parts[-1][1] > primer.notes["onset"][-1],
-        echoes=tuple(moves),
-    )
-
-
-def _steps(primer: Piece, bars: range) -> tuple[int, int]:
-    """Between which the notes of bars begin; nothing comes before the first of the primer, or behind its last."""
-    first_step, last_step = int(primer.notes["onset"][0]), int(primer.notes["onset"][-1])
-    return max(first_step, primer.start_of_bar(bars[0])), min(last_step + 1, primer.start_of_bar(bars[-1] + 1))
-
-
 def _melody(
     primer: Piece,
     settings: ComposeSettings,
@@ -386,7 +295,9 @@ def _row_of(notes: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndar
     return np.where((of_rows[number] == keys) & (classes[notes["track"]] >= 0), number, -1)
 
 
-def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarray, learnt: TrackClasses) -> np.ndarray:
+def _free_classes(
+    settings: ComposeSettings, own: np.ndarray, is_held: np.ndarray, learnt: TrackClasses, redoes: bool
+) -> np.ndarray:
     """Which track classes may play other notes than those that stand, bool, shape (num_classes,).
 
     Args:
@@ -394,9 +305,9 @@ def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarra
         own: the classes of the tracks of the primer that are composed anew.
         is_held: the classes of those that stand.
         learnt: the instruments of all classes.
+        redoes: whether the primer's own tracks play on.
     """
     is_free = np.zeros(len(learnt), bool)
-    redoes = bool(settings.redo_bars or settings.redo_tracks or settings.vary)
     names, forbidden = (
         {kind for name in some for kind in instruments_named(name)} for some in refused(settings.instruments or ())
     )

@@ -113,6 +113,7 @@ class Limits:
         headings: list[Heading],
         length: Length,
         kept: Sequence[PitchMask] = (),
+        begun: Sequence[StepMask] = (),
         melody: Melody | None = None,
     ) -> Constraints:
         """The masks over what is composed under these headings, once the context has heard its primers.
@@ -122,6 +123,7 @@ class Limits:
             headings: of the pieces.
             length: of each.
             kept: other masks of pitches that hold, too.
+            begun: likewise of steps.
             melody: see `Constraints`.
 
         Raises:
@@ -131,7 +133,7 @@ class Limits:
         pitch_masks: list[PitchMask] = [Everywhere(self.pitches), *kept]
         if self.progression or close:
             pitch_masks.append(self._harmony(context, headings, close))
-        step_masks: list[StepMask] = [Grid(self.grid_steps, context.bar_steps)] if self.grid_steps else []
+        step_masks = [*begun, *([Grid(self.grid_steps, context.bar_steps)] if self.grid_steps else [])]
         constraints = Constraints(
             self.representation,
             context,

@@ -155,7 +155,7 @@ def _start(
         headings=[
             _told_chords(task, heading, primers[place] if primers else None) for place, heading in enumerate(headings)
         ],
-        length=_length(task.settings, headings),
+        length=_length(task.settings, headings, _steps_waited(task)),
         primers=primers,
         are_kept=are_kept,
     )
@@ -250,8 +250,13 @@ def _as_asked(heading: Heading, task: Task) -> Heading:
     return heading.changed(**{name: value for name, value in wished.items() if value is not None})
 
 
-def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
-    """How long each piece may be: in notes, unless bars or seconds are given."""
+def _steps_waited(task: Task) -> int:
+    """Steps from the last onset of a primer to where it is gone on from at the earliest."""
+    return max(0, task.first_step - int(task.primer_rows["onset"][-1])) if task.primer_rows is not None else 0
+
+
+def _length(settings: ComposeSettings, headings: list[Heading], waited: int) -> Length:
+    """How long each piece may be: in notes, unless bars or seconds are given, which count behind so many steps."""
     limits: list[list[float]] = []
     if settings.num_bars:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
@@ -260,7 +265,9 @@ def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
     if asks_for_sections(settings):  # as many bars as the sections have
         limits = [[(one.form.last_step or 0) + 1 for one in headings]]
     is_full = settings.ending == "full"
-    return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
+    return (
+        Length(MAX_NOTES, is_full, np.min(limits, axis=0) + waited) if limits else Length(settings.num_notes, is_full)
+    )
 
 
 def _until(piece: Piece, last_step: float) -> Piece:

@@ -12,7 +12,7 @@ from melodyforge.composing.finishing import finished
 from melodyforge.composing.start import Given, Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
-from melodyforge.decoding.constraints import Constraints, PitchMask
+from melodyforge.decoding.constraints import Constraints, NotBefore, PitchMask, StepMask
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
 from melodyforge.tokens.notes import NotesContext, NotesRepresentation
@@ -161,12 +161,13 @@ def _constrain(task: Task, start: Start) -> Callable[[NotesContext], Constraints
     """What every note keeps to, of the context that has heard the start."""
     limits, holding, representation = task.limits, task.holding, task.model.representation
     kept: list[PitchMask] = [holding.harmony] if holding and holding.harmony else []
+    begun: list[StepMask] = [NotBefore(task.first_step)] if task.first_step else []
     melody = holding.melody if holding else None
     if limits:
-        return lambda context: limits.constraints(context, start.headings, start.length, kept, melody)
-    if not (kept or melody) or not isinstance(representation, NotesRepresentation):
+        return lambda context: limits.constraints(context, start.headings, start.length, kept, begun, melody)
+    if not (kept or begun or melody) or not isinstance(representation, NotesRepresentation):
         return None
-    return lambda context: Constraints(representation, context, kept, melody=melody)
+    return lambda context: Constraints(representation, context, kept, begun, melody=melody)
 
 
 def _controls(task: Task, start: Start) -> np.ndarray:

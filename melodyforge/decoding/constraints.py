@@ -94,6 +94,17 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class NotBefore:
+    """Notes begin at a step or behind it."""
+
+    step: int
+
+    def may_begin(self, onset: np.ndarray) -> np.ndarray:
+        """See `StepMask`."""
+        return onset >= self.step
+
+
+@dataclass(frozen=True)
 class Harmony:
     """Where a chord begins and on beats its notes begin, elsewhere those of the scale, too; its bass begins below.
 
