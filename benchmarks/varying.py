@@ -2,8 +2,8 @@
 
     python -m benchmarks.varying --music DIR [DIR ...] [--model NAME] [--pieces 5] [--seed 0]
 
-Of each folder as many pieces as asked for, with bars and of at most 2,000 notes. Violations are counted by reading the
-result, not by what composed it.
+Of each folder the first 32 bars of as many pieces as asked for, of those with bars of one length. Violations are
+counted by reading the result, not by what composed it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from melodyforge.music.piece import Piece
 
 AMOUNTS = (0.1, 0.3, 0.6)
 KEEPS = ("", "rhythm", "contour", "harmony", "rhythm,harmony", "contour,harmony")
-FEWEST_NOTES, MOST_NOTES = 40, 2000
+FEWEST_NOTES, MOST_BARS = 40, 32
 
 
 def share_changed(primer: Piece, made: Piece) -> float:
@@ -96,14 +96,17 @@ def struck_while_down(piece: Piece) -> int:
 
 
 def some_pieces(folder: Path, number: int, seed: int) -> Iterator[Piece]:
-    """Pieces of a folder that can be varied, in the order that the seed gives."""
+    """The beginnings of pieces of a folder that can be varied, in the order that the seed gives."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MUSIC_SUFFIXES)
     for index in np.random.default_rng(seed).permutation(len(paths)).tolist():
         try:
             piece = load_piece(paths[index])
         except MelodyForgeError:
             continue
-        if not piece.is_performed and FEWEST_NOTES <= len(piece) <= MOST_NOTES and number > 0:
+        if piece.is_performed or len(piece.meters) > 1:
+            continue
+        piece = piece.excerpt(0, MOST_BARS)
+        if len(piece) >= FEWEST_NOTES and number > 0:
             number -= 1
             yield piece
         if number <= 0:

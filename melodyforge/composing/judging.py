@@ -9,6 +9,7 @@ import numpy as np
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
 from melodyforge.music.habits import Fault, find_fault
+from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.originality.report import longest_passage
 
@@ -67,7 +68,20 @@ def _find_disobedience(task: Task, take: Take) -> str | None:
     controls = task.model.representation.controls
     if controls is None or not task.asked.any():
         return None
-    return controls.missed(read_traits(take.composed), task.asked)
+    return controls.missed(read_traits(_composed(task, take)), task.asked)
+
+
+def _composed(task: Task, take: Take) -> Piece:
+    """What was composed, with what stands in it; of bars that were varied nothing of what lies between them."""
+    if not task.holding or not task.settings.vary:
+        return take.composed
+    piece, varied = take.piece, sorted(task.holding.stretch.bars)
+    bars, position, _ = piece.bars_at(piece.notes["onset"])
+    is_varied = np.isin(bars, varied)
+    notes = piece.notes[is_varied].copy()
+    starts = np.array([piece.start_of_bar(bar) for bar in range(len(varied))])  # as if they were the first bars
+    notes["onset"] = starts[np.searchsorted(varied, bars[is_varied])] + position[is_varied]
+    return piece.with_notes(notes)
 
 
 def _find_copy(task: Task, take: Take) -> str | None:

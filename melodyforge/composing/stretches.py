@@ -125,7 +125,10 @@ def _varied_bars(primer: Piece, settings: ComposeSettings, is_open: np.ndarray) 
             "`vary` must stand alone. Received `redo_bars`, `redo_tracks` or `keep_tracks`, too. Leave one of them out."
         )
     if primer.is_performed:
-        raise SettingsError("`vary` needs a primer that has bars. Received music played without a beat.")
+        raise SettingsError(
+            "`vary` needs a primer that has bars. Received music played without a beat. Compose tracks anew with "
+            "`redo_tracks` instead, or give it bars in a music program."
+        )
     may_vary = is_open[primer.notes["track"]]
     if not may_vary.any():
         raise SettingsError(

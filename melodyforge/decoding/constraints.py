@@ -30,6 +30,7 @@ BASS_PROGRAMS = {*range(32, 40), 43, 58}  # basses, contrabass, tuba: theirs is 
 FAR_STEPS = 4 * 96  # from the close, from where on every step must still lead to it
 NOTES_FOR_CLOSE = 4  # that are kept for the last step where there are few
 UNREACHABLE = 2**30  # shifts
+FARTHEST = 7  # semitones from what it was, where the pitch alone of a note is composed: it stays in its register
 
 
 class PitchMask(Protocol):
@@ -352,12 +353,16 @@ class Constraints:
         return None
 
     def _line_mask(self, melody: Melody) -> LineMask:
-        """Keeps the lines of a melody within all other masks; a pitch beyond the usual range may stay what it was."""
+        """Keeps the lines of a melody within all other masks, near where they were.
+
+        A pitch beyond the usual range may stay what it was.
+        """
         rows, pitches = melody.rows, np.arange(NUM_PITCHES)
         onset = np.repeat(rows["onset"].astype(np.int64)[None], self._context.num_pieces, axis=0)
         masks = [mask.allowed[mask.kind(onset)[0], rows["track"]] for mask in self._pitch_masks]
-        was = pitches == rows["pitch"][:, None]
-        allowed = np.logical_and.reduce([self._ranges[rows["track"]] | was, *masks])
+        moved = np.abs(pitches - rows["pitch"][:, None].astype(int))
+        was = moved == 0
+        allowed = np.logical_and.reduce([self._ranges[rows["track"]] | was, moved <= FARTHEST, *masks])
         lines = Lines(np.where(melody.is_open[:, None], allowed, was), melody.rising, melody.equal)
         if (note := lines.impossible()) is not None:
             raise SettingsError(
