@@ -80,7 +80,7 @@ def with_tracks_hidden(model: Model, piece: Piece, hidden: slice) -> Hidden | No
         return None
     is_free = np.isin(np.arange(model.representation.ranges.lowest.size), tracks[hidden])
     stop = int(rows["onset"][-1]) + 1
-    return Hidden(piece, rows, is_hidden, Hold(rows[~is_hidden], is_free, 0, stop, piece.bars_at))
+    return Hidden(piece, rows, is_hidden, Hold(rows[~is_hidden], is_free, ((0, stop),), piece.bars_at))
 
 
 def with_gap(model: Model, piece: Piece, rng: np.random.Generator) -> Hidden | None:
@@ -95,7 +95,7 @@ def with_gap(model: Model, piece: Piece, rng: np.random.Generator) -> Hidden | N
         return None
     start, stop = piece.start_of_bar(first), piece.start_of_bar(first + GAP_BARS)
     is_free = np.isin(np.arange(model.representation.ranges.lowest.size), np.unique(rows["track"]))
-    return Hidden(piece, rows, is_hidden, Hold(rows[~is_hidden], is_free, start, stop, piece.bars_at))
+    return Hidden(piece, rows, is_hidden, Hold(rows[~is_hidden], is_free, ((start, stop),), piece.bars_at))
 
 
 def held_out_pieces(model: Model, store: PieceStore, style: str) -> Iterator[Piece]:

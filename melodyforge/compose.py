@@ -33,15 +33,19 @@ def load(name: str | Path | None = None) -> Model:
     return load_model(find_model(name))
 
 
-def generate_music(model: Model, primer: Piece | None = None, **wishes: Any) -> list[Composition]:
+def generate_music(
+    model: Model, primer: Piece | None = None, join: Piece | None = None, **wishes: Any
+) -> list[Composition]:
     """Composes with the model's own sampling and any of `ComposeSettings` by name, such as `num_notes=200, seed=1`.
 
-    Without a seed each call composes something new; `Composition.seed` tells which seed it was.
+    With `join` another piece follows behind the primer, and `bridge_bars` are composed between them. Without a seed
+    each call composes something new; `Composition.seed` tells which seed it was.
 
     Raises:
         SettingsError: a wish or the primer cannot be used, or wishes do not go together.
     """
-    return compose(model, wished_settings(model, primer is not None, **wishes), primer)
+    settings = wished_settings(model, primer is not None, join is not None, **wishes)
+    return compose(model, settings, primer, join=join)
 
 
 def compose(
@@ -49,6 +53,7 @@ def compose(
     settings: ComposeSettings | None = None,
     primer: Piece | None = None,
     listener: Listener | None = None,
+    join: Piece | None = None,
 ) -> list[Composition]:
     """Composes `settings.num_pieces` pieces side by side.
 
@@ -57,6 +62,7 @@ def compose(
         settings: how; the model's own sampling defaults when left out.
         primer: music to go on from.
         listener: is told after every row, and may end the composing.
+        join: music to follow behind the primer, by a bridge.
 
     Returns:
         The pieces; what ran into a loop or fell silent has been drawn again from before that, what missed a wish as a
@@ -66,7 +72,7 @@ def compose(
         SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is
             asked for.
     """
-    task = make_task(model, settings or default_settings(model), primer)
+    task = make_task(model, settings or default_settings(model), primer, join)
     return [_composition(task, outcome, index) for index, outcome in enumerate(draw_until_good(task, listener))]
 
 
@@ -95,14 +101,16 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
         yield start.piece(context, 0)
 
 
-def reproduce(model: Model, origin: dict[str, Any], primer: Piece | None = None) -> Composition:
+def reproduce(
+    model: Model, origin: dict[str, Any], primer: Piece | None = None, join: Piece | None = None
+) -> Composition:
     """Composes again what a MIDI file says that it is.
 
     Raises:
-        SettingsError: the model or the primer is not the one it was composed with.
+        SettingsError: the model, the primer or the take that was joined is not the one it was composed with.
     """
-    require_sources(origin, model, primer)
-    pieces = compose(model, ComposeSettings.check(origin["settings"]), primer, ends_where(origin))
+    require_sources(origin, model, primer, join)
+    pieces = compose(model, ComposeSettings.check(origin["settings"]), primer, ends_where(origin), join)
     made = pieces[origin["index"]]
     return made.with_origin(origin | made.origin)  # what the history added still holds
 
@@ -114,5 +122,13 @@ def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     piece = replace(piece, name=name)
     music = task.model.index
     originality = report_on(outcome.take.piece, music, outcome.take.own_notes) if music else None
-    composition = Composition(piece, outcome.notices, primer=outcome.take.passage, originality=originality)
+    notices = [*_standing(task, piece), *outcome.notices]
+    composition = Composition(piece, notices, primer=outcome.take.passage, originality=originality)
     return composition.with_origin(origin_of(task, outcome.take, index))
+
+
+def _standing(task: Task, piece: Piece) -> list[str]:
+    """How much of what was varied stands."""
+    if not task.holding or not task.settings.vary:
+        return []
+    return [f"{task.holding.share_standing(piece):.0%} of the notes stand as they were"]

@@ -14,7 +14,16 @@ from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from melodyforge.errors import SettingsError
 
@@ -25,6 +34,7 @@ MAX_EPOCHS = 1_000_000
 MAX_PASSAGE_NOTES = 1_000
 MAX_TRACKS = 32
 MAX_BEST_OF = 64
+MAX_BRIDGE_BARS = 64
 MAX_COMPLAINTS = 3  # in one line
 _ANY_CASE = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
@@ -331,10 +341,10 @@ def _form(words: str | None) -> str | None:
     return words
 
 
-def _bars(words: str | None) -> str | None:
+def _bars(words: str | None, info: ValidationInfo) -> str | None:
     found = re.fullmatch("([0-9]{1,6})(?:-([0-9]{1,6}))?", words or "0")
     if not found or int(found[1]) > int(found[2] or found[1]):
-        raise ValueError(f"`redo_bars` must be a bar, or two such as 5-8. Received {reprlib.repr(words)}")
+        raise ValueError(f"`{info.field_name}` must be a bar, or two such as 5-8. Received {reprlib.repr(words)}")
     return words
 
 
@@ -344,7 +354,29 @@ def _names(names: list[str] | None) -> list[str] | None:
     return names
 
 
-OF_A_PRIMER = ("primer_notes", "redo_bars", "redo_tracks", "keep_tracks")  # settings that need one
+RHYTHM, CONTOUR, HARMONY = "rhythm", "contour", "harmony"
+
+
+def _in_one(names: Any) -> Any:
+    """Several names in one text, with commas between."""
+    return ",".join(map(str, names)) if isinstance(names, list | tuple | set) else names
+
+
+def _keeps(words: str | None) -> str | None:
+    """The names in their order, each once."""
+    if words is None:
+        return None
+    names = re.split(r"[\s,;]+", words.strip().lower())
+    if not set(names) <= {RHYTHM, CONTOUR, HARMONY}:
+        raise ValueError(
+            f"`vary_keeps` must be rhythm, contour or harmony, with commas between. Received {reprlib.repr(words)}"
+        )
+    return ",".join(one for one in (RHYTHM, CONTOUR, HARMONY) if one in names)
+
+
+OF_A_PRIMER = (  # settings that need one
+    *("primer_notes", "primer_bars", "bridge_bars", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
+)
 
 
 class ComposeSettings(SamplingSettings, Wishes, Limits):
@@ -395,6 +427,10 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
     primer_notes: Annotated[int | None, Shown(Topic.BASIS, unit="notes", left_out="all")] = Field(
         None, ge=1, description="how much of the primer to start from"
     )
+    primer_bars: Annotated[str | None, Shown(Topic.BASIS, left_out="all"), AfterValidator(_bars)] = Field(
+        None,
+        description="which bars of the primer to start from, such as 1-8; what is composed begins behind the last",
+    )
     redo_bars: Annotated[str | None, Shown(Topic.BASIS, left_out="none"), AfterValidator(_bars)] = Field(
         None,
         description="bars of the primer to compose anew, such as 5-8; all else of it stays. Bars are counted as in "
@@ -413,10 +449,33 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
         "those of --instruments, else the primer's own, else usual ones",
     )
 
+    vary: Annotated[float | None, Shown(Topic.BASIS, left_out="nothing", start=0.3)] = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the primer's bars to compose anew, here and there; the rest stays",
+    )
+    vary_keeps: Annotated[
+        str | None, Shown(Topic.BASIS, left_out="nothing"), BeforeValidator(_in_one), AfterValidator(_keeps)
+    ] = Field(
+        None,
+        description="what bars that --vary composes anew keep, with commas between: rhythm (pitches alone are "
+        "composed), contour (the rhythm, and where each line rises and falls) or harmony",
+    )
+
+    bridge_bars: Annotated[int, Shown(Topic.BASIS, unit="bars", usual=(1, 16))] = Field(
+        4, ge=1, le=MAX_BRIDGE_BARS, description="bars that are composed between the primer and the take of --join"
+    )
+
     @property
     def keeps_parts(self) -> bool:
         """Whether parts of the primer stay as they are, and others are composed around them."""
-        return bool(self.redo_bars or self.redo_tracks or self.keep_tracks)
+        return bool(self.redo_bars or self.redo_tracks or self.keep_tracks or self.vary)
+
+    @property
+    def keeps_rhythm(self) -> bool:
+        """Whether of what is varied the pitches alone are composed."""
+        return bool({RHYTHM, CONTOUR} & set((self.vary_keeps or "").split(",")))
 
 
 def bounds(section: type[Section], name: str) -> Bounds:

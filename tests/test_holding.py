@@ -48,11 +48,14 @@ def odd_piece():
 
 @pytest.fixture(scope="module")
 def any_model(tmp_path_factory):
+    return model_that_wants_anything(tmp_path_factory.mktemp("any"))
+
+
+def model_that_wants_anything(folder):
     """A model that knows many instruments, and wants nothing more than anything else."""
     recipe = load_recipe("forge")
     pieces = [gridded_piece(), choir(), odd_piece(), played_piece(num_notes=300), replace(tune(), style="folk")]
     representation = NotesRepresentation.fit(recipe.representation, pieces)
-    folder = tmp_path_factory.mktemp("any")
     model = Model(folder=folder, recipe=recipe, representation=representation, config={}, metrics={}, hash="0")
     model.__dict__["network"] = UniformNetwork()
     return model

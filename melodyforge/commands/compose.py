@@ -44,6 +44,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_model_flag(basis)
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
+    basis.add_argument("--join", type=Path, metavar="FILE", help="music to follow behind the primer, by a bridge")
     basis.add_argument(
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
@@ -78,13 +79,13 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
         require_no_wishes(wishes | {"ask": arguments.ask})
     origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
     model = load(arguments.model or (origin.get("model") if origin else None))
-    primer = load_piece(arguments.primer) if arguments.primer else None
+    primer, join = (load_piece(path) if path else None for path in (arguments.primer, arguments.join))
     if origin:
         require_outputs(arguments, 1)
-        return [reproduce(model, origin, primer)]
+        return [reproduce(model, origin, primer, join)]
     if arguments.ask is not None:
         wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
-    settings = wished_settings(model, primer is not None, **wishes)
+    settings = wished_settings(model, primer is not None, join is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
     about = [f"temperature {settings.temperature:g}, random seed {settings.seed}"]
 
@@ -92,7 +93,7 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
         if about:  # once there are notes: by then nothing can be wrong with the settings
             tell_composer(arguments, model, about.pop())
 
-    return compose(model, settings, primer, listener)
+    return compose(model, settings, primer, listener, join)
 
 
 def tell_composer(arguments: argparse.Namespace, model: Model, about: str) -> None:
@@ -147,7 +148,8 @@ def require_outputs(arguments: argparse.Namespace, num_pieces: int) -> None:
     for form in forms(arguments.output, arguments):
         require_output(form)
     written = [form for path in output_paths(arguments.output, num_pieces) for form in forms(path, arguments)]
-    if arguments.primer and arguments.primer.resolve() in [path.resolve() for path in written]:
+    given = [path.resolve() for path in (arguments.primer, arguments.join) if path]
+    if any(path.resolve() in given for path in written):
         raise SettingsError(
             f"--output must leave the primer as it is. Received {arguments.output}. Choose another name."
         )

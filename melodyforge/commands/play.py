@@ -33,7 +33,8 @@ LINE_BYTES = 4096  # read at a time
 # Flags and settings that mean nothing for music without an end.
 WITHOUT_EFFECT = (
     *("reproduce", "wav", "musicxml", "num_notes", "num_bars", "num_pieces", "form", "cadence", "ending", "effort"),
-    *("start", "passage_notes", "redo_bars", "redo_tracks", "keep_tracks", "best_of", "max_shared_notes"),
+    *("start", "passage_notes", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
+    *("join", "bridge_bars", "primer_bars", "best_of", "max_shared_notes"),
 )
 CHANGEABLE = {*Wishes.model_fields, *Limits.model_fields, *SamplingSettings.model_fields} - {*WITHOUT_EFFECT}
 

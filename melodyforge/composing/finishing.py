@@ -23,7 +23,7 @@ def finished(task: Task, piece: Piece, given: Given) -> Piece:
     Where a part of a primer stands, that is left as it is.
     """
     if isinstance(given, np.ndarray):
-        return _closed(piece, ~given)
+        return piece if task.settings.keeps_rhythm else _closed(piece, ~given)
     return _in_asked_key(task, _closed(_with_known_drums(piece)))
 
 

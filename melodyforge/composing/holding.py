@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.stretches import Stretch, stretch_of
+from melodyforge.composing.varying import kept_harmony, kept_melody
+from melodyforge.decoding.constraints import Harmony, Melody
+from melodyforge.decoding.lines import Pair
 from melodyforge.errors import SettingsError
 from melodyforge.music.form import Form, read_form
+from melodyforge.music.habits import Habits, measure_habits
 from melodyforge.music.instruments import instruments_named, refused
-from melodyforge.music.notation import bar_numbers, first_bar_number
 from melodyforge.music.piece import NOTE_DTYPE, Piece, Track
 from melodyforge.music.timeline import with_track_names
 from melodyforge.music.track_names import tracks_called
-from melodyforge.settings import MAX_NOTES, ComposeSettings
+from melodyforge.settings import CONTOUR, HARMONY, MAX_NOTES, ComposeSettings
 from melodyforge.tokens.held import LOOK_AHEAD_STEPS, Hold
 from melodyforge.tokens.notes import LOOKBACK_ROWS, NotesRepresentation
 from melodyforge.tokens.tracks import TrackClasses
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stretch:
-    """Where notes may be composed.
-
-    Attributes:
-        start, stop: steps between which they begin.
-        bars: numbers from 0 of those that are composed anew; empty where that is not said in bars.
-        reaches_end: whether nothing of the primer begins behind it.
-    """
-
-    start: int
-    stop: int
-    bars: range
-    reaches_end: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +42,9 @@ class Holding:
         classes: those of the tracks of the primer, -1 for what the model has not learnt, shape (num_tracks,).
         learnt: the instruments of all classes.
         form: of the primer, what is composed anew told as new.
+        melody: the notes of which the pitch alone is composed; None for those that are composed as a whole.
+        of_note: the row of each note of the primer where there is a melody, -1 for none, shape (num_notes,).
+        harmony: what composed pitches keep to; None: nothing.
     """
 
     primer: Piece
@@ -65,11 +58,35 @@ class Holding:
     classes: np.ndarray
     learnt: TrackClasses
     form: Form
+    melody: Melody | None = None
+    of_note: np.ndarray | None = None
+    harmony: Harmony | None = None
+
+    @cached_property
+    def habits(self) -> Habits:
+        """How far the primer goes, which what keeps its rhythm may go, too."""
+        return measure_habits(self.primer)
+
+    def share_standing(self, piece: Piece) -> float:
+        """How much of the primer is in a piece that was made of it: a share of its notes, 0 to 1."""
+        names = ["onset", "duration", "track", "pitch"]
+        both = Counter(self.primer.notes[names].tolist()) & Counter(piece.notes[names].tolist())
+        return both.total() / len(self.primer)
+
+    def varied_part(self, piece: Piece) -> Piece:
+        """The bars of a piece that were varied, one behind the other as if they were its first."""
+        varied = sorted(self.stretch.bars)
+        bars, position, _ = piece.bars_at(piece.notes["onset"])
+        is_varied = np.isin(bars, varied)
+        notes = piece.notes[is_varied].copy()
+        starts = np.array([piece.start_of_bar(bar) for bar in range(len(varied))])
+        notes["onset"] = starts[np.searchsorted(varied, bars[is_varied])] + position[is_varied]
+        return piece.with_notes(notes)
 
     def hold(self, is_free: np.ndarray) -> Hold:
         """What a network is told, where these track classes may play other notes."""
         bars_at = None if self.primer.is_performed else self.primer.bars_at
-        return Hold(self.rows, is_free, self.stretch.start, self.stretch.stop, bars_at)
+        return Hold(self.rows, is_free, self.stretch.parts, bars_at, self.melody.is_open if self.melody else None)
 
     def merged(self, rows: np.ndarray, until: int | None = None) -> tuple[Piece, np.ndarray]:
         """The primer with what was composed in the place of what does not stand.
@@ -81,14 +98,38 @@ class Holding:
         Returns:
             The piece, and which of its notes stood in the primer, bool, shape (num_notes,).
         """
+        if self.of_note is not None:
+            return self._with_pitches(rows, self.of_note, until)
         kept = self.primer.notes[self.is_kept]
         composed, added = self._as_notes(rows[~np.isin(_keys(rows), _keys(self.rows))])
+        if until is None:
+            kept, composed = self._echoed(kept, composed)
         composed = _beside(composed, kept)
         kept = kept if until is None else kept[kept["onset"] < until]
         notes = np.concatenate([kept, composed])
         order = np.lexsort((notes["pitch"], notes["track"], notes["onset"]))
         piece = replace(self.primer, notes=notes[order], tracks=self._with_added(added), text="")
         return self._without_emptied(piece), order < len(kept)
+
+    def _with_pitches(self, rows: np.ndarray, of_note: np.ndarray, until: int | None) -> tuple[Piece, np.ndarray]:
+        """As `merged`, of notes whose pitches alone were composed, each the pitch of its row."""
+        notes = self.primer.notes.copy()
+        has_come = ~self.is_kept & (of_note < len(rows))
+        notes["pitch"][has_come] = rows["pitch"][of_note[has_come]]
+        is_here = has_come | (self.is_kept & (True if until is None else notes["onset"] < until))
+        order = np.flatnonzero(is_here)
+        order = order[np.lexsort([notes[name][order] for name in ("pitch", "track", "onset")])]
+        return replace(self.primer, notes=notes[order], text=""), self.is_kept[order]
+
+    def _echoed(self, kept: np.ndarray, composed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What stands and what is composed, where themes that return are varied alike."""
+        copies = [composed]
+        for start, stop, moved in self.stretch.echoes:
+            copy = composed[(composed["onset"] >= start) & (composed["onset"] < stop)].copy()
+            copy["onset"] += moved
+            copies.append(copy)
+        is_replaced = self.stretch.echoed(kept["onset"]) & self.is_open[kept["track"]]
+        return kept[~is_replaced], np.concatenate(copies)
 
     def _as_notes(self, rows: np.ndarray) -> tuple[np.ndarray, list[int]]:
         """Composed rows as notes, and the track classes for which tracks are added to those of the primer."""
@@ -131,33 +172,44 @@ class Holding:
         return replace(piece, notes=notes, tracks=tracks)
 
 
-def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -> Holding:
+def hold_primer(
+    model: Model, settings: ComposeSettings, primer: Piece | None, bridge: Stretch | None = None
+) -> Holding:
     """Finds out what of a primer stands, and what is composed.
+
+    Args:
+        model: that composes.
+        settings: what is asked for.
+        primer: the whole.
+        bridge: where something is composed between two takes; None where the settings say what is composed.
 
     Raises:
         SettingsError: the settings name what the primer or the model does not have, or leave nothing to keep or to
             compose.
     """
     representation, primer = _able(model), _usable(primer)
-    stretch, is_open = _stretch(primer, settings), _open_tracks(primer, settings)
+    is_open = _open_tracks(primer, settings)
     classes, learnt = representation.vocabulary.tracks.of(primer.tracks), representation.vocabulary.tracks
     is_learnt = classes >= 0
     if settings.redo_tracks and not is_learnt[is_open].all():
         raise SettingsError(
             f"`redo_tracks` must name instruments of a kind that the model has learnt. Received {settings.redo_tracks}."
         )
-    if settings.redo_bars or settings.redo_tracks:  # what cannot be composed anew stands
+    redoes = bool(settings.redo_bars or settings.redo_tracks or settings.vary or bridge)
+    if redoes:  # what cannot be composed anew stands
         is_open &= is_learnt
-    onset = primer.notes["onset"]
-    is_kept = ~(is_open[primer.notes["track"]] & (onset >= stretch.start) & (onset < stretch.stop))
-    rows = representation.encode(primer.with_notes(primer.notes[is_kept]), snaps_onsets=False)
+    stretch = bridge or stretch_of(primer, settings, is_open)
+    is_kept = ~(is_open[primer.notes["track"]] & stretch.covers(primer.notes["onset"]))
+    heard = primer if settings.keeps_rhythm else primer.with_notes(primer.notes[is_kept])
+    rows = representation.encode(heard, snaps_onsets=False)
     if not len(rows):
         raise SettingsError(
             "A part of the primer that the model has learnt to play must stay. Received none. Name fewer bars or "
             "tracks, or compose without these settings."
         )
-    is_held = np.isin(np.arange(len(learnt)), rows["track"])
     rows, num_before = _heard(rows, stretch)
+    melody, of_note = _melody(primer, settings, rows, is_kept, classes, stretch)
+    is_held = np.isin(np.arange(len(learnt)), rows["track"][~melody.is_open] if melody else rows["track"])
     return Holding(
         primer=replace(primer, style=settings.style or primer.style),
         is_kept=is_kept,
@@ -166,10 +218,13 @@ def hold_primer(model: Model, settings: ComposeSettings, primer: Piece | None) -
         num_before=num_before,
         stretch=stretch,
         is_held=is_held,
-        is_free=_free_classes(settings, classes[is_open & is_learnt], is_held, learnt),
+        is_free=_free_classes(settings, classes[is_open & is_learnt], is_held, learnt, redoes),
         classes=classes,
         learnt=learnt,
         form=_form(primer, is_kept, stretch),
+        melody=melody,
+        of_note=of_note,
+        harmony=kept_harmony(primer, learnt.is_drum) if HARMONY in (settings.vary_keeps or "") else None,
     )
 
 
@@ -197,6 +252,8 @@ def _usable(primer: Piece | None) -> Piece:
 def _open_tracks(primer: Piece, settings: ComposeSettings) -> np.ndarray:
     """Which tracks of the primer are composed anew, bool, shape (num_tracks,)."""
     numbers = np.arange(len(primer.tracks))
+    if settings.vary:
+        return ~(primer.is_drum_track & bool(settings.vary_keeps))  # pitches of drums are no tones
     if settings.keep_tracks and settings.redo_tracks:
         raise SettingsError("`redo_tracks` must stand alone. Received `keep_tracks`, too. Leave one of them out.")
     if settings.keep_tracks:
@@ -206,31 +263,51 @@ def _open_tracks(primer: Piece, settings: ComposeSettings) -> np.ndarray:
     return np.ones(len(numbers), bool)
 
 
-def _stretch(primer: Piece, settings: ComposeSettings) -> Stretch:
-    """Where notes may be composed: in some bars, else from the first onset of the primer's to the last."""
-    last_step, first_step = int(primer.notes["onset"][-1]), int(primer.notes["onset"][0])
-    begins = 0 if primer.is_performed or first_bar_number(primer) else first_step  # an upbeat stays one
-    if not settings.redo_bars:
-        return Stretch(start=begins, stop=last_step + 1, bars=range(0), reaches_end=True)
-    if primer.is_performed:
-        raise SettingsError(
-            "`redo_bars` needs a primer that has bars. Received music played without a beat. Name tracks with "
-            "`redo_tracks` instead, or give it bars in a music program."
-        )
-    numbers = bar_numbers(primer)
-    first, _, last = settings.redo_bars.partition("-")
-    bars = range(int(first) - numbers[0], int(last or first) - numbers[0] + 1)
-    if bars[0] < 0 or bars[-1] >= len(numbers):
-        raise SettingsError(
-            f"`redo_bars` must lie in the bars of the primer, {numbers[0]} to {numbers[-1]}. "
-            f"Received {settings.redo_bars}."
-        )
-    is_last = bars[-1] == len(numbers) - 1
-    stop = last_step + 1 if is_last else primer.start_of_bar(bars[-1] + 1)
-    return Stretch(start=max(begins, primer.start_of_bar(bars[0])), stop=stop, bars=bars, reaches_end=is_last)
+def _melody(
+    primer: Piece,
+    settings: ComposeSettings,
+    rows: np.ndarray,
+    is_kept: np.ndarray,
+    classes: np.ndarray,
+    stretch: Stretch,
+) -> tuple[Melody | None, np.ndarray | None]:
+    """The notes of which the pitch alone is composed, and the row of each note of the primer; none of either if none.
+
+    Args:
+        primer: whose notes they are.
+        settings: what is asked for.
+        rows: all that are heard.
+        is_kept: which notes stand as a whole.
+        classes: of the tracks.
+        stretch: where notes are composed.
+    """
+    if not settings.keeps_rhythm:
+        return None, None
+    of_note = _row_of(primer.notes, rows, classes)
+    is_open = np.isin(np.arange(len(rows)), of_note[~is_kept])
+    same, notes = list[Pair](), primer.notes.copy()
+    for start, stop, moved in stretch.echoes:
+        here = np.flatnonzero(~is_kept & (notes["onset"] >= start) & (notes["onset"] < stop))
+        there = notes[here]
+        there["onset"] += moved
+        same += zip(of_note[here].tolist(), _row_of(there, rows, classes).tolist(), strict=True)
+    contour = CONTOUR in (settings.vary_keeps or "")
+    return kept_melody(primer, rows, of_note, is_open, same, contour), of_note
 
 
-def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarray, learnt: TrackClasses) -> np.ndarray:
+def _row_of(notes: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The number of the row of each note, -1 for none; several tracks of a class may share one."""
+    named = np.zeros(len(notes), rows.dtype)
+    named["onset"], named["pitch"] = notes["onset"], notes["pitch"]
+    named["track"] = np.maximum(0, classes[notes["track"]])
+    keys, of_rows = _keys(named), _keys(rows)
+    number = np.minimum(np.searchsorted(of_rows, keys), len(rows) - 1)
+    return np.where((of_rows[number] == keys) & (classes[notes["track"]] >= 0), number, -1)
+
+
+def _free_classes(
+    settings: ComposeSettings, own: np.ndarray, is_held: np.ndarray, learnt: TrackClasses, redoes: bool
+) -> np.ndarray:
     """Which track classes may play other notes than those that stand, bool, shape (num_classes,).
 
     Args:
@@ -238,8 +315,9 @@ def _free_classes(settings: ComposeSettings, own: np.ndarray, is_held: np.ndarra
         own: the classes of the tracks of the primer that are composed anew.
         is_held: the classes of those that stand.
         learnt: the instruments of all classes.
+        redoes: whether the primer's own tracks play on.
     """
-    is_free, redoes = np.zeros(len(learnt), bool), bool(settings.redo_bars or settings.redo_tracks)
+    is_free = np.zeros(len(learnt), bool)
     names, forbidden = (
         {kind for name in some for kind in instruments_named(name)} for some in refused(settings.instruments or ())
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from melodyforge.composing.start import composed_part
 from melodyforge.composing.takes import Take
 from melodyforge.composing.task import Task
 from melodyforge.music.habits import Fault, find_fault
@@ -20,11 +22,13 @@ class Judged:
         take: the take.
         fault: what is degenerate about it; None if nothing.
         missed: the wish that it misses, or what it copies; None if nothing, or if it is degenerate anyway.
+        wishes: all that it misses.
     """
 
     take: Take
     fault: Fault | None
     missed: str | None
+    wishes: Sequence[str] = ()
 
     @property
     def flaw(self) -> str | None:
@@ -39,11 +43,9 @@ class Judged:
 
 def judge(task: Task, take: Take) -> Judged:
     """Listens to a take."""
-    fault = _find_fault(task, take)
-    if fault:
-        return Judged(take, fault, None)
-    missed = _find_return(task, take) or next(iter(task.missed(take.composed)), None) or _find_copy(task, take)
-    return Judged(take, None, missed)
+    fault, wishes = _find_fault(task, take), task.missed(composed_part(task, take.piece, take.given))
+    missed = None if fault else _find_return(task, take) or next(iter(wishes), None) or _find_copy(task, take)
+    return Judged(take, fault, missed, wishes)
 
 
 def _find_fault(task: Task, take: Take) -> Fault | None:
@@ -55,7 +57,9 @@ def _find_return(task: Task, take: Take) -> str | None:
     """Whether what was to be composed anew is what it was; a close may make it longer."""
     if task.holding is None or isinstance(take.given, int):
         return None
-    before, now = task.holding.primer.notes[~task.holding.is_kept], take.piece.notes[~take.given]
+    before, now = task.holding.primer.notes, take.piece.notes
+    if not task.holding.stretch.echoes:
+        before, now = before[~task.holding.is_kept], now[~take.given]
     is_same = np.array_equal(before[["onset", "pitch"]], now[["onset", "pitch"]])
     return "it is what stood there before" if is_same else None
 

@@ -20,6 +20,7 @@ from melodyforge.decoding.constraints import (
     Everywhere,
     Grid,
     Harmony,
+    Melody,
     PitchMask,
     StepMask,
     chord_masks,
@@ -106,17 +107,33 @@ class Limits:
             return [one for one in headings if one.traits.key or not self.settings.cadence] or headings
         return [one for one in headings if one.traits.key and one.traits.key.is_minor == key.is_minor] or headings
 
-    def constraints(self, context: NotesContext, headings: list[Heading], length: Length) -> Constraints:
+    def constraints(
+        self,
+        context: NotesContext,
+        headings: list[Heading],
+        length: Length,
+        kept: Sequence[PitchMask] = (),
+        begun: Sequence[StepMask] = (),
+        melody: Melody | None = None,
+    ) -> Constraints:
         """The masks over what is composed under these headings, once the context has heard its primers.
+
+        Args:
+            context: that has heard them.
+            headings: of the pieces.
+            length: of each.
+            kept: other masks of pitches that hold, too.
+            begun: likewise of steps.
+            melody: see `Constraints`.
 
         Raises:
             SettingsError: they leave nothing that could be played.
         """
         close = self._close(context, length)
-        pitch_masks: list[PitchMask] = [Everywhere(self.pitches)]
+        pitch_masks: list[PitchMask] = [Everywhere(self.pitches), *kept]
         if self.progression or close:
             pitch_masks.append(self._harmony(context, headings, close))
-        step_masks: list[StepMask] = [Grid(self.grid_steps, context.bar_steps)] if self.grid_steps else []
+        step_masks = [*begun, *([Grid(self.grid_steps, context.bar_steps)] if self.grid_steps else [])]
         constraints = Constraints(
             self.representation,
             context,
@@ -125,6 +142,7 @@ class Limits:
             most_at_once=self.settings.most_at_once,
             close=close,
             is_straight=bool(self.grid_steps),
+            melody=melody,
         )
         is_drum = self.representation.vocabulary.tracks.is_drum
         asked = (context.may_play & ~is_drum).any(axis=1)

@@ -26,13 +26,14 @@ def origin_of(task: Task, take: Take, index: int) -> dict[str, Any]:
         "settings": task.settings.model_dump(),
         "style": take.piece.style,
         "index": index,
-        "primer": _fingerprint(task.primer) if task.primer is not None else None,
+        "primer": _fingerprint(task.given[0]),
+        "join": _fingerprint(task.given[1]),
         "ended_at": take.ended_at,
     }
 
 
-def require_sources(origin: dict[str, Any], model: Model, primer: Piece | None) -> None:
-    """Makes sure that model and primer are those that music was made with.
+def require_sources(origin: dict[str, Any], model: Model, primer: Piece | None, join: Piece | None = None) -> None:
+    """Makes sure that model, primer and the take joined to it are those that music was made with.
 
     Raises:
         SettingsError: one of them is another.
@@ -42,8 +43,12 @@ def require_sources(origin: dict[str, Any], model: Model, primer: Piece | None) 
             f"The file was composed by the model {origin.get('model')!r} with hash {origin['model_hash']}. Received "
             f"{model.name!r} with hash {model.hash}. Name the right one with --model."
         )
-    if origin.get("primer") and (primer is None or _fingerprint(primer) != origin["primer"]):
+    if origin.get("join") and (_fingerprint(primer), _fingerprint(join)) != (origin["primer"], origin["join"]):
+        raise SettingsError("The file joins two takes. Give the same ones with --primer and --join, in this order.")
+    if origin.get("primer") and _fingerprint(primer) != origin["primer"]:
         raise SettingsError("The file was composed from a primer. Give the same one with --primer.")
+    if join is not None and not origin.get("join"):
+        raise SettingsError("The file joins nothing. Received something to join. Leave --join out.")
 
 
 def ends_where(origin: dict[str, Any]) -> Listener:
@@ -52,5 +57,7 @@ def ends_where(origin: dict[str, Any]) -> Listener:
     return lambda growing: [growing.draw, growing.num_rows] == ended_at
 
 
-def _fingerprint(piece: Piece) -> str:
+def _fingerprint(piece: Piece | None) -> str | None:
+    if piece is None:
+        return None
     return hashlib.sha256(piece.notes.tobytes()).hexdigest()[:FINGERPRINT_DIGITS]

@@ -45,8 +45,8 @@ def _choose(task: Task, takes: list[Judged]) -> Outcome:
     """The best that is not rejected; if all are, one that only misses a wish, or few, else the least degenerate."""
     sound = [one.take for one in takes if not one.is_rejected]
     if not sound:
-        best = min((one for one in takes if one.take.is_whole), key=lambda one: _badness(task, one))
-        is_wish = best.missed in task.missed(best.take.composed)
+        best = min((one for one in takes if one.take.is_whole), key=_badness)
+        is_wish = best.missed in best.wishes
         kept = f"{KEPT}{best.flaw}; {HELP_WITH_WISHES if is_wish else HELP} may help"
         others = takes[:-1] if task.settings.best_of == 1 else [one for one in takes if one is not best]
         return Outcome(best.take, [*_rejected(task, others), *_mended(best.take), kept])
@@ -54,9 +54,9 @@ def _choose(task: Task, takes: list[Judged]) -> Outcome:
     return Outcome(sound[place], [*_rejected(task, takes), *_mended(sound[place]), *_chosen(task, len(sound) - 1)])
 
 
-def _badness(task: Task, one: Judged) -> tuple[float, int]:
+def _badness(one: Judged) -> tuple[float, int]:
     """How degenerate a take is, and how many wishes it misses."""
-    return one.fault.excess if one.fault else 0.0, len(task.missed(one.take.composed))
+    return one.fault.excess if one.fault else 0.0, len(one.wishes)
 
 
 def _rejected(task: Task, takes: list[Judged]) -> list[str]:

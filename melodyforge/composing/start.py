@@ -28,15 +28,23 @@ from melodyforge.tokens.wishes import ANY
 Given = int | np.ndarray  # how many of the first notes of a piece were given, or which, bool, shape (num_notes,)
 
 
-def composed_part(piece: Piece, given: Given) -> Piece:
-    """The stretch that was composed, with what was given in it, as a piece of its own."""
-    notes = piece.notes
+def composed_part(task: Task, piece: Piece, given: Given) -> Piece:
+    """The stretch that was composed, with what was given in it, as a piece of its own.
+
+    Of bars that were varied here and there it is these bars, one behind the other.
+    """
     if isinstance(given, int):
-        notes = notes[given:].copy()
-    else:
-        composed = notes["onset"][~given]
-        first, last = composed.min(initial=0 if not len(composed) else composed[0]), composed.max(initial=-1)
-        notes = notes[(notes["onset"] >= first) & (notes["onset"] <= last)].copy()
+        return _from_zero(piece, piece.notes[given:])
+    if task.holding and task.settings.vary:
+        return task.holding.varied_part(piece)
+    composed = piece.notes["onset"][~given]
+    first, last = composed.min(initial=0 if not len(composed) else composed[0]), composed.max(initial=-1)
+    return _from_zero(piece, piece.notes[(piece.notes["onset"] >= first) & (piece.notes["onset"] <= last)])
+
+
+def _from_zero(piece: Piece, notes: np.ndarray) -> Piece:
+    """Some notes of a piece, moved to where it begins."""
+    notes = notes.copy()
     if len(notes):
         notes["onset"] -= notes["onset"][0]
     return piece.with_notes(notes)
@@ -169,7 +177,7 @@ def _start(
         headings=[
             _told_chords(task, heading, primers[place] if primers else None) for place, heading in enumerate(headings)
         ],
-        length=_length(task.settings, headings),
+        length=_length(task.settings, headings, _steps_waited(task)),
         primers=primers,
         are_kept=are_kept,
     )
@@ -264,8 +272,15 @@ def _as_asked(heading: Heading, task: Task) -> Heading:
     return heading.changed(**{name: value for name, value in wished.items() if value is not None})
 
 
-def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
-    """How long each piece may be: in notes, unless bars or seconds are given."""
+def _steps_waited(task: Task) -> int:
+    """Steps from the last onset of a primer to where it is gone on from at the earliest."""
+    if not task.first_step or task.primer_rows is None:
+        return 0
+    return max(0, task.first_step - int(task.primer_rows["onset"][-1]))
+
+
+def _length(settings: ComposeSettings, headings: list[Heading], waited: int) -> Length:
+    """How long each piece may be: in notes, unless bars or seconds are given, which count behind so many steps."""
     limits: list[list[float]] = []
     if settings.num_bars:
         limits.append([settings.num_bars * Meter(0, one.numerator, one.denominator).bar_steps for one in headings])
@@ -274,7 +289,9 @@ def _length(settings: ComposeSettings, headings: list[Heading]) -> Length:
     if asks_for_sections(settings):  # as many bars as the sections have
         limits = [[(one.form.last_step or 0) + 1 for one in headings]]
     is_full = settings.ending == "full"
-    return Length(MAX_NOTES, is_full, np.min(limits, axis=0)) if limits else Length(settings.num_notes, is_full)
+    return (
+        Length(MAX_NOTES, is_full, np.min(limits, axis=0) + waited) if limits else Length(settings.num_notes, is_full)
+    )
 
 
 def _until(piece: Piece, last_step: float) -> Piece:

@@ -9,13 +9,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from melodyforge.composing.finishing import finished
-from melodyforge.composing.start import Given, Start, choose_start, composed_part
+from melodyforge.composing.start import Given, Start, choose_start
 from melodyforge.composing.task import Task
 from melodyforge.composing.watch import Watch
-from melodyforge.decoding.constraints import Constraints
+from melodyforge.decoding.constraints import Constraints, NotBefore, PitchMask, StepMask
 from melodyforge.decoding.generate import Generation
 from melodyforge.music.piece import Piece
-from melodyforge.tokens.notes import NotesContext
+from melodyforge.tokens.notes import NotesContext, NotesRepresentation
 from melodyforge.tokens.wishes import ANY
 
 MOST_AT_ONCE = 4096  # candidates that are composed side by side, to save memory
@@ -70,11 +70,6 @@ class Take:
     def own_notes(self) -> np.ndarray:
         """The notes that were composed, where they stand; none that was given."""
         return self.piece.notes[self.given :] if isinstance(self.given, int) else self.piece.notes[~self.given]
-
-    @property
-    def composed(self) -> Piece:
-        """The stretch that was composed, as a piece of its own."""
-        return composed_part(self.piece, self.given)
 
 
 def draw_takes(task: Task, indices: list[int], draw: int, listener: Listener | None = None) -> list[Take]:
@@ -150,8 +145,15 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
 
 def _constrain(task: Task, start: Start) -> Callable[[NotesContext], Constraints] | None:
     """What every note keeps to, of the context that has heard the start."""
-    limits = task.limits
-    return (lambda context: limits.constraints(context, start.headings, start.length)) if limits else None
+    limits, holding, representation = task.limits, task.holding, task.model.representation
+    kept: list[PitchMask] = [holding.harmony] if holding and holding.harmony else []
+    begun: list[StepMask] = [NotBefore(task.first_step)] if task.first_step else []
+    melody = holding.melody if holding else None
+    if limits:
+        return lambda context: limits.constraints(context, start.headings, start.length, kept, begun, melody)
+    if not (kept or begun or melody) or not isinstance(representation, NotesRepresentation):
+        return None
+    return lambda context: Constraints(representation, context, kept, begun, melody=melody)
 
 
 def _controls(task: Task, start: Start) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from melodyforge.bundle import Model
 from melodyforge.composing.holding import Holding, hold_primer
 from melodyforge.composing.limits import Limits, read_limits
+from melodyforge.composing.stretches import bars_called, join_by_bridge
 from melodyforge.composing.wishes import asked_controls, require_index
 from melodyforge.errors import SettingsError
 from melodyforge.figures.closes import ON_TONIC
@@ -16,6 +17,7 @@ from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings
+from melodyforge.tokens import NotesRepresentation
 
 CANDIDATES = {"quick": 1, "good": 8, "best": 32}  # for each effort
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
@@ -30,8 +32,10 @@ class Task:
     Attributes:
         model: that composes.
         settings: how.
-        primer: music to go on from, or None.
+        given: the primer and the take that is joined to it, as they were given, or None.
+        primer: music to go on from, or of which a part stands; None if there is none.
         primer_rows: those that are gone on from, or None.
+        first_step: before which nothing is composed, of a primer that is gone on from.
         holding: what of the primer stands while other notes are composed around it; None if it is gone on from.
         asked: what the settings ask for, as the model's controls, shape (num_columns,).
         limits: what every note keeps to; None: nothing.
@@ -39,8 +43,10 @@ class Task:
 
     model: Model
     settings: ComposeSettings
+    given: tuple[Piece | None, Piece | None]
     primer: Piece | None
     primer_rows: np.ndarray | None
+    first_step: int
     holding: Holding | None
     asked: np.ndarray
     limits: Limits | None = None
@@ -86,9 +92,10 @@ class Task:
         return self.model.critic.usual_close(style, ON_TONIC) if self.model.critic else 0.0
 
     def normal(self, style: str) -> Habits:
-        """How far music of a style goes, as the model has heard it."""
+        """How far music of a style goes, as the model has heard it; or a primer whose rhythm is kept."""
         habits = self.model.config.get("habits", {})
-        return Habits.from_dict(habits.get(style, habits.get("", {})))
+        usual = Habits.from_dict(habits.get(style, habits.get("", {})))
+        return usual.wider(self.holding.habits) if self.holding and self.holding.melody else usual
 
 
 def num_draws(settings: ComposeSettings) -> int:
@@ -96,41 +103,84 @@ def num_draws(settings: ComposeSettings) -> int:
     return max(FEWEST_DRAWS, MAX_DRAWS // settings.best_of)
 
 
-def make_task(model: Model, settings: ComposeSettings, primer: Piece | None) -> Task:
+def make_task(model: Model, settings: ComposeSettings, primer: Piece | None, join: Piece | None = None) -> Task:
     """Puts together what is to be composed.
 
     What goes on from music of a style that the model knows keeps to it, if none is asked for.
+
+    Args:
+        model: that composes.
+        settings: how.
+        primer: music to go on from, or of which a part stands.
+        join: a take that is joined to it by a bridge.
 
     Raises:
         SettingsError: the primer holds nothing that the model can go on from, or has not what is to be kept or
             composed anew, or the model has not learnt what is asked for.
     """
+    given, bridge, first_step = (primer, join), None, 0
+    if join is not None:
+        primer, bridge = join_by_bridge(primer, join, settings)
+    elif settings.primer_bars and primer is not None:
+        primer, first_step = _excerpt(model, settings, primer)
     controls = model.representation.controls
     if primer is not None and controls and settings.style is None and primer.style in controls.styles:
         settings = settings.changed(style=primer.style)
     asked = asked_controls(model, settings)
     require_index(model, settings)
-    holding = hold_primer(model, settings, primer) if settings.keeps_parts else None
+    holding = hold_primer(model, settings, primer, bridge) if settings.keeps_parts or bridge else None
     return Task(
         model=model,
         settings=settings,
+        given=given,
         primer=primer,
-        primer_rows=None if primer is None or holding else _primer_rows(model, settings, primer),
+        primer_rows=None if primer is None or holding else _primer_rows(model, settings, primer, first_step),
+        first_step=first_step,
         holding=holding,
         asked=asked,
         limits=read_limits(model, settings),
     )
 
 
-def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece) -> np.ndarray:
-    """The first rows of the primer, as many as are to be gone on from."""
-    rows = model.representation.encode(primer)
+def _excerpt(model: Model, settings: ComposeSettings, primer: Piece) -> tuple[Piece, int]:
+    """The bars of the primer that are gone on from, and the step at which the last of them is over."""
+    if settings.primer_notes or settings.keeps_parts:
+        raise SettingsError(
+            "`primer_bars` must stand alone. Received another setting that takes a part of the primer. Leave one out."
+        )
+    if not isinstance(model.representation, NotesRepresentation):
+        raise SettingsError(
+            "`primer_bars` needs a model that composes note by note, such as one of the recipe forge. Received the "
+            f"model {model.name!r} of the recipe {model.recipe.name!r}. Take `primer_notes`, or another model."
+        )
+    bars = bars_called(primer, settings.primer_bars or "", "primer_bars")
+    excerpt = primer.excerpt(bars[0], bars[-1] + 1)
+    return excerpt, excerpt.start_of_bar(len(bars))
+
+
+def _primer_rows(model: Model, settings: ComposeSettings, primer: Piece, first_step: int) -> np.ndarray:
+    """The first rows of the primer, as many as are to be gone on from.
+
+    Args:
+        model: that goes on.
+        settings: say how many.
+        primer: whose rows they are.
+        first_step: at which it goes on at the earliest.
+    """
+    representation = model.representation
+    rows = representation.encode(primer)
     if settings.primer_notes:
-        num_notes = model.representation.notes_in(rows).cumsum()
+        num_notes = representation.notes_in(rows).cumsum()
         rows = rows[: max(1, np.searchsorted(num_notes, settings.primer_notes, side="right"))]
     if not len(rows):
         raise SettingsError(
             "The primer must hold notes for instruments that the model has learnt. Received none. "
             "Choose another primer."
         )
+    if first_step and isinstance(representation, NotesRepresentation):
+        silence = first_step - int(rows["onset"][-1])
+        if silence > representation.vocabulary.shifts.values[-1]:
+            raise SettingsError(
+                f"`primer_bars` must end near its notes. Received {settings.primer_bars}, whose last bars are silent."
+            )
     return rows

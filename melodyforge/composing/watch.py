@@ -156,7 +156,7 @@ class Watch:
 
     def _num_missed(self, piece: Piece, given: Given) -> int:
         """How many wishes a piece would miss if it ended here."""
-        return len(self._task.missed(composed_part(finished(self._task, piece, given), given)))
+        return len(self._task.missed(composed_part(self._task, finished(self._task, piece, given), given)))
 
     def _fault(self, piece: Piece, given: Given) -> Fault | None:
         return find_fault(piece, self._task.normal(piece.style), given)

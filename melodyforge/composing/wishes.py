@@ -15,8 +15,9 @@ from melodyforge.tokens.wishes import TempoWish
 # Given by a primer of which parts stay.
 OF_WHOLE_PIECES = (
     *("num_notes", "num_bars", "num_seconds", "ending", "form", "start", "passage_notes"),
-    *("primer_notes", "tempo", "meter"),
+    *("primer_notes", "primer_bars", "tempo", "meter"),
 )
+OF_FREE_RHYTHM = ("instruments", "density", "polyphony", "grid", "most_at_once")  # given by a rhythm that is kept
 LENGTHS = ("num_notes", "num_bars", "num_seconds")  # of which people give one
 
 
@@ -31,8 +32,14 @@ def default_settings(model: Model, **values: Any) -> ComposeSettings:
     return ComposeSettings().changed(**model.recipe.sampling.model_dump()).changed(**spelled)
 
 
-def wished_settings(model: Model, has_primer: bool, **wishes: Any) -> ComposeSettings:
+def wished_settings(model: Model, has_primer: bool, joins: bool = False, **wishes: Any) -> ComposeSettings:
     """As `default_settings`, for wishes that people write by hand: refuses those that would have no effect.
+
+    Args:
+        model: that is asked.
+        has_primer: whether there is music to go on from.
+        joins: whether other music is joined to it.
+        wishes: settings by their names; None for what is left open.
 
     Raises:
         SettingsError: a wish cannot be used, or not together with the others.
@@ -42,14 +49,14 @@ def wished_settings(model: Model, has_primer: bool, **wishes: Any) -> ComposeSet
     lengths = [name for name in LENGTHS if name in given]
     if len(lengths) > 1:
         raise SettingsError(f"`{lengths[0]}` must stand alone. Received `{lengths[1]}`, too. Leave one of them out.")
-    for name, reason in without_effect(model, settings, has_primer).items():
+    for name, reason in without_effect(model, settings, has_primer, joins).items():
         if name in given:
             raise SettingsError(f"`{name}` has no effect {reason}. Leave it out, or change that.")
     return settings
 
 
-def without_effect(model: Model, settings: ComposeSettings, has_primer: bool) -> dict[str, str]:
-    """Settings that do nothing here, and why."""
+def without_effect(model: Model, settings: ComposeSettings, has_primer: bool, joins: bool = False) -> dict[str, str]:
+    """Settings that do nothing here, and why; see `wished_settings`."""
     reasons = {}
     no_passage = "" if model.passages else "with a model that has learnt no passages"
     no_passage = "beside a primer" if has_primer else no_passage
@@ -66,8 +73,14 @@ def without_effect(model: Model, settings: ComposeSettings, has_primer: bool) ->
         reasons["form"] = "where music is gone on from"
     if not has_primer:
         reasons |= dict.fromkeys(OF_A_PRIMER, "without a primer")
-    elif settings.keeps_parts:
+    elif settings.keeps_parts or joins:
         reasons |= dict.fromkeys(OF_WHOLE_PIECES, "where parts of the primer stay as they are")
+    if has_primer and not joins:
+        reasons["bridge_bars"] = "unless another take is joined to the primer"
+    if has_primer and not settings.vary:
+        reasons["vary_keeps"] = "unless the primer is varied"
+    elif settings.keeps_rhythm:
+        reasons |= dict.fromkeys(OF_FREE_RHYTHM, "where the rhythm is kept")
     if not is_asked:
         reasons["guidance"] = "without a wish to be followed, such as a style"
     return reasons

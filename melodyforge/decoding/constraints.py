@@ -15,6 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from melodyforge.decoding.lines import LineMask, Lines, Pair
+from melodyforge.errors import SettingsError
 from melodyforge.music.chord_symbols import ChordSymbol, PlacedChord
 from melodyforge.music.keys import NUM_PITCH_CLASSES
 from melodyforge.music.piece import NUM_PITCHES
@@ -28,6 +30,7 @@ BASS_PROGRAMS = {*range(32, 40), 43, 58}  # basses, contrabass, tuba: theirs is 
 FAR_STEPS = 4 * 96  # from the close, from where on every step must still lead to it
 NOTES_FOR_CLOSE = 4  # that are kept for the last step where there are few
 UNREACHABLE = 2**30  # shifts
+FARTHEST = 7  # semitones from what it was, where the pitch alone of a note is composed: it stays in its register
 
 
 class PitchMask(Protocol):
@@ -89,6 +92,17 @@ class Grid:
     def may_begin(self, onset: np.ndarray) -> np.ndarray:
         """See `StepMask`."""
         return onset % np.maximum(1, self.bar_steps)[:, None] % self.steps == 0
+
+
+@dataclass(frozen=True)
+class NotBefore:
+    """Notes begin at a step or behind it."""
+
+    step: int
+
+    def may_begin(self, onset: np.ndarray) -> np.ndarray:
+        """See `StepMask`."""
+        return onset >= self.step
 
 
 @dataclass(frozen=True)
@@ -239,6 +253,23 @@ class Closing:
         return np.where(place >= self._bar_steps[cadence], self._last_kind[cadence], kinds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Melody:
+    """Notes of which the pitch alone is composed, among others that stand.
+
+    Attributes:
+        rows: all of them, with the pitches that they had.
+        is_open: which are composed, bool, shape (len(rows),).
+        rising: pairs of rows by their numbers, of which the second is to be higher.
+        equal: pairs that are to have one pitch.
+    """
+
+    rows: np.ndarray
+    is_open: np.ndarray
+    rising: Sequence[Pair]
+    equal: Sequence[Pair]
+
+
 class Constraints:
     """Masks over the heads of pieces that are composed side by side. Keeps no state: all follows from the notes.
 
@@ -255,6 +286,7 @@ class Constraints:
         most_at_once: int | None = None,
         close: Close | None = None,
         is_straight: bool = False,
+        melody: Melody | None = None,
     ) -> None:
         """Lays masks together.
 
@@ -266,6 +298,10 @@ class Constraints:
             most_at_once: notes that may sound together, drums left out.
             close: where pieces must end.
             is_straight: whether notes are played as written, without micro-timing.
+            melody: of which notes the pitch alone is composed, and what it keeps to.
+
+        Raises:
+            SettingsError: the masks leave some of these notes no pitch.
         """
         self.close = close
         self._context, self._vocabulary = context, representation.vocabulary
@@ -273,13 +309,15 @@ class Constraints:
         self._pitch_masks, self._step_masks, self._most_at_once = pitch_masks, step_masks, most_at_once
         self._is_straight, self._is_drum = is_straight, representation.vocabulary.tracks.is_drum
         ranges = np.stack([representation.ranges.lowest, representation.ranges.highest], axis=1)
-        allowed = range_mask(ranges)[None]
+        self._ranges = range_mask(ranges)
+        allowed = self._ranges[None]
         for mask in pitch_masks:  # the kinds of all masks together are numbered like digits
             allowed = (allowed[:, None] & mask.allowed).reshape(-1, *allowed.shape[1:])
         self._allowed = allowed
         self._plays = np.logical_or.reduce(allowed, axis=2)  # (num_kinds, num_tracks)
         self._highest = np.where(allowed, np.arange(NUM_PITCHES), -1).max(axis=2)
         self._tracks = np.arange(len(self._is_drum))
+        self._lines = self._line_mask(melody) if melody else None
 
     @property
     def tracks_that_play(self) -> np.ndarray:
@@ -303,6 +341,8 @@ class Constraints:
         onset = moment.next["onset"]
         if head.name == "track":
             return self._forbidden_tracks(onset)
+        if head.name == "pitch" and self._lines:
+            return self._lines.forbidden([self._context.rows(place) for place in range(self._context.num_pieces)])
         if head.name == "pitch":
             return ~self._allowed[self._kind(onset[:, None])[:, 0], moment.next["track"]]
         if head.name == "duration" and self.close:
@@ -311,6 +351,25 @@ class Constraints:
             micros = self._vocabulary.micros.values
             return (np.arange(head.size) != np.abs(micros).argmin())[None].repeat(len(onset), axis=0)
         return None
+
+    def _line_mask(self, melody: Melody) -> LineMask:
+        """Keeps the lines of a melody within all other masks, near where they were.
+
+        A pitch beyond the usual range may stay what it was.
+        """
+        rows, pitches = melody.rows, np.arange(NUM_PITCHES)
+        onset = np.repeat(rows["onset"].astype(np.int64)[None], self._context.num_pieces, axis=0)
+        masks = [mask.allowed[mask.kind(onset)[0], rows["track"]] for mask in self._pitch_masks]
+        moved = np.abs(pitches - rows["pitch"][:, None].astype(int))
+        was = moved == 0
+        allowed = np.logical_and.reduce([self._ranges[rows["track"]] | was, moved <= FARTHEST, *masks])
+        lines = Lines(np.where(melody.is_open[:, None], allowed, was), melody.rising, melody.equal)
+        if (note := lines.impossible()) is not None:
+            raise SettingsError(
+                "`scale`, `range`, `chords` and `cadence` must leave every note that is varied a pitch. Received some "
+                f"that leave none to note {note + 1}. Widen them, or keep less with `vary_keeps`."
+            )
+        return LineMask(lines, rows)
 
     def _forbidden_shifts(self, onset: np.ndarray) -> np.ndarray:
         """Shape (num_pieces, num_shifts + 1); the last is the end, which is not forbidden here."""

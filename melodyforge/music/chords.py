@@ -81,6 +81,19 @@ def chords_at(line: ChordLine, steps: np.ndarray) -> np.ndarray:
     return chords[np.array(line.steps).searchsorted(steps, side="right")]
 
 
+def harmony_by_beat(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
+    """What belongs to the harmony of a piece: the tones of the chord read on each beat, and of notes that begin there.
+
+    Returns:
+        The step at which each beat begins, shape (num_beats,), and pitch classes, bool, shape (num_beats, 12).
+    """
+    (beats, _), notes = _beats(piece), piece.pitched_notes
+    chords = chords_at(read_chords(piece), beats)
+    belongs = (_TONES.T[chords - 1] > 0) & (chords != NO_CHORD)[:, None]
+    belongs[beats.searchsorted(notes["onset"], side="right") - 1, notes["pitch"] % NUM_PITCH_CLASSES] = True
+    return beats, belongs
+
+
 def _beats(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
     """The step at which each beat begins, and whether a bar does there; both of shape (num_beats,)."""
     ends = [*(meter.onset for meter in piece.meters[1:]), max(piece.end, piece.meters[-1].onset + 1)]

@@ -79,10 +79,13 @@ class Habits:
         """From config.json; what is missing has its default."""
         return cls(**{name: float(values[name]) for name in cls().to_dict() if name in values})
 
+    def wider(self, other: Habits) -> Habits:
+        """As far as either goes."""
+        return Habits(**{name: max(value, other.to_dict()[name]) for name, value in self.to_dict().items()})
+
     def stretched_to(self, given: Habits) -> Habits:
         """The habits of what follows given music: as dense, held and silent as that, but not as repetitive."""
-        wider = {name: max(value, given.to_dict()[name]) for name, value in self.to_dict().items()}
-        return Habits(**wider | {"loop_onsets": self.loop_onsets})
+        return replace(self.wider(given), loop_onsets=self.loop_onsets)
 
 
 def measure_habits(piece: Piece) -> Habits:

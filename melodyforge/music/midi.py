@@ -374,9 +374,13 @@ def _without_leading_bars(piece: Piece) -> Piece:
     )
 
 
-def _earlier(changes: Iterable[_Change], steps: int) -> tuple[_Change, ...]:
-    """The changes `steps` earlier; of those that fall before the start only what holds at the start."""
-    return tuple(_last_at_each_step(replace(change, onset=max(0, change.onset - steps)) for change in changes))
+def _earlier(changes: Sequence[_Change], steps: int) -> tuple[_Change, ...]:
+    """The changes `steps` earlier; of those that fall before the start only what holds at the start.
+
+    What holds at the start does so, too, where steps are negative.
+    """
+    later = (max(0, change.onset - steps) if change.onset else 0 for change in changes)
+    return tuple(_last_at_each_step(replace(change, onset=onset) for change, onset in zip(changes, later, strict=True)))
 
 
 def write_midi(piece: Piece) -> bytes:

@@ -7,7 +7,7 @@ rows; knows no vocabulary and no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,15 +36,37 @@ class Hold:
     Attributes:
         rows: that stand, ordered by onset, track and pitch.
         is_free: which tracks may play other notes, bool, shape (num_tracks,).
-        start, stop: steps between which those may begin.
+        parts: one or more free stretches, in order: steps between which those may begin.
         bars_at: gives bar, position and length of the bar of steps, as `Piece.bars_at`; None where all bars are alike.
+        is_open: of which rows the pitch alone is free, bool, shape (len(rows),); nothing else is free then. None: of
+            none.
     """
 
     rows: np.ndarray
     is_free: np.ndarray
-    start: int = 0
-    stop: int = FAR
+    parts: tuple[tuple[int, int], ...] = ((0, FAR),)
     bars_at: BarsAt | None = None
+    is_open: np.ndarray | None = None
+
+    @property
+    def start(self) -> int:
+        """The step at which the first free stretch begins."""
+        return self.parts[0][0]
+
+    @property
+    def stop(self) -> int:
+        """The step behind the last free stretch."""
+        return self.parts[-1][1]
+
+    @property
+    def standing(self) -> Hold:
+        """What stands as a whole; rows whose pitch is free are left out."""
+        return self if self.is_open is None else replace(self, rows=self.rows[~self.is_open], is_open=None)
+
+    @property
+    def forced(self) -> Hold:
+        """All rows; where the pitch of some is free, no track may play other notes."""
+        return self if self.is_open is None else replace(self, is_free=np.zeros_like(self.is_free))
 
 
 class Held:
@@ -65,25 +87,44 @@ class Held:
         self._rows = {name: np.append(rows[name].astype(np.int64), none.get(name, 0)) for name in names}
         self._sounds = np.append(~is_drum, False)[self._rows["track"]]
         self.is_free = np.array([hold.is_free for hold in holds])
-        self.start = np.array([hold.start for hold in holds])
-        self.stop = np.array([hold.stop for hold in holds])
+        most = max(len(hold.parts) for hold in holds)
+        parts = np.array([(*hold.parts, *[hold.parts[-1]] * (most - len(hold.parts))) for hold in holds])
+        self.starts, self.stops = parts[..., 0], parts[..., 1]  # (num_holds, num_parts)
 
     def next_row(self, newest: Rows) -> np.ndarray:
         """The index of the held row that comes behind the newest one; that behind all for none, shape (num,)."""
         index = np.searchsorted(self._keys, _keys(newest, self._pieces), side="right")
         return np.where(index < self._ends, index, len(self._keys))
 
+    def numbered(self, number: np.ndarray) -> np.ndarray:
+        """As `next_row`, for pieces of which so many rows are there, all of them held; shape (num,)."""
+        first = np.append(0, self._ends[:-1])
+        return np.where(first + number < self._ends, first + number, len(self._keys))
+
     def of(self, index: np.ndarray, name: str) -> np.ndarray:
         """A field of held rows; onset `FAR`, the track and the pitch behind the last for none."""
         return self._rows[name].take(index)
 
     def place(self, onset: np.ndarray) -> np.ndarray:
-        """Whether a step lies before, in or behind the free stretch, shape (num,)."""
-        return np.where(onset < self.start, BEFORE, np.where(onset < self.stop, INSIDE, BEHIND))
+        """Whether a step lies before, in or behind the free stretch that is nearest ahead, shape (num,)."""
+        start, stop = self._part(onset)
+        return np.where(onset < start, BEFORE, np.where(onset < stop, INSIDE, BEHIND))
 
     def left(self, onset: np.ndarray) -> np.ndarray:
-        """Steps to the end of the free stretch, shape (num,)."""
-        return np.maximum(0, self.stop - onset)
+        """Steps to the end of this stretch, shape (num,)."""
+        return np.maximum(0, self._part(onset)[1] - onset)
+
+    def is_inside(self, onset: np.ndarray) -> np.ndarray:
+        """Whether steps lie in any free stretch, shapes (num_holds, n) -> (num_holds, n)."""
+        onset = onset[..., None]
+        return np.logical_or.reduce((onset >= self.starts[:, None]) & (onset < self.stops[:, None]), axis=-1)
+
+    def _part(self, onset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Start and stop of the stretch that ends first behind each step, or of the last; shapes (num,)."""
+        if self.stops.shape[1] == 1:
+            return self.starts[:, 0], self.stops[:, 0]
+        part = np.minimum((onset[:, None] >= self.stops).sum(axis=1), self.stops.shape[1] - 1)
+        return self.starts[self._pieces, part], self.stops[self._pieces, part]
 
     def track_states(self, num: int) -> np.ndarray:
         """Which tracks are free, shape (num, num_tracks)."""
@@ -129,17 +170,31 @@ class Keeper:
 
     Attributes:
         held: what is held of each piece.
-        last_free_track: of each piece, -1 for none, shape (num_pieces,).
+        may_play: which tracks may play notes that are composed, or whose pitch is; shape (num_pieces, num_tracks).
+        last_free_track: that may play other notes, of each piece, -1 for none, shape (num_pieces,).
         bars_at: see `Hold`.
     """
 
-    def __init__(self, held: Held, holds: Sequence[Hold], may_play: np.ndarray) -> None:
-        """Of pieces whose free tracks may play what `may_play` allows, bool, shape (num_pieces, num_tracks)."""
-        self.held = held
-        held.is_free &= may_play
-        self.bars_at = holds[0].bars_at
+    def __init__(
+        self, holds: Sequence[Hold], is_drum: np.ndarray, may_play: np.ndarray, num_rows: Callable[[], np.ndarray]
+    ) -> None:
+        """Takes together what is held of pieces.
+
+        Args:
+            holds: of each piece, some rows at least.
+            is_drum: of each track.
+            may_play: what tracks may play at all, bool, shape (num_pieces, num_tracks).
+            num_rows: tells how many rows of each piece there are, shape (num_pieces,).
+        """
+        self.held = Held([hold.forced for hold in holds], is_drum)
+        self.held.is_free &= may_play
+        self.may_play = np.array([hold.is_free for hold in holds]) & may_play
+        self.bars_at, self._num_rows = holds[0].bars_at, num_rows
+        self._has_open = any(hold.is_open is not None for hold in holds)
+        none = [np.zeros(len(hold.rows), bool) if hold.is_open is None else hold.is_open for hold in holds]
+        self._is_open = np.append(np.concatenate(none), False)
         tracks = np.arange(may_play.shape[1])
-        self.last_free_track = np.where(held.is_free, tracks, -1).max(axis=1)
+        self.last_free_track = np.where(self.held.is_free, tracks, -1).max(axis=1)
 
     def legal_shifts(self, newest: Rows, shifts: Bins, is_chord_full: np.ndarray) -> np.ndarray:
         """Which shifts lead to where notes may begin, and not past a held one; the last class is the end.
@@ -179,27 +234,30 @@ class Keeper:
         No class may say exactly as many: then it is the next longer one. The longest leads there from anywhere where
         there is no free place so far on.
         """
-        distance = self.held.of(self.held.next_row(newest), "onset") - newest["onset"]
+        distance = self.held.of(self._next_row(newest), "onset") - newest["onset"]
         longer = np.minimum(shifts.values.searchsorted(distance), len(shifts) - 1)
         return distance, np.where(distance == FAR - newest["onset"], len(shifts), longer)
 
+    def _next_row(self, newest: Rows) -> np.ndarray:
+        """See `Held.next_row`; rows whose pitch is free are known by their number."""
+        return self.held.numbered(self._num_rows()) if self._has_open else self.held.next_row(newest)
+
     def _is_free_at(self, then: np.ndarray) -> np.ndarray:
         """Whether any track is free at steps, shape (num_pieces, n)."""
-        held = self.held
-        is_any = (self.last_free_track >= 0)[:, None]
-        return (then >= held.start[:, None]) & (then < held.stop[:, None]) & is_any
+        return self.held.is_inside(then) & (self.last_free_track >= 0)[:, None]
 
     def value(self, newest: Rows, row: Rows, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Whether rows are the next held ones, as far as they are decided before a field, and its value there."""
+        """Whether a field of rows is that of the next held ones, by the fields before it, and its value there."""
         decided = IDENTITY[: IDENTITY.index(name)] if name in IDENTITY else IDENTITY
-        index = self.held.next_row(newest)
-        is_held = np.array([self.held.of(index, one) == row[one] for one in decided])
-        return np.logical_and.reduce(is_held, axis=0), self.held.of(index, name)
+        index = self._next_row(newest)
+        is_open = self._is_open[index]
+        is_held = np.array([(self.held.of(index, one) == row[one]) | (is_open & (one == "pitch")) for one in decided])
+        return np.logical_and.reduce(is_held, axis=0) & ~(is_open & (name == "pitch")), self.held.of(index, name)
 
     def legal_tracks(self, newest: Rows, onset: np.ndarray) -> np.ndarray:
         """Which tracks may play at a step, shape (num_pieces, num_tracks): free ones before that of the held row."""
         held = self.held
-        index = held.next_row(newest)
+        index = self._next_row(newest)
         is_inside = held.place(onset) == INSIDE
         track = np.where(held.of(index, "onset") == onset, held.of(index, "track"), held.is_free.shape[1])
         tracks = np.arange(held.is_free.shape[1])
@@ -207,7 +265,7 @@ class Keeper:
 
     def is_done(self, newest: Rows) -> np.ndarray:
         """Which pieces have come to where all is held again, shape (num_pieces,)."""
-        return newest["onset"] >= self.held.stop
+        return newest["onset"] >= self.held.stops[:, -1]
 
 
 def hold_at_random(
@@ -239,7 +297,7 @@ def hold_at_random(
     else:
         start, end = _stretch(here, rng)
     is_held = ~(is_free[rows["track"]] & (rows["onset"] >= start) & (rows["onset"] < end))
-    return Hold(rows[is_held], is_free, start, end), is_held
+    return Hold(rows[is_held], is_free, ((start, end),)), is_held
 
 
 def _stretch(rows: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:

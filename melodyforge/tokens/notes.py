@@ -401,12 +401,26 @@ class NotesContext(Context):
         self._plan = Plan([heading.form for heading in headings])
         self.plan = self._plan if representation.knows_forms else None
         self._harmony = ToldChords([heading.chords for heading in headings])
-        self._held = Held(holds, self._vocabulary.tracks.is_drum)
-        self._keeper = Keeper(self._held, holds, ~self._silent_tracks) if self._held.is_any else None
-        if self._keeper:
+        is_drum = self._vocabulary.tracks.is_drum
+        self._held = Held([hold.standing for hold in holds], is_drum)
+        self._keeper = None
+        if any(len(hold.rows) for hold in holds):
+            self._keeper = Keeper(holds, is_drum, ~self._silent_tracks, lambda: self.num_rows)
             self._last_track = self._keeper.last_free_track
+            if self._held.is_any:
+                self._held.is_free &= ~self._silent_tracks
+            self._reach_as_far_as(holds, representation.ranges)
         nothing = {name: np.full(self.num_pieces, none) for name, none in self._vocabulary.nothing.items()}
         self._moment = self._moment_after(self._row_at(np.zeros(self.num_pieces, np.int64)), nothing)
+
+    def _reach_as_far_as(self, holds: Sequence[Hold], ranges: PitchRanges) -> None:
+        """Notes whose pitch is free may go as far as they went before."""
+        for place, hold in enumerate(holds):
+            if hold.is_open is not None:
+                alone = Reach(ranges, 1)
+                for pair in np.unique(hold.rows[hold.is_open][["track", "pitch"]]):
+                    alone.add(pair["track"][None], pair["pitch"][None])
+                self._reach.go_back(place, alone)
 
     @property
     @override
@@ -547,7 +561,7 @@ class NotesContext(Context):
     @property
     def may_play(self) -> np.ndarray:
         """Which tracks may play notes that are composed, bool, shape (num_pieces, num_tracks)."""
-        return self._keeper.held.is_free if self._keeper else ~self._silent_tracks
+        return self._keeper.may_play if self._keeper else ~self._silent_tracks
 
     @property
     def bar_steps(self) -> np.ndarray:
