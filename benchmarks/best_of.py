@@ -70,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
         task, number = make_task(model, settings, None), arguments.best_of
         takes = draw_takes(task, list(range(number * arguments.pieces)), 0)
         kept = [[take.piece for take in takes[first : first + number]] for first in range(0, len(takes), number)]
-        groups = [[piece for piece in group if len(piece) >= with_ending(NUM_NOTES)] for group in kept]
+        long = [[piece for piece in group if len(piece) >= with_ending(NUM_NOTES)] for group in kept]
+        groups = [group for group in long if len(group) > 1]  # others leave nothing to choose from
         real = real_pieces(model, store, style)
         share, chosen = share_beaten(task, groups, real)
         figures += [

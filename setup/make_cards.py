@@ -13,7 +13,8 @@ from melodyforge.bundle import STARTER_NAME
 from melodyforge.cli import Parser, run
 from melodyforge.compose import compose, load
 from melodyforge.composing.wishes import default_settings
-from melodyforge.workshop.cards import cards_of, example_file, keep_example
+from melodyforge.files import write_bytes
+from melodyforge.workshop.cards import cards_of, example_file
 
 SEEDS = {
     "chorale": 1,
@@ -35,7 +36,7 @@ def main() -> None:
         (made,) = compose(
             model, default_settings(model, seed=SEEDS[card.name] if seed is None else seed, **card.wishes)
         )
-        keep_example(model, card, made.to_midi())
+        write_bytes(example_file(model, card), made.to_midi())
         print(f"{example_file(model, card)}: {made}{''.join(f'; {notice}' for notice in made.notices)}")
 
 

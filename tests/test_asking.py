@@ -168,6 +168,12 @@ def test_what_is_given_outright_wins_over_words(starter):
     assert "D minor" not in str(asked)
 
 
+def test_what_cannot_be_had_as_it_is_becomes_the_nearest_and_that_is_told(starter):
+    asked = understand(starter, "sad, three takes, 10 bars").fitted({"num_pieces": 4, "num_bars": 10})
+    assert asked.settings == {"mood": "sad", "num_bars": 10, "num_pieces": 4}
+    assert asked.notices == ("'three takes' becomes pieces 4 here",)
+
+
 def test_only_what_a_model_has_learnt_is_asked_of_it(tiny_model_dir):
     tiny = read_model(tiny_model_dir / "tiny")
     asked = understand(tiny, "a happy waltz like Chopin for flute, with violin")

@@ -215,6 +215,10 @@ def test_music_asked_for_in_words_fills_the_fields_and_what_is_changed_by_hand_s
     checked(app.run())
     now = {key: app.session_state[key] for key in ("tonic", "mode", "instruments", "unit", "mood")}
     assert now == {"tonic": "G", "mode": None, "instruments": [], "unit": "notes", "mood": "sad"}
+    app.text_input(key="ask").set_value("three takes of 3,000 notes")
+    checked(app.run())
+    assert (app.session_state.takes, app.session_state.notes) == (4, 2000)
+    assert any("becomes pieces 4 here" in text.value for text in app.caption)
     app.text_input(key="ask").set_value("purple")
     checked(app.run())
     assert "nothing of it was understood" in app.warning[0].value
@@ -557,7 +561,10 @@ def test_a_card_composes_with_its_wishes_which_stand_in_the_fields(models_dir, t
     app.selectbox(key="tonic").set_value("D")
     app.multiselect(key="instruments").set_value(["violin"])
     app.text_input(key="form").set_value("AABA")
+    app.text_input(key="ask").set_value("a fast waltz")
     press_until_composed(app, "card_chorale")
+    assert app.text_input(key="ask").value == ""
+    assert not any("understood" in text.value for text in app.caption)
     assert (app.selectbox(key="style").value, app.slider(key="notes").value) == ("bach-chorales", 120)
     assert (app.selectbox(key="tonic").value, app.multiselect(key="instruments").value) == (None, [])
     settings = takes.of(OWNER)[0].origin["settings"]

@@ -34,6 +34,7 @@ from melodyforge.music.mix import mix_of
 from melodyforge.music.piece import Piece, Track, make_notes
 from melodyforge.places import STARTER_DIR
 from melodyforge.workshop import composers as composing
+from melodyforge.workshop import sounds as rendered
 from melodyforge.workshop import takes as takes_module
 from melodyforge.workshop.cards import OF_THE_STARTER, cards_of, example_file
 from melodyforge.workshop.composers import ENDED, NUM_FIRST_ROWS, Composers
@@ -570,6 +571,18 @@ def test_sound_is_rendered_once_and_forgotten_in_time(monkeypatch):
     assert sounds.named(gone.name) is None
     sounds.of(second).file.unlink()  # as by who clears the folder of temporary files
     assert sounds.of(second).file.is_file()
+
+
+def test_what_is_promised_takes_no_more_memory_than_it_may(monkeypatch):
+    monkeypatch.setattr(rendered, "MAX_PROMISED_NOTES", 250)
+    kept = Sounds()
+    pieces = [tune(key, 8) for key in range(-3, 3)]
+    for piece in [*pieces, *pieces[-2:]]:
+        kept.promise(piece)
+    assert kept._num_promised == sum(map(len, kept._promised.values())) <= 250
+    assert list(kept._promised.values())[-1] is pieces[-1]
+    kept.promise(tune(0, 40))  # is more than that alone
+    assert len(kept._promised) == 1
 
 
 def test_what_many_ask_for_at_once_is_rendered_once(monkeypatch):

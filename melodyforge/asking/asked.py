@@ -43,6 +43,14 @@ class Asked:
         kept = {name: value for name, value in self.settings.items() if name not in reasons}
         return replace(self, settings=kept, notices=(*self.notices, *told))
 
+    def fitted(self, values: Mapping[str, Any]) -> Asked:
+        """The same with the nearest values that can be had; where these are others, that is said."""
+        others = {name: value for name, value in values.items() if value != self.settings[name]}
+        told = [
+            f"{quoted(self.words[name])} becomes {_label(name)} {_shown(value)} here" for name, value in others.items()
+        ]
+        return replace(self, settings={**self.settings, **others}, notices=(*self.notices, *told))
+
     def beside(self, given: Mapping[str, Any]) -> Asked:
         """The same beside settings that are given outright, which win: what says otherwise is left out, and said."""
         lengths = [name for name in LENGTHS if given.get(name) is not None]

@@ -11,23 +11,18 @@ from typing import Any
 import streamlit as st
 
 from melodyforge.asking.ask import EXAMPLE, MAX_LETTERS, understand
-from melodyforge.asking.asked import Asked
 from melodyforge.bundle import Model
+from melodyforge.composing.wishes import LENGTHS
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.instruments import instrument_name, instruments_named, refused
-from melodyforge.music.keys import TONIC_NAMES, key_named
-from melodyforge.settings import ComposeSettings
+from melodyforge.settings import ComposeSettings, Wishes
+from melodyforge.studio.fields import AT_ONCE, EMPTY, in_fields
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.widgets import offered
 from melodyforge.studio.words import plain, told
-from melodyforge.tokens.wishes import MODES
 
-UNITS = {"num_notes": "notes", "num_bars": "bars", "num_seconds": "seconds"}
-NUMBERS = {**UNITS, "temperature": "temperature", "guidance": "guidance", "num_pieces": "takes", "seed": "seed"}
-EMPTY: dict[str, Any] = {  # what fields are again that another sentence does not speak of
-    **dict.fromkeys(("style", "tonic", "mode", "tempo", "meter", "mood", "density", "polyphony", "seed")),
-    **{"instruments": [], "form": "", "unit": "notes"},
-}
+NUMBERS = (*LENGTHS, "num_pieces", "temperature", "guidance", "seed")  # settings with fields for numbers
+WITH_FIELDS = {*NUMBERS, "form", *Wishes.model_fields}
 
 
 @dataclass(frozen=True)
@@ -83,8 +78,12 @@ def _said(text: str, name: str, model: Model, before: Said) -> Said:
     except MelodyForgeError as error:
         _fill({}, before, is_new=True)
         return Said(text, name, told(error, ask="In words"), is_problem=True)
-    fields, strange = _fields(asked, model)
+    strange = [name for name in asked.settings if name not in WITH_FIELDS]
     asked = asked.without(dict.fromkeys(strange, "has no field here"))
+    asked = asked.fitted({name: _within(name, asked.settings[name]) for name in NUMBERS if name in asked.settings})
+    fields = in_fields(asked.settings)
+    if "instruments" in fields:
+        fields["instruments"] = _instruments(fields["instruments"], model)
     _fill(fields, before, is_new=text != before.text)
     return Said(text, name, plain(str(asked)), fields=fields)
 
@@ -107,27 +106,10 @@ def _fill(fields: dict[str, Any], before: Said, is_new: bool) -> None:
             state[key] = value
 
 
-def _fields(asked: Asked, model: Model) -> tuple[dict[str, Any], list[str]]:
-    """What fields get, by key; and the settings for which there is none."""
-    fields: dict[str, Any] = {}
-    strange: list[str] = []
-    for name, value in asked.settings.items():
-        if name == "key":
-            tonic, is_minor = key_named(value)
-            fields |= {"tonic": None if tonic is None else TONIC_NAMES[tonic], "mode": MODES[bool(is_minor)]}
-        elif name == "instruments":
-            fields[name] = _instruments(value, model)
-        elif name in NUMBERS:
-            fields |= {NUMBERS[name]: _within(name, value)} | ({"unit": UNITS[name]} if name in UNITS else {})
-        elif name in EMPTY:
-            fields[name] = value
-        else:
-            strange.append(name)
-    return fields, strange
-
-
 def _within(name: str, value: float) -> float:
     """A number as its field can show it."""
+    if name == "num_pieces":
+        return next((number for number in AT_ONCE if number >= value), AT_ONCE[-1])
     known = offered(ComposeSettings, name)
     low, high = known["min_value"], known["max_value"]
     return min(max(value, low), value if high is None else high)

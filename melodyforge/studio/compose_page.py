@@ -60,7 +60,7 @@ def _begin(owner: str, model: Model, settings: ComposeSettings, start: Start, pl
     try:
         asked_controls(model, settings)  # says at once what the model has not learnt
         job = shared.submit(owner, model, settings, start.piece)
-        st.session_state[Remembered.PLAYS] = id(job) if plays else None
+        st.session_state[Remembered.PLAYS] = job if plays else None
     except MelodyForgeError as error:
         st.error(told(error))
 
@@ -111,7 +111,7 @@ def _finished(owner: str, job: Job | None, model: Model | None) -> None:
     take_ids = _still_there(owner, job.take_ids if job else []) or _newest(owner)
     if take_ids:
         show_takes(owner, take_ids, st.rerun)
-        if job and st.session_state.get(Remembered.PLAYS) == id(job):
+        if job and st.session_state.get(Remembered.PLAYS) is job:
             begin_playing(f"take-{take_ids[0]}")
         if model and cards_of(model):
             _cards_again(model)

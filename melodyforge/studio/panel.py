@@ -14,7 +14,7 @@ from melodyforge.music.keys import TONIC_NAMES
 from melodyforge.settings import ComposeSettings, kind_of, shown
 from melodyforge.studio import shared
 from melodyforge.studio.asking import asking_field
-from melodyforge.studio.fields import begins
+from melodyforge.studio.fields import AT_ONCE, begins
 from melodyforge.studio.primer import A_PASSAGE, NOTHING, Start, primer
 from melodyforge.studio.widgets import HELP, offered
 from melodyforge.studio.words import label, plain, told
@@ -23,7 +23,6 @@ from melodyforge.tokens.wishes import MODES, Wish
 
 BOUND: Any = "query-params"  # what is chosen stands in the address, so that it survives a reload
 ANY = "any"
-AT_ONCE = (1, 4, 8)  # takes
 IN_FRONT = ("style", "key")  # wishes that are seen at once; the others are in a box of their own
 Wanted = tuple[ComposeSettings, Start]
 

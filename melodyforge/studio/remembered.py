@@ -15,4 +15,4 @@ class Remembered(StrEnum):
     ASKED = "remembered: asked in words"  # see `asking.Said`
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes
     BEGINS = "remembered: begins"  # whether what was just filled into the fields is to be composed
-    PLAYS = "remembered: plays"  # which composing begins to play by itself when it is there
+    PLAYS = "remembered: plays"  # the job whose music begins to play by itself when it is there

@@ -15,12 +15,13 @@ from melodyforge.bundle import Model, find_model, models_by_age, read_model, sav
 from melodyforge.composing.wishes import OF_WHOLE_PIECES, default_settings
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError
+from melodyforge.files import write_bytes
 from melodyforge.model_state import read_state
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.places import MODELS_DIR
 from melodyforge.settings import OF_A_PRIMER, ComposeSettings
-from melodyforge.workshop.cards import Card, keep_example
+from melodyforge.workshop.cards import Card, example_file
 from melodyforge.workshop.jobs import Job, JobQueue
 from melodyforge.workshop.memory import share_heaps
 from melodyforge.workshop.sounds import Sounds
@@ -181,7 +182,7 @@ def sketch(wanted_model: Model, cards: list[Card]) -> bool:
         if name in _sketches():
             continue
         settings = default_settings(wanted_model, seed=SEED_OF_EXAMPLES, effort="quick", **card.wishes)
-        keep = partial(_keep_example, wanted_model, card)
+        keep = partial(_keep_example, example_file(wanted_model, card))
         job = Job(wanted_model, settings, None, keep, is_awaited=False)
         with contextlib.suppress(BusyError):  # the next look tries again
             queue().submit(job)
@@ -189,8 +190,8 @@ def sketch(wanted_model: Model, cards: list[Card]) -> bool:
     return is_sketching(wanted_model)
 
 
-def _keep_example(wanted_model: Model, card: Card, composition: Composition) -> int:
-    keep_example(wanted_model, card, composition.to_midi())
+def _keep_example(file: Path, composition: Composition) -> int:
+    write_bytes(file, composition.to_midi())
     return 0
 
 

@@ -63,19 +63,16 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
     st.caption("  \n".join(map(plain, [" · ".join(facts), *filter(None, [take.lineage]), *sound.notices])))
     _originality(take)
-    keep, go_on, sheet, details = st.tabs([KEEP, GO_ON, SHEET, DETAILS], key="take_tab", on_change="rerun")
-    if keep.open:
-        with keep:
-            downloads(take, sound, asked.mix)
-    if go_on.open:
-        with go_on:
-            _branches(owner, take, and_then)
-    if sheet.open:
-        with sheet:
-            _sheet(take)
-    if details.open:
-        with details:
-            _details(take, sound)
+    tabs: dict[str, Callable[[], None]] = {
+        KEEP: lambda: downloads(take, sound, asked.mix),
+        GO_ON: lambda: _branches(owner, take, and_then),
+        SHEET: lambda: _sheet(take),
+        DETAILS: lambda: _details(take, sound),
+    }
+    for tab, show in zip(st.tabs(list(tabs), key="take_tab", on_change="rerun"), tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                show()
 
 
 def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:

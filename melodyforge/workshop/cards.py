@@ -13,7 +13,6 @@ from typing import Any
 
 from melodyforge.bundle import STARTER_NAME, Model
 from melodyforge.errors import MelodyForgeError
-from melodyforge.files import write_bytes
 from melodyforge.music.midi import read_midi
 from melodyforge.music.piece import Piece
 from melodyforge.places import OUTPUT_DIR
@@ -86,12 +85,3 @@ def example(model: Model, card: Card) -> Piece | None:
         return read_midi(data, card.title)[0]
     except (OSError, MelodyForgeError):
         return None
-
-
-def keep_example(model: Model, card: Card, midi: bytes) -> None:
-    """Keeps the example of a card.
-
-    Raises:
-        OutputError: the disk does not take it.
-    """
-    write_bytes(example_file(model, card), midi)

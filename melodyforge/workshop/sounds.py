@@ -27,7 +27,7 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import heard_with_names, parts_of
 
 MAX_BYTES = 1_000_000_000  # an hour and a half
-MAX_PROMISED = 2000  # pieces, of which most are never heard: a few kB each
+MAX_PROMISED_NOTES = 2_000_000  # of pieces of which most are never heard: 40 MB
 MAX_ZIP_BYTES = 400_000_000  # of the parts of one piece together
 PREFIX = "melodyforge-sounds-"  # of the folder, before the number of the process that it belongs to
 
@@ -65,6 +65,7 @@ class Sounds:
         self._lock = threading.Lock()
         self._rendering: dict[str, threading.Lock] = {}
         self._promised: OrderedDict[str, Piece] = OrderedDict()
+        self._num_promised = 0  # notes
         self._players = threading.Semaphore(os.cpu_count() or 1)  # more at once take memory and save no time
 
     def of(self, piece: Piece) -> KeptSound:
@@ -147,10 +148,12 @@ class Sounds:
         """The name of the file of a piece, which is rendered when somebody asks for the file."""
         name = _name(piece)
         with self._lock:
+            is_new = name not in self._promised
             self._promised[name] = piece
             self._promised.move_to_end(name)
-            while len(self._promised) > MAX_PROMISED:
-                self._promised.popitem(last=False)
+            self._num_promised += len(piece) if is_new else 0
+            while self._num_promised > MAX_PROMISED_NOTES and len(self._promised) > 1:
+                self._num_promised -= len(self._promised.popitem(last=False)[1])
         return f"{name}.wav"
 
     def asked_for(self, name: str) -> KeptSound | None:

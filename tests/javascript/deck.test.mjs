@@ -173,3 +173,10 @@ test("a pause keeps the place, and seeking while it plays goes on from there", a
   assert.deepEqual([it.seconds, it.isPlaying], [7, true]);
   it.close();
 });
+
+test("where there is nothing to hear, a sentence says so", async () => {
+  const { deck: empty, troubles } = deck(server({}));
+  await empty.play();
+  assert.deepEqual(troubles, ["There is nothing to hear."]);
+  assert.equal(empty.isPlaying, false);
+});

@@ -178,6 +178,12 @@ test("every pitch has a row of its own, higher ones above, within the roll", () 
   assert.ok(space.height <= 460);
 });
 
+test("a roll keeps its height while music grows", () => {
+  const notes = [[0, 1, 60, 80, 0], [1, 1, 30, 80, 0], [2, 1, 95, 80, 0], [3, 1, 36, 80, 1], [3, 1, 42, 80, 1]];
+  for (let number = 0; number <= notes.length; number++) assert.equal(new Space(take({ notes: notes.slice(0, number) }), 460).height, 460);
+  assert.equal(new Space(take({ notes, chords: [[0, "Am"]] }), 460).height, 460);
+});
+
 test("few pitches are shown amid two octaves, also at the ends of what there is", () => {
   for (const [pitch, low, high] of [[60, 47, 72], [0, 0, 12], [127, 114, 127]]) {
     const space = new Space(take({ notes: [[0, 1, pitch, 80, 0]] }), 460);
@@ -266,8 +272,8 @@ test("words above do not touch, and those out of sight are left out", () => {
 
 test("chords have room above the numbers of bars", () => {
   const plain = new Space(take(), 460), named = new Space(take({ chords: [[0, "Am"]] }), 460);
-  assert.equal(named.row(60, false)[0] - named.ruler, plain.row(60, false)[0] - plain.ruler);
-  assert.ok(named.ruler > plain.ruler && named.height <= 460);
+  assert.ok(named.ruler > plain.ruler && named.row(named.high, false)[0] === named.ruler);
+  assert.equal(named.height, plain.height);
 });
 
 test("notes that are not heard are pale", () => {

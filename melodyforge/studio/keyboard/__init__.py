@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import streamlit as st
+from melodyforge.studio.scripts import component
 
-from melodyforge.studio.scripts import joined
-
-HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "melody_forge_keyboard",
-    html=(HERE / "keyboard.html").read_text(encoding="utf-8"),
-    css=(HERE / "keyboard.css").read_text(encoding="utf-8"),
-    js=joined(HERE / "keyboard.js"),
-)
+_component = component(Path(__file__).parent)
 
 
 def keyboard(key: str) -> list[list[float]] | None:
@@ -23,4 +15,5 @@ def keyboard(key: str) -> list[list[float]] | None:
     Returns:
         For each note of the last recording its pitch, its start and its length in seconds; None before the first.
     """
-    return _component(key=key, on_notes_change=lambda: None).notes
+    notes: list[list[float]] | None = _component(key=key, on_notes_change=lambda: None).notes
+    return notes

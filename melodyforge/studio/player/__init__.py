@@ -11,21 +11,17 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from melodyforge.music.instruments import FAMILIES, INSTRUMENTS
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
 from melodyforge.studio.media import sound_address
-from melodyforge.studio.scripts import joined
+from melodyforge.studio.scripts import component
 from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import file_name
 
-HERE = Path(__file__).parent
 
-
-def _html() -> str:
-    """The player's own, with the instruments that can be chosen, by families."""
+def _with_instruments(html: str) -> str:
+    """The player's HTML with the instruments that can be chosen, by families."""
     options = [f'<option value="{program}">{escape(one.name)}</option>' for program, one in enumerate(INSTRUMENTS)]
     families = "".join(
         f'<optgroup label="{escape(family.capitalize())}">'
@@ -33,15 +29,10 @@ def _html() -> str:
         + "</optgroup>"
         for family in FAMILIES
     )
-    return (HERE / "player.html").read_text(encoding="utf-8").replace("<!-- instruments -->", families)
+    return html.replace("<!-- instruments -->", families)
 
 
-_component = st.components.v2.component(
-    "melody_forge_player",
-    html=_html(),
-    css=(HERE / "player.css").read_text(encoding="utf-8"),
-    js=joined(HERE / "player.js"),
-)
+_component = component(Path(__file__).parent, _with_instruments)
 
 
 @dataclass(frozen=True)

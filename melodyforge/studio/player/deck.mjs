@@ -184,6 +184,7 @@ export class Deck {
     try {
       await openInTurn(this.lines);
       if (mine !== this.starts) return;
+      if (!this.length) throw new Error("There is nothing to hear.");
       if (this.position >= this.length) this.position = this.loop ? this.frames(this.loop)[0] : 0;
       const first = new Plan(0, this.position, this.length, this.loop && this.frames(this.loop));
       first.extendTo(1);

@@ -4,7 +4,8 @@
 
 export const RULER = 20, CHORDS = 18, KEYS = 34, STRIP_HEIGHT = 40; // pixels: above the notes, above that for chords, left of the notes; all of the strip
 export const MAX_ZOOM = 64, CLOSE_SECONDS = 0.03;
-const DRUM_ROW = 9, LONE_DRUM_ROW = 16, MIN_SEMITONE = 3, MAX_SEMITONE = 14, MIN_SEMITONES = 23, MIN_LABEL_GAP = 36, MIN_BAR_GAP = 6;
+const DRUM_ROW = 9, LONE_DRUM_ROW = 16, MIN_SEMITONE = 3, MAX_SEMITONE = 24, MIN_SEMITONES = 23, MIN_LABEL_GAP = 36, MIN_BAR_GAP = 6;
+const GAP = 6, FOOT = 4; // pixels: between pitches and drums, below all
 const PIXELS_A_SECOND = 24, MIN_BARS = 6; // at first; the strip below shows the whole piece
 const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
 const SILENT_ALPHA = 0.16; // of notes that are not heard
@@ -154,12 +155,12 @@ export class Space {
     this.high = Math.min(127, high + 1 + Math.floor(missing / 2));
     const count = hasPitches ? this.high - this.low + 1 : 0;
     this.drumRow = hasPitches ? DRUM_ROW : LONE_DRUM_ROW;
-    const forPitches = aim - RULER - this.drums.length * this.drumRow;
     this.ruler = RULER + (take.chords?.length ? CHORDS : 0);
+    const forPitches = aim - this.ruler - this.drums.length * this.drumRow - GAP - FOOT;
     this.semitone = within(MIN_SEMITONE, Math.floor(forPitches / Math.max(1, count)), MAX_SEMITONE);
-    this.drumTop = this.ruler + count * this.semitone + (hasPitches && this.drums.length ? 6 : 0);
+    this.drumTop = this.ruler + count * this.semitone + (hasPitches && this.drums.length ? GAP : 0);
     this.hasPitches = hasPitches;
-    this.height = this.drumTop + this.drums.length * this.drumRow + 4;
+    this.height = Math.max(aim, this.drumTop + this.drums.length * this.drumRow + FOOT); // the same while music grows
   }
 
   // The upper edge and the height of a note.

@@ -10,15 +10,10 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.small_roll import small_roll
 from melodyforge.studio import shared
 from melodyforge.studio.media import promised_address
-from melodyforge.studio.scripts import joined
+from melodyforge.studio.scripts import component, joined
 
 HERE = Path(__file__).parent
-_roll = st.components.v2.component(
-    "melody_forge_roll",
-    html=(HERE / "rolls.html").read_text(encoding="utf-8"),
-    css=(HERE / "rolls.css").read_text(encoding="utf-8"),
-    js=joined(HERE / "rolls.js"),
-)
+_roll = component(HERE)
 _begin = st.components.v2.component("melody_forge_begin", js=joined(HERE / "begin.js"))
 
 

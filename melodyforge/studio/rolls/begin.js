@@ -15,6 +15,7 @@ export default function ({ data }) {
     if (!player || begun.has(data.identity)) return;
     begun.add(data.identity);
     player.play();
+    player.root.scrollIntoView({ block: "nearest", behavior: "smooth" }); // on a phone it lies below the fields
   }, BETWEEN_LOOKS_MS);
   return () => clearInterval(timer);
 }

@@ -6,7 +6,10 @@ export function players(root = document) {
   return found.concat(...inside.map((one) => players(one.shadowRoot)));
 }
 
+const WITHOUT_TEXT = ["button", "checkbox", "radio", "range"]; // fields in which keys write nothing
+
 export function isTyping(event) {
-  const [target] = event.composedPath();
-  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName ?? "");
+  const [target] = event.composedPath(), { tagName } = target;
+  if (tagName === "INPUT") return !WITHOUT_TEXT.includes(target.type);
+  return Boolean(target.isContentEditable) || tagName === "TEXTAREA" || tagName === "SELECT";
 }

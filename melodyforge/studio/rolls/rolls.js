@@ -19,7 +19,7 @@ class Roll {
     this.audio = new Audio();
     this.audio.preload = "none"; // the server renders what is asked for
     for (const name of ["play", "pause", "ended", "error"]) this.audio.addEventListener(name, () => this.showState());
-    button.addEventListener("click", () => { this.isPointedAt = false; this.isPlaying ? this.stop() : this.play(); });
+    button.addEventListener("click", () => this.click());
     button.addEventListener("pointerenter", (event) => this.enter(event));
     button.addEventListener("pointerleave", () => this.leave());
     this.onKey = (event) => this.press(event);
@@ -55,6 +55,14 @@ class Roll {
 
   stop() { this.audio.pause(); }
 
+  // What plays because it is pointed at goes on when it is pressed.
+  click() {
+    clearTimeout(this.timer);
+    if (!this.isPlaying) this.play();
+    else if (!this.isPointedAt) this.stop();
+    this.isPointedAt = false;
+  }
+
   enter(event) {
     if (!this.data.number || event.pointerType !== "mouse" || this.isPlaying) return;
     this.timer = setTimeout(() => { this.isPointedAt = true; this.play(); }, BEFORE_HOVER_MS);
@@ -69,6 +77,8 @@ class Roll {
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
     if (!this.data.number || event.key !== String(this.data.number)) return;
+    clearTimeout(this.timer);
+    this.isPointedAt = false;
     this.isPlaying ? this.stop() : this.play();
   }
 
