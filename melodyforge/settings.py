@@ -374,8 +374,8 @@ def _keeps(words: str | None) -> str | None:
     return ",".join(one for one in (RHYTHM, CONTOUR, HARMONY) if one in names)
 
 
-OF_A_PRIMER = (  # settings that need one
-    *("primer_notes", "primer_bars", "bridge_bars", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
+OF_A_PRIMER = (  # settings that need one, None where they are left out
+    *("primer_notes", "primer_bars", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
 )
 
 

@@ -14,6 +14,7 @@ from melodyforge.music.chords import harmony_by_beat
 from melodyforge.music.piece import Piece
 
 BARS_AT_ONCE = 4  # at most, that are composed anew in a row
+ROUNDS = 3  # through the piece: where a theme returns often, a stretch is shorter than there was room for
 FEWEST_ECHOED = 2  # bars; fewer that return are a figure, not a theme
 FOR_BARS = 3  # what random numbers are drawn for, beside what those of `task` are
 
@@ -53,7 +54,7 @@ def choose_bars(piece: Piece, is_open: np.ndarray, share: float, seed: int, keep
     num_zones = max(-(-wanted // BARS_AT_ONCE), min(2, wanted))
     zones = np.array_split(np.flatnonzero(can_vary), max(1, num_zones))
     chosen, is_left = list[Varied](), can_vary.copy()
-    for zone in rng.permutation(len(zones)).tolist():
+    for zone in np.concatenate([rng.permutation(len(zones)) for _ in range(ROUNDS)]).tolist():
         left = wanted - sum(one.num_bars for one in chosen)
         if left <= 0:
             break
@@ -71,27 +72,23 @@ def _in_zone(
     """A stretch of so many bars of a zone, fewer where there is no room or where its echoes would change too many."""
     for number in range(length, 0, -1):
         places = [bar for bar in zone.tolist() if bar + number <= zone[-1] + 1 and is_left[bar : bar + number].all()]
-        if places:
-            first = places[rng.integers(len(places))]
-            found = (
-                Varied(range(first, first + count), _echoes(names, first, count, is_left))
-                for count in range(number, 0, -1)
-            )
-            return next(one for one in found if one.num_bars <= max(1, most))
+        for first in rng.permutation(places).astype(int).tolist():
+            varied = _with_echoes(names, first, number, is_left)
+            if varied.num_bars <= most:
+                return varied
     return None
 
 
-def _echoes(names: list[bytes], first: int, number: int, is_left: np.ndarray) -> tuple[int, ...]:
-    """The other stretches that are the same as one; without overlaps."""
-    if number < FEWEST_ECHOED:
-        return ()
-    echoes, wanted, free = list[int](), names[first : first + number], is_left.copy()
+def _with_echoes(names: list[bytes], first: int, number: int, is_left: np.ndarray) -> Varied:
+    """A stretch and those that are the same; it is composed where it stands first, before anything recalls it."""
+    places, free = [first], is_left.copy()
     free[first : first + number] = False
-    for bar in range(len(names) - number + 1):
-        if names[bar : bar + number] == wanted and free[bar : bar + number].all():
-            echoes.append(bar)
+    for bar in range(len(names) - number + 1) if number >= FEWEST_ECHOED else ():
+        if names[bar : bar + number] == names[first : first + number] and free[bar : bar + number].all():
+            places.append(bar)
             free[bar : bar + number] = False
-    return tuple(echoes)
+    place, *echoes = sorted(places)
+    return Varied(range(place, place + number), tuple(echoes))
 
 
 def _names_of_bars(piece: Piece, is_open: np.ndarray) -> list[bytes]:

@@ -75,8 +75,8 @@ def without_effect(model: Model, settings: ComposeSettings, has_primer: bool, jo
         reasons |= dict.fromkeys(OF_A_PRIMER, "without a primer")
     elif settings.keeps_parts or joins:
         reasons |= dict.fromkeys(OF_WHOLE_PIECES, "where parts of the primer stay as they are")
-    if has_primer and not joins:
-        reasons["bridge_bars"] = "unless another take is joined to the primer"
+    if not joins:
+        reasons["bridge_bars"] = "unless another take is joined to a primer"
     if has_primer and not settings.vary:
         reasons["vary_keeps"] = "unless the primer is varied"
     elif settings.keeps_rhythm:
