@@ -77,8 +77,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job, _ = run_alone(read, files, folder, arguments)
-        run_alone(train_ours, folder, arguments.minutes)
+        seconds_of_choosing, _ = run_alone(train_ours, folder, arguments.minutes)
         ours, _ = run_alone(hear_ours, folder, arguments.compositions)
+        ours.costs["seconds of learning what to choose"] = seconds_of_choosing
         outcome = run_peer(python, folder)
         theirs, _ = run_alone(hear_theirs, folder, arguments.compositions)
         if arguments.keep:
@@ -236,13 +237,22 @@ def real_pieces(store: PieceStore, recipe: Recipe, number: int) -> RealMusic:
     return music
 
 
-def train_ours(folder: Path, minutes: float) -> None:
-    """Trains Melody Forge."""
+def train_ours(folder: Path, minutes: float) -> float:
+    """Trains Melody Forge, as `train_model.py` does.
+
+    Returns:
+        Seconds, besides the minutes, in which its critic learnt what to choose.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from melodyforge.commands.train import teach
     from melodyforge.corpus.store import PieceStore
     from melodyforge.training.train import train_model
 
-    train_model(PieceStore(folder / "dataset"), recipe_of(minutes), folder / "model")
+    store, recipe = PieceStore(folder / "dataset"), recipe_of(minutes)
+    train_model(store, recipe, folder / "model")
+    began = time.perf_counter()
+    teach(store, recipe, folder / "model")
+    return time.perf_counter() - began
 
 
 def hear_ours(folder: Path, number: int) -> Side:
