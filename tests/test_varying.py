@@ -212,11 +212,11 @@ def test_both_takes_stand_and_the_bridge_is_new(model, second):
             reproduce(model, origin, *files)
 
 
-def test_a_take_is_joined_from_the_command_line(tiny_model_dir, tmp_path, monkeypatch, capsys):
+def test_a_take_is_joined_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, piece in (("a", tune(num_bars=3)), ("b", tune(2, 3))):
         (tmp_path / f"{name}.mid").write_bytes(write_midi(piece))
-    flags = ["--model", str(tiny_model_dir / "tiny"), "--primer", "a.mid", "--join", "b.mid"]
+    flags = ["--model", "starter", "--primer", "a.mid", "--join", "b.mid"]
     main([*flags, "--seed", "1", "--output", "out.mid"])
     main([*flags, "--reproduce", "out.mid", "--output", "again.mid"])
     assert (tmp_path / "again.mid").read_bytes() == (tmp_path / "out.mid").read_bytes()
