@@ -232,7 +232,7 @@ def test_music_goes_on_behind_a_bar(model, wishes):
     primer = tune(num_bars=8)
     (made,) = generate_music(model, primer, primer_bars="3-4", num_bars=2, seed=1, **wishes)
     given, onsets = primer.excerpt(2, 4), made.piece.notes["onset"]
-    assert np.array_equal(made.piece.notes[: len(given)][NAMES], given.notes[NAMES])
+    assert Counter(made.piece.notes[: len(given)][NAMES].tolist()) == Counter(given.notes[NAMES].tolist())
     assert onsets[len(given) :].min() >= 192
     assert onsets.max() < 4 * 96
     assert reproduce(model, read_origin(made.to_midi()), primer).to_midi() == made.to_midi()
