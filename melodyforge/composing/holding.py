@@ -202,11 +202,7 @@ def hold_primer(
     is_kept = ~(is_open[primer.notes["track"]] & stretch.covers(primer.notes["onset"]))
     heard = primer if settings.keeps_rhythm else primer.with_notes(primer.notes[is_kept])
     rows = representation.encode(heard, snaps_onsets=False)
-    if not len(rows):
-        raise SettingsError(
-            "A part of the primer that the model has learnt to play must stay. Received none. Name fewer bars or "
-            "tracks, or compose without these settings."
-        )
+    _require_some(rows)
     rows, num_before = _heard(rows, stretch)
     melody, of_note = _melody(primer, settings, rows, is_kept, classes, stretch)
     is_held = np.isin(np.arange(len(learnt)), rows["track"][~melody.is_open] if melody else rows["track"])
@@ -226,6 +222,15 @@ def hold_primer(
         of_note=of_note,
         harmony=kept_harmony(primer, learnt.is_drum) if HARMONY in (settings.vary_keeps or "") else None,
     )
+
+
+def _require_some(rows: np.ndarray) -> None:
+    """Makes sure that something is heard beside what is composed."""
+    if not len(rows):
+        raise SettingsError(
+            "A part of the primer that the model has learnt to play must stay. Received none. Name fewer bars or "
+            "tracks, or compose without these settings."
+        )
 
 
 def _able(model: Model) -> NotesRepresentation:
