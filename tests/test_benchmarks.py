@@ -52,6 +52,7 @@ SIZES = {  # what each takes instead of its own
     "holding": {"MOST_NOTES": 20, "TRACKS": {"": {"the first track stands": slice(1, None)}}, "GAPS": ("",)},
     "adversarial": {"NUM_COMPOSITIONS": 2, "NUM_NOTES": 12, "BATCH_SIZE": 2, "ROUNDS_ALONE": 0},
     "originality": {},
+    "wishes": {"OTHERS": {"mood": ("sad",)}, "NUM_NOTES": 20},
     "best_of": {"STYLES": [""], "COMPOSED_NOTES": 40, "NUM_NOTES": 20},
     "varying": {"AMOUNTS": (0.5,), "KEEPS": ("", "contour,harmony")},
 }  # fmt: skip
@@ -91,6 +92,7 @@ def flags(tmp_path, tiny_model_dir, tune_store):
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
         "originality": ["--dataset", str(tune_store.folder), "--copies", "1"],
         "varying": ["--music", str(music), "--model", tiny, "--pieces", "1"],
+        "wishes": ["--model", tiny, "--pieces=1"],
         "best_of": ["--model", tiny, "--dataset", str(tune_store.folder), "--best-of=2", "--pieces=3"],
     }
 
