@@ -23,6 +23,7 @@ HEADER = (
 )
 FORTE_VELOCITY = 90  # what the `dynamics` attribute is a percentage of
 LOWEST_BASS_MEAN, LOWEST_TREBLE_MEAN, HIGHEST_TREBLE_MEAN = 36, 57, 86  # mean pitches that a clef suits
+VIOLA, LOWEST_ALTO_MEAN, HIGHEST_ALTO_MEAN = 41, 48, 77  # a program of General MIDI, which reads the alto clef
 MIN_TEMPO_CHANGE = 0.1  # as a share; smaller ones are expression, not new tempos
 VOICES_PER_STAFF = 4  # numbering that score programs expect: 1-4 on the first staff, 5-8 on the second
 DRUM_CHANNEL = 10  # MusicXML counts MIDI channels and drum pitches from 1
@@ -234,6 +235,10 @@ def _write_clefs(attributes: Element, part: Part) -> None:
         clef = SubElement(attributes, "clef", number=str(index + 1))
         if part.track.is_drum:
             _add(clef, "sign", "percussion")
+            continue
+        if part.track.program == VIOLA and LOWEST_ALTO_MEAN <= staff.mean_pitch < HIGHEST_ALTO_MEAN:
+            _add(clef, "sign", "C")
+            _add(clef, "line", 3)
             continue
         is_bass = staff.mean_pitch < LOWEST_TREBLE_MEAN
         _add(clef, "sign", "F" if is_bass else "G")
