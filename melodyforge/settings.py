@@ -473,9 +473,14 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
         return bool(self.redo_bars or self.redo_tracks or self.keep_tracks or self.vary)
 
     @property
+    def kept_where_varied(self) -> set[str]:
+        """What bars that are varied keep: some of rhythm, contour and harmony."""
+        return set((self.vary_keeps or "").split(",")) - {""}
+
+    @property
     def keeps_rhythm(self) -> bool:
         """Whether of what is varied the pitches alone are composed."""
-        return bool({RHYTHM, CONTOUR} & set((self.vary_keeps or "").split(",")))
+        return bool({RHYTHM, CONTOUR} & self.kept_where_varied)
 
 
 def bounds(section: type[Section], name: str) -> Bounds:

@@ -220,7 +220,7 @@ def hold_primer(
         form=_form(primer, is_kept, stretch),
         melody=melody,
         of_note=of_note,
-        harmony=kept_harmony(primer, learnt.is_drum) if HARMONY in (settings.vary_keeps or "") else None,
+        harmony=kept_harmony(primer, learnt.is_drum) if HARMONY in settings.kept_where_varied else None,
     )
 
 
@@ -296,8 +296,7 @@ def _melody(
         there = notes[here]
         there["onset"] += moved
         same += zip(of_note[here].tolist(), _row_of(there, rows, classes).tolist(), strict=True)
-    contour = CONTOUR in (settings.vary_keeps or "")
-    return kept_melody(primer, rows, of_note, is_open, same, contour), of_note
+    return kept_melody(primer, rows, of_note, is_open, same, CONTOUR in settings.kept_where_varied), of_note
 
 
 def _row_of(notes: np.ndarray, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:

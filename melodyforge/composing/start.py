@@ -289,9 +289,9 @@ def _length(settings: ComposeSettings, headings: list[Heading], waited: int) -> 
     if asks_for_sections(settings):  # as many bars as the sections have
         limits = [[(one.form.last_step or 0) + 1 for one in headings]]
     is_full = settings.ending == "full"
-    return (
-        Length(MAX_NOTES, is_full, np.min(limits, axis=0) + waited) if limits else Length(settings.num_notes, is_full)
-    )
+    if not limits:
+        return Length(settings.num_notes, is_full)
+    return Length(MAX_NOTES, is_full, np.min(limits, axis=0) + waited)
 
 
 def _until(piece: Piece, last_step: float) -> Piece:

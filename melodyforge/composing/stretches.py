@@ -12,10 +12,11 @@ from melodyforge.music.joining import Joined, join
 from melodyforge.music.notation import bar_numbers, first_bar_number
 from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
+from melodyforge.tokens.held import Parted
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Stretch(Parted):
     """Where notes may be composed.
 
     Attributes:
@@ -29,16 +30,6 @@ class Stretch:
     bars: frozenset[int]
     reaches_end: bool
     echoes: tuple[tuple[int, int, int], ...] = ()
-
-    @property
-    def start(self) -> int:
-        """Where the first part begins."""
-        return self.parts[0][0]
-
-    @property
-    def stop(self) -> int:
-        """Where the last part is over."""
-        return self.parts[-1][1]
 
     def covers(self, onset: np.ndarray) -> np.ndarray:
         """Whether steps lie in it, shapes (n,) -> (n,)."""

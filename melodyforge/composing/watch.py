@@ -156,6 +156,8 @@ class Watch:
 
     def _num_missed(self, piece: Piece, given: Given) -> int:
         """How many wishes a piece would miss if it ended here."""
+        if not self._task.asked.any():
+            return 0
         return len(self._task.missed(composed_part(self._task, finished(self._task, piece, given), given)))
 
     def _fault(self, piece: Piece, given: Given) -> Fault | None:

@@ -29,8 +29,28 @@ IDENTITY = ("onset", "track", "pitch")  # by which a row is known
 BarsAt = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
+class Parted:
+    """Something that lies in one or more stretches of steps.
+
+    Attributes:
+        parts: in order, steps between which notes may begin.
+    """
+
+    parts: tuple[tuple[int, int], ...]
+
+    @property
+    def start(self) -> int:
+        """The step at which the first stretch begins."""
+        return self.parts[0][0]
+
+    @property
+    def stop(self) -> int:
+        """The step behind the last stretch."""
+        return self.parts[-1][1]
+
+
 @dataclass(frozen=True)
-class Hold:
+class Hold(Parted):
     """What is held of one piece.
 
     Attributes:
@@ -47,16 +67,6 @@ class Hold:
     parts: tuple[tuple[int, int], ...] = ((0, FAR),)
     bars_at: BarsAt | None = None
     is_open: np.ndarray | None = None
-
-    @property
-    def start(self) -> int:
-        """The step at which the first free stretch begins."""
-        return self.parts[0][0]
-
-    @property
-    def stop(self) -> int:
-        """The step behind the last free stretch."""
-        return self.parts[-1][1]
 
     @property
     def standing(self) -> Hold:
