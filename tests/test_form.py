@@ -84,9 +84,13 @@ def test_a_form_is_fitted_to_the_length():
     assert len(form.returns) == 32
     assert form.last_step == 31 * 96 + 84
     assert with_form(heading, ComposeSettings(form="free")).form.returns == ()
-    own = with_form(heading, ComposeSettings()).form
+    own = with_form(heading, ComposeSettings(ending="natural")).form
     assert own.returns[:-1] == heading.form.returns[:-1]
     assert own.returns[-1] == 0  # the close is composed, not repeated
+    num_bars = len(own.returns)
+    longer = with_form(heading, ComposeSettings(num_bars=2 * num_bars)).form
+    assert longer.returns[: 2 * num_bars] == 2 * own.returns  # new music in the same form
+    assert with_form(heading, ComposeSettings(num_bars=num_bars)).form == own
     with pytest.raises(SettingsError, match="needs a bar for each"):
         with_form(heading, ComposeSettings(form="ABCDEF", num_bars=5))
     with pytest.raises(SettingsError, match="must be letters such as AABA"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from melodyforge.errors import SettingsError
@@ -12,6 +13,7 @@ from melodyforge.tokens.headings import Heading
 
 FREE = "free"
 USUAL_NOTES_A_BAR = 12.0  # where the heading does not tell
+SPARSER = 2  # times as many bars as expected are planned: the music may become sparser
 
 
 def asks_for_sections(settings: ComposeSettings) -> bool:
@@ -26,7 +28,7 @@ def with_form(heading: Heading, settings: ComposeSettings) -> Heading:
         SettingsError: the form is none, or has no room in the length.
     """
     if settings.form is None:
-        return _with_own_close(heading)
+        return _as_long_as_asked(_with_own_close(heading), settings)
     if not asks_for_sections(settings):
         return replace(heading, form=replace(heading.form, returns=()))
     try:
@@ -45,6 +47,18 @@ def with_form(heading: Heading, settings: ComposeSettings) -> Heading:
     last_step = (num_bars * len(letters) - 1) * bar_steps + (real.last_step or 0) % bar_steps
     form = replace(form_of_letters(letters, num_bars, real), last_step=last_step, num_notes=max(1, num_notes))
     return _with_own_close(replace(heading, form=form))
+
+
+def _as_long_as_asked(heading: Heading, settings: ComposeSettings) -> Heading:
+    """The heading, its form told again and again for new music, where that goes on behind its end.
+
+    Without a plan what is behind the end repeats the last bars over and over.
+    """
+    form = heading.form
+    room = _room_in_bars(heading, settings)
+    if settings.ending != "full" or not form.returns or len(form.returns) >= room:
+        return heading
+    return replace(heading, form=replace(form, returns=form.returns * math.ceil(SPARSER * room / len(form.returns))))
 
 
 def _with_own_close(heading: Heading) -> Heading:

@@ -138,7 +138,7 @@ class Watch:
     def _best(self, watched: Watched) -> int:
         """The place of the candidate that the critic likes best, of those without a fault if there are any.
 
-        Of these it is one of those that miss the fewest wishes, as far as they have come.
+        Of these it is one of those that miss the fewest wishes, as far as they have come; an open end is one.
         """
         places = range(watched.place, watched.place + self._num_candidates)
         heard = {place: self._start.heard(self.context, place) for place in places}
@@ -148,7 +148,10 @@ class Watch:
         }
         best, fewest = -1, math.inf
         for place in sorted(places, key=lambda place: -scores[place]):
-            if not self._fault(*heard[place]) and (number := self._num_missed(*heard[place])) < fewest:
+            if self._fault(*heard[place]):
+                continue
+            number = self._num_missed(*heard[place]) + self._stays_open(place, heard[place][0])
+            if number < fewest:
                 best, fewest = place, number
             if not fewest:
                 break
@@ -183,14 +186,17 @@ class Watch:
         return True
 
     def _open_close(self, watched: Watched, piece: Piece) -> Fault | None:
-        """That a piece ends on another bass than the tonic, where music of its style hardly does."""
-        is_over = self._num_candidates > 1 and self._start.has_closed(self.context, watched.place)
-        if not is_over or watched.num_closes >= MOST_CLOSES or bass_ends_on_tonic(piece) != 0:
-            return None
-        if self._task.share_on_tonic(piece.style) < USUALLY:
+        """That a piece ends on another bass than the tonic, unless that was composed again too often."""
+        if self._num_candidates == 1 or watched.num_closes >= MOST_CLOSES or not self._stays_open(watched.place, piece):
             return None
         watched.num_closes += 1
         return Fault("its end stayed open", 0.0, len(piece) - 1)
+
+    def _stays_open(self, place: int, piece: Piece) -> bool:
+        """Whether a candidate has ended on another bass than the tonic, where music of its style hardly does."""
+        if not self._start.has_closed(self.context, place) or self._task.share_on_tonic(piece.style) < USUALLY:
+            return False
+        return bass_ends_on_tonic(piece) == 0
 
     def _mend(self, watched: Watched, piece: Piece, fault: Fault) -> None:
         """Takes a piece back to a bar before its fault; where that failed, to two bars before, then four ..."""
