@@ -19,6 +19,7 @@ from typing import Any
 
 from melodyforge import __version__, folders
 from melodyforge.decoding.attention import AttentionNetwork
+from melodyforge.decoding.corrections import Corrections, pack_corrections, unpack_corrections
 from melodyforge.decoding.lstm import LstmNetwork
 from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.decoding.shapes import layer_shapes
@@ -71,6 +72,7 @@ class Model:
         hash: of weights and vocabulary, 16 hexadecimal digits.
         passages: of training music, to start from; all of the same length.
         critic: of what it composes, if one has been taught.
+        corrections: of what it does too often or too seldom, if that is known.
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class Model:
     hash: str
     passages: list[Passage] = field(default_factory=list)
     critic: Critic | None = None
+    corrections: Corrections | None = None
 
     def __repr__(self) -> str:
         """In one line."""
@@ -129,6 +132,7 @@ class ModelParts:
         history: the text of history.csv.
         passages: of training music.
         critic: of what the model composes.
+        corrections: of it.
         index: of the training music.
     """
 
@@ -140,6 +144,7 @@ class ModelParts:
     history: str
     passages: tuple[Passage, ...] = ()
     critic: Critic | None = None
+    corrections: Corrections | None = None
     index: MusicIndex | None = None
 
 
@@ -220,8 +225,8 @@ def save_model(folder: Path, parts: ModelParts) -> None:
         _write_parts(new, parts)
 
 
-def add_critic(folder: Path, critic: Critic) -> None:
-    """Gives a model a critic; all else stays as it is. The caller holds the model.
+def add_critic(folder: Path, critic: Critic, corrections: Corrections | None = None) -> None:
+    """Gives a model a critic, and corrections; all else stays as it is. The caller holds the model.
 
     Raises:
         ModelFolderError: there is no such model.
@@ -237,6 +242,7 @@ def add_critic(folder: Path, critic: Critic) -> None:
         history=(folder / HISTORY_FILE).read_text(encoding="utf-8"),
         passages=tuple(model.passages),
         critic=critic,
+        corrections=corrections,
         index=model.index,
     )
     with folders.replacing(folder) as new:
@@ -291,6 +297,8 @@ def _read_once(folder: Path) -> Model:
         vocabulary = read_vocabulary(vocabulary_bytes)
         packed = vocabulary.pop("critic", None)
         critic = None if packed is None else unpack_critic(packed)
+        packed = vocabulary.pop("corrections", None)
+        corrections = None if packed is None else unpack_corrections(packed)
         representation = _representation(recipe, vocabulary)
         weights = _read_weights_file(folder, representation, recipe)
         files = {WEIGHTS_FILE: weights, VOCABULARY_FILE: vocabulary_bytes}
@@ -310,6 +318,7 @@ def _read_once(folder: Path) -> Model:
         hash=digest,
         passages=passages,
         critic=critic,
+        corrections=corrections,
     )
 
 
@@ -376,9 +385,12 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write_parts(folder: Path, parts: ModelParts) -> None:
     parts.write_weights(folder / WEIGHTS_FILE)
-    known = {"kind": parts.representation.kind, "passages": pack_passages(parts.passages)}
-    critic = {"critic": pack_critic(parts.critic)} if parts.critic else {}
-    vocabulary = pickle.dumps(known | parts.representation.state() | critic, protocol=4)
+    known: dict[str, Any] = {"kind": parts.representation.kind, "passages": pack_passages(parts.passages)}
+    if parts.critic:
+        known["critic"] = pack_critic(parts.critic)
+    if parts.corrections:
+        known["corrections"] = pack_corrections(parts.corrections)
+    vocabulary = pickle.dumps(known | parts.representation.state(), protocol=4)
     (folder / VOCABULARY_FILE).write_bytes(vocabulary)
     index = _write_index(folder, parts.index) if parts.index else {}
     config = {

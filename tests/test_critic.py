@@ -14,7 +14,7 @@ from melodyforge.composing.task import CANDIDATES, make_task
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.errors import SettingsError
-from melodyforge.evaluation.school import teach_critic
+from melodyforge.evaluation.school import teach
 from melodyforge.figures.closes import last_sonority
 from melodyforge.figures.critic import (
     PARTS,
@@ -164,13 +164,13 @@ def test_a_primer_stays_beside_candidates(critical):
 def test_a_critic_is_taught_and_kept_with_the_model(tiny_model_dir, tmp_path):
     shutil.copytree(tiny_model_dir / "tiny", tmp_path / "tiny")
     model, store = load_model(tmp_path / "tiny"), write_store(tmp_path / "dataset", [tune(up) for up in range(12)])
-    critic = teach_critic(model, store, np.arange(len(store)))
+    critic, corrections = teach(model, store, np.arange(len(store)))
     (style,) = critic.judges
     real = store[0]
     noise = Piece(make_notes([(7 * i, 5, 0, 30 + 17 * i % 60, 80) for i in range(len(real))]), style=style)
     assert critic.score(real) > critic.score(noise)
     assert not np.isnan(figures_of(real)).all()
-    add_critic(tmp_path / "tiny", critic)
+    add_critic(tmp_path / "tiny", critic, corrections)
     kept = load_model(tmp_path / "tiny")
     assert kept.critic.score(real) == pytest.approx(critic.score(real), abs=0.2)  # as float16
     assert kept.network is not None

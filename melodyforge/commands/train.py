@@ -243,15 +243,15 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
 
 
 def teach(store: PieceStore, recipe: Recipe, model_dir: Path) -> None:
-    """Teaches the model's critic, by whom it chooses while it composes."""
+    """Teaches the model what it composes too often or too seldom, and its critic, by whom it chooses."""
     from melodyforge.bundle import add_critic, load_model
     from melodyforge.corpus.split import split_pieces
-    from melodyforge.evaluation.school import teach_critic
+    from melodyforge.evaluation import school
 
     print("Listening to what it composes by itself, to learn what to choose ...", flush=True)
     settings = recipe.training
     pieces, _ = split_pieces(store, settings.held_out, settings.seed, settings.style)
-    add_critic(model_dir, teach_critic(load_model(model_dir), store, pieces))
+    add_critic(model_dir, *school.teach(load_model(model_dir), store, pieces))
 
 
 def print_result(result: Result, name: str, midi_dir: Path) -> None:

@@ -140,6 +140,7 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
         controls=_controls(task, start),
         holds=start.holds,
         constrain=_constrain(task, start),
+        corrections=task.model.corrections,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from melodyforge.decoding.constraints import Constraints
+from melodyforge.decoding.corrections import Corrections
 from melodyforge.decoding.ending import Ending, Length
 from melodyforge.decoding.guidance import GuidedNetwork
 from melodyforge.decoding.network import DecodingNetwork
@@ -21,6 +22,7 @@ from melodyforge.settings import SamplingSettings
 from melodyforge.tokens.features import Head
 from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.held import Hold
+from melodyforge.tokens.notes import NotesRepresentation
 from melodyforge.tokens.representation import Context, Representation
 
 UNIFORMS_AT_ONCE = 256  # rows for which random numbers are drawn ahead, for speed
@@ -47,6 +49,7 @@ class Generation:
         controls: np.ndarray | None = None,
         holds: Sequence[Hold] = (),
         constrain: Callable[[Any], Constraints] | None = None,
+        corrections: Corrections | None = None,
     ) -> None:
         """Hears the primers.
 
@@ -61,6 +64,7 @@ class Generation:
             controls: what is asked of each, shape (num_pieces, num_columns); None asks nothing.
             holds: notes of each that stand, all of the same piece.
             constrain: gives what composed notes must keep to, of the context once it has heard; None: nothing.
+            corrections: what the network does too often or too seldom; None where that is not known.
         """
         if controls is not None and settings.guidance != 1 and controls.any():
             network = GuidedNetwork(network, settings.guidance)
@@ -76,6 +80,9 @@ class Generation:
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
         self._constraints = constrain(self.context) if constrain else None
+        self._correction = None
+        if corrections and isinstance(representation, NotesRepresentation):
+            self._correction = corrections.of([one.traits.style for one in headings])
         ends_as_planned = self._constraints is not None and self._constraints.close is not None
         self._ending = Ending(
             length, headings, self.context, is_given=bool(holds), ends_as_planned=ends_as_planned and not holds
@@ -162,6 +169,8 @@ class Generation:
             illegal = context.illegal(head)
             if head is representation.heads[0]:
                 logits[:, representation.end_class] += self._ending.bias()
+            if self._correction and head.name == "pitch":
+                logits += self._correction.pitches(context.moment)
             if self._constraints:
                 illegal = self._constrained(self._constraints, head, illegal, logits)
             if illegal is not None:

@@ -1,11 +1,12 @@
-"""Teaches a critic: from real music and from what a model composes by itself, style by style.
+"""Teaches a model from real music and from what it composes by itself: corrections, and a critic; style by style.
 
 Knows models and datasets; writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -15,9 +16,11 @@ from melodyforge.bundle import Model
 from melodyforge.compose import first_takes
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.store import PieceStore
+from melodyforge.decoding.corrections import Corrections, compared, count
 from melodyforge.evaluation.real_music import as_said
 from melodyforge.figures.critic import PARTS, SIZES, Critic, figures_of, figures_of_close, last_notes, scaled
 from melodyforge.music.piece import Piece
+from melodyforge.tokens.notes import NotesRepresentation
 
 LEAST_PIECES = 10  # of a style; from fewer nothing can be learnt
 MOST_PIECES = 150  # of a style
@@ -28,10 +31,12 @@ LEAST_DEVIATION = 1e-3
 SEED = 2**31  # of the compositions: others than users begin with
 
 
-def teach_critic(
+def teach(
     model: Model, store: PieceStore, pieces: np.ndarray, on_progress: Callable[[str], None] | None = None
-) -> Critic:
-    """A critic of all styles of which there is enough music, and under "" of all together where they have no names.
+) -> tuple[Critic, Corrections]:
+    """A critic of all styles of which there is enough music, and corrections; under "" where styles have no names.
+
+    The critic hears what is composed with the corrections, so that it does not ask for the same once more.
 
     Args:
         model: a loaded model; what it composes is taken for composed.
@@ -39,24 +44,37 @@ def teach_critic(
         pieces: indices of real pieces.
         on_progress: told which style is listened to.
     """
-    judges, closes = {}, {}
-    controls = model.representation.controls
-    for number, style in enumerate(store.style_names):
-        if style and not (controls and style in controls.styles):
-            continue
-        of_style = pieces[(store.styles[pieces] == number) & (store.lengths[pieces] >= SIZES[0])]
-        if len(of_style) < LEAST_PIECES:
-            continue
+    judges, closes, corrections = {}, {}, Corrections({})
+    model = replace(model, corrections=corrections)
+    for style, chosen in _enough_of(model, store, pieces):
         if on_progress:
             on_progress(style)
-        chosen = np.random.default_rng(SEED).permutation(of_style)[:MOST_PIECES]
         real = [as_said(store[index], model.representation) for index in chosen.tolist()]
         with threadpool_limits(1):
             composed = _composed(model, style)
+            if isinstance(model.representation, NotesRepresentation):
+                corrections.tables[style] = _corrected(model.representation, real, composed)
+                composed = _composed(model, style)
             judge = _judge(real, composed)
         if judge is not None:
             judges[style], closes[style] = judge, _regression(*(_closes(pieces) for pieces in (real, composed)))
-    return Critic(judges, closes)
+    return Critic(judges, closes), corrections
+
+
+def _enough_of(model: Model, store: PieceStore, pieces: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The styles that the model can be asked for, and some pieces of each, those of which there are enough."""
+    controls = model.representation.controls
+    for number, style in enumerate(store.style_names):
+        of_style = pieces[(store.styles[pieces] == number) & (store.lengths[pieces] >= SIZES[0])]
+        is_asked = not style or (controls and style in controls.styles)
+        if is_asked and len(of_style) >= LEAST_PIECES:
+            yield style, np.random.default_rng(SEED).permutation(of_style)[:MOST_PIECES]
+
+
+def _corrected(representation: NotesRepresentation, real: Iterable[Piece], composed: Iterable[Piece]) -> np.ndarray:
+    """The table of corrections, see `decoding/corrections.py`."""
+    is_drum = representation.vocabulary.tracks.is_drum
+    return compared(*(count(map(representation.encode, pieces), is_drum) for pieces in (real, composed)))
 
 
 def _composed(model: Model, style: str) -> list[Piece]:

@@ -1,0 +1,165 @@
+"""What a network does too often or too seldom when it composes by itself, made good note by note.
+
+It has learnt from real music, never from its own, and drifts from it in small ways: voices turn too often, chords are
+thin. How often pitches come in real music and in compositions of the style, beside each other, is added to their
+logits as the logarithm of a ratio (logit adjustment; Menon et al., 2021): how a line moves on from its last move, how
+far a chord is spread, and what sounds together. `evaluation/school.py` compares. Knows rows and their past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import FailFast, Field
+
+from melodyforge.errors import SettingsError
+from melodyforge.music.keys import NUM_PITCH_CLASSES
+from melodyforge.music.piece import NUM_PITCHES
+from melodyforge.settings import Section
+from melodyforge.tokens.features import Rows
+from melodyforge.tokens.past import NO_PITCH, Past
+from melodyforge.tokens.signals import Moment
+
+_BETWEEN_KINDS = np.array([-7.5, -4.5, -2.5, -0.5, 0.5, 2.5, 4.5, 7.5])  # semitones; moves between two are of one kind
+NUM_KINDS = len(_BETWEEN_KINDS) + 1
+WIDEST = 36  # semitones between two notes of a chord; wider counts as this
+NUM_SONORITIES = 2 ** (NUM_PITCH_CLASSES - 1)  # pitch classes that sound above one that does, each or not
+MOVES = slice(0, NUM_KINDS**2)  # of a table: the kind of the move before, then that of the move
+CHORDS = slice(MOVES.stop, MOVES.stop + WIDEST + 1)
+SONORITIES = slice(CHORDS.stop, CHORDS.stop + NUM_SONORITIES)
+SIZE = SONORITIES.stop
+NOTHING = SIZE  # the cell of what is not corrected
+PRIOR = 20.0  # counts that speak for no correction
+LARGEST = 1.5  # correction, in nats
+MAX_STYLES = 1_000
+
+_PITCHES = np.arange(NUM_PITCHES)
+_MOVE = np.searchsorted(_BETWEEN_KINDS, _PITCHES - np.arange(NUM_PITCHES + 1)[:, None])  # kind, from a pitch to another
+_CLASSES = 2 ** np.arange(NUM_PITCH_CLASSES)  # bits of a set
+_SETS = np.arange(2**NUM_PITCH_CLASSES)[:, None] >> np.arange(NUM_PITCH_CLASSES) & 1  # (num_sets, NUM_PITCH_CLASSES)
+_ABOVE = np.stack(  # of a set, above each pitch class, shape (num_sets, NUM_PITCH_CLASSES)
+    [np.roll(_SETS, -one, axis=1)[:, 1:] @ _CLASSES[:-1] for one in range(NUM_PITCH_CLASSES)], axis=1
+)
+
+
+def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
+    """Where in a table stands what each pitch would do, as a line or in a chord, and with what sounds.
+
+    Args:
+        past: of n moments.
+        following: their next rows, whose onset and track are known.
+        sounding: steps that each pitch sounds then, shape (n, NUM_PITCHES).
+        is_drum: of each track.
+
+    Returns:
+        `NOTHING` where nothing is corrected, shape (2, n, NUM_PITCHES).
+    """
+    track, moments = following["track"], np.arange(len(following["track"]))
+    before, last = past.track_before[moments, track], past.track_pitch[moments, track]
+    move = MOVES.start + (_MOVE[before, np.minimum(last, NUM_PITCHES - 1)] * NUM_KINDS)[:, None] + _MOVE[last]
+    chord = CHORDS.start + np.clip(_PITCHES - last[:, None], 0, WIDEST)
+    is_chord = (past.track_start[moments, track] == following["onset"])[:, None]
+    is_line = ((before != NO_PITCH) & (last != NO_PITCH))[:, None]
+    line = np.where(is_chord, chord, np.where(is_line, move, NOTHING))
+    in_octaves = np.pad(sounding > 0, ((0, 0), (0, -NUM_PITCHES % NUM_PITCH_CLASSES)))
+    sets = in_octaves.reshape(len(moments), -1, NUM_PITCH_CLASSES).any(axis=1) @ _CLASSES
+    sonority = SONORITIES.start + _ABOVE[sets][:, _PITCHES % NUM_PITCH_CLASSES]
+    return np.where(is_drum[track][:, None], NOTHING, np.stack([line, sonority]))
+
+
+def count(pieces: Iterable[np.ndarray], is_drum: np.ndarray) -> np.ndarray:
+    """How often the notes of pieces do what; rows of each piece, shape (num_rows,) -> (SIZE,)."""
+    counts = np.zeros(SIZE + 1)
+    for rows in pieces:
+        past = Past.of_rows(rows, is_drum).select(slice(0, len(rows)))
+        of_pitches = cells(past, rows, past.sounding(rows["onset"].astype(np.int64)), is_drum)
+        chosen = of_pitches[:, np.arange(len(rows)), rows["pitch"]]
+        counts += np.bincount(chosen.ravel(), minlength=SIZE + 1)
+    return counts[:SIZE]
+
+
+def compared(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
+    """The table that makes composed music as real music is, of the counts of both; float32, shape (SIZE,).
+
+    A move is compared with others after the same one, all else with all of its kind.
+    """
+    moves = _log_ratio(*(counts[MOVES].reshape(NUM_KINDS, NUM_KINDS) for counts in (real, composed)))
+    others = [_log_ratio(*(counts[part][None] for counts in (real, composed))) for part in (CHORDS, SONORITIES)]
+    return np.concatenate([moves.ravel(), *(one[0] for one in others)]).astype(np.float32)
+
+
+def _log_ratio(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
+    """Of shares in each row, both drawn towards what they have in common; shape (num_rows, n)."""
+    common = (real + composed).sum(axis=0)
+    common = PRIOR * common / max(1.0, common.sum())
+    of_real, of_composed = ((one + common) / (one.sum(axis=1, keepdims=True) + PRIOR) for one in (real, composed))
+    ratio = np.divide(of_real, of_composed, out=np.ones_like(of_real), where=of_composed > 0)
+    return np.clip(np.log(ratio), -LARGEST, LARGEST)
+
+
+class Corrections:
+    """Those of each style.
+
+    Args:
+        tables: by style, float32, shape (SIZE,).
+    """
+
+    def __init__(self, tables: Mapping[str, np.ndarray]) -> None:
+        self.tables = dict(tables)
+
+    def of(self, styles: Sequence[str]) -> Correction:
+        """That of pieces of these styles; none where a style is not known."""
+        names = sorted(set(styles))
+        tables = [self.tables.get(name, np.zeros(SIZE, np.float32)) for name in names]
+        return Correction(tables, np.array([names.index(style) for style in styles]))
+
+
+class Correction:
+    """What is added to the logits of the pitches of pieces that are composed side by side."""
+
+    def __init__(self, tables: Sequence[np.ndarray], of_piece: np.ndarray) -> None:
+        """The tables, shape (SIZE,), and which is that of each piece, shape (num_pieces,)."""
+        self._values = np.concatenate([np.append(table, np.float32(0)) for table in tables])
+        self._starts = (SIZE + 1) * of_piece[:, None]
+
+    def pitches(self, moment: Moment) -> np.ndarray:
+        """For each piece and pitch, float32, shape (num_pieces, NUM_PITCHES)."""
+        found = cells(moment.past, moment.next, moment.sounding_then, moment.vocabulary.tracks.is_drum)
+        line, sonority = self._values.take(found + self._starts)
+        return line + sonority
+
+
+class CorrectionsState(Section):
+    """Corrections as a file holds them.
+
+    Attributes:
+        styles: their names.
+        tables: the hexadecimal digits of float16, style after style.
+    """
+
+    styles: Annotated[list[str], FailFast(), Field(max_length=MAX_STYLES)]
+    tables: str
+
+
+def pack_corrections(corrections: Corrections) -> dict[str, Any]:
+    """Corrections as plain values, see `CorrectionsState`."""
+    numbers = np.array(list(corrections.tables.values()), "<f2")
+    return {"styles": list(corrections.tables), "tables": numbers.tobytes().hex()}
+
+
+def unpack_corrections(packed: dict[str, Any]) -> Corrections:
+    """The inverse of `pack_corrections`.
+
+    Raises:
+        SettingsError: they are none, have more or fewer numbers than their styles need, or too large ones.
+    """
+    state = CorrectionsState.check(packed)
+    try:
+        tables = np.frombuffer(bytes.fromhex(state.tables), "<f2").reshape(len(state.styles), SIZE).astype(np.float32)
+    except ValueError:
+        raise SettingsError(f"`corrections` must hold {SIZE:,} numbers for each style.") from None
+    if not (np.abs(tables) <= LARGEST).all():
+        raise SettingsError(f"`corrections` must hold numbers from {-LARGEST} to {LARGEST}.")
+    return Corrections(dict(zip(state.styles, tables, strict=True)))
