@@ -86,6 +86,7 @@ def test_tempos_meters_and_chords_go_with_their_bars():
 @pytest.mark.parametrize(
     "change",
     [
+        {},
         {"removed": [row(0, 99)]},
         {"added": [row(-24, 60)]},
         {"added": [row(0, 128)]},

@@ -47,6 +47,8 @@ def edited(piece: Piece, change: Mapping[str, Any]) -> tuple[Piece, str]:
         after, words = _with_bars(piece, change)
     else:
         removed, added = _rows(change.get("removed"), piece), _rows(change.get("added"), piece)
+        if not len(removed) + len(added):
+            raise SettingsError("An edit must be of some notes. Received none; reload the page.")
         after, words = with_other_notes(piece, removed, added), _told(len(removed), len(added))
     if not len(after):
         raise SettingsError("A take must have a note. This edit leaves none; add another note first.")
