@@ -52,7 +52,7 @@ def _wait_until_up(url: str, server: subprocess.Popen) -> None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
                 return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     raise RuntimeError(f"the studio was not up after {SECONDS_TO_START:.0f} s")
 

@@ -249,6 +249,71 @@ def test_the_player_obeys_the_keyboard(visit):
     page.locator(".player[data-state=ready]").wait_for()
 
 
+def pencil(page, what: str):
+    """What the player's pencil has to say."""
+    return page.locator(".player").evaluate(f"root => root.player?.pencil.{what}")
+
+
+def wait_for_version(page, number: int) -> None:
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while page.locator(".player").count() != 1 or pencil(page, "about?.version") != number:
+        assert time.monotonic() < deadline, f"version {number} did not come"
+        time.sleep(0.05)
+
+
+def pitches(page) -> list[int]:
+    """Of the file as it is downloaded."""
+    return read_midi(download(page, "MIDI"))[0].notes["pitch"].tolist()
+
+
+def test_notes_are_moved_by_mouse_and_keyboard_undone_and_redone_also_after_a_reload_and_in_two_tabs(visit):
+    page = visit("?notes=40&seed=4")
+    compose(page)
+    composed(page)
+    before = pitches(page)
+    page.locator(".player").get_by_role("button", name="Edit notes").click()
+    x, y = page.locator(".player").evaluate(FIRST_NOTE)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 30, steps=4)
+    page.mouse.up()
+    wait_for_version(page, 1)
+    moved = pitches(page)
+    assert sorted(moved) != sorted(before)
+    page.reload()
+    composed(page)
+    assert pitches(page) == moved
+    page.locator(".player").press("Control+z")
+    wait_for_version(page, 0)
+    assert pitches(page) == before
+    other = page.context.new_page()
+    other.goto(page.url)
+    page.reload()
+    for tab in (page, other):
+        composed(tab)
+    page.get_by_role("button", name="Redo").click()
+    wait_for_version(page, 1)
+    assert pitches(page) == moved
+    other.bring_to_front()
+    other.locator(".player").press("e")
+    for key in ("Tab", "ArrowDown", "Shift+ArrowRight", "n", "Delete"):
+        other.locator(".player").press(key)
+    other.get_by_text("also changed in another tab").wait_for()
+    wait_for_version(other, 5)
+    assert pitches(other) not in (before, moved)
+    page.bring_to_front()
+    page.reload()
+    composed(page)
+    assert pitches(page) == pitches(other)
+
+
+FIRST_NOTE = """root => {
+  const { views: [{ canvas, space }], take, viewport } = root.player, [start, length, pitch, , track] = take.notes[0];
+  const box = canvas.getBoundingClientRect(), [top, height] = space.row(pitch, take.tracks[track].is_drum);
+  return [box.x + viewport.xAt(canvas.clientWidth, start) + 4, box.y + top + height / 2];
+}"""
+
+
 def test_notes_arrive_while_composing_and_stop_keeps_them(visit):
     page = visit("?seed=3")
     page.get_by_role("slider", name="Notes").press("End")

@@ -492,14 +492,14 @@ def test_a_history_of_an_older_version_is_backed_up_before_it_is_changed(takes, 
     newer = (*takes_module.STEPS, ("ALTER TABLE takes ADD COLUMN color TEXT",))
     monkeypatch.setattr(takes_module, "STEPS", newer)
     monkeypatch.setattr(takes_module, "VERSION", len(newer))
-    backup = takes._path.with_name("takes.sqlite.v1.bak")
+    backup = takes._path.with_name("takes.sqlite.v2.bak")
     backup.write_text("of another time")
     assert Takes(takes._path).of("me") == before
     with contextlib.closing(sqlite3.connect(takes._path)) as database:
         assert database.execute("SELECT color FROM takes").fetchall() == [(None,)]
     monkeypatch.undo()
     assert backup.read_text() == "of another time"
-    assert Takes(takes._path.with_name("takes.sqlite.v1-2.bak")).of("me") == before
+    assert Takes(takes._path.with_name("takes.sqlite.v2-2.bak")).of("me") == before
     assert not list(takes._path.parent.glob("*.unfinished"))
 
 

@@ -93,6 +93,7 @@ def submit(
     settings: ComposeSettings,
     primer: Piece | None,
     parent: dict[str, Any] | None = None,
+    changed: Take | None = None,
 ) -> Job:
     """Has music composed; its takes go into the owner's history even when the page is closed meanwhile.
 
@@ -102,6 +103,7 @@ def submit(
         settings: how.
         primer: what it goes on from.
         parent: the take that the primer is a part of: its number, its name, and the bar from which on the music is new.
+        changed: that take, where the new ones are changes of it, which can be undone.
 
     Raises:
         BusyError: too many wait already.
@@ -111,7 +113,7 @@ def submit(
     def keep(composition: Composition) -> int:
         if parent:
             composition = composition.with_origin(composition.origin | {"continues": parent})
-        number = history.add(owner, composition, primer)
+        number = history.add(owner, composition, primer, changed)
         if composition.origin["index"] == 0 and job.is_looked_at:  # what will be on the stage first
             rendered.of(composition.piece)
         return number
@@ -157,7 +159,8 @@ def branch(owner: str, take: Take, bar: int | None = None, anew: str = "") -> No
         piece = take.piece
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         values |= dict.fromkeys(OF_A_PRIMER)
-    submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent)
+    changed = take if anew or bar is not None else None
+    submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent, changed)
 
 
 def again(owner: str, take: Take, likeness: Callable[[Model, ComposeSettings, Piece], ComposeSettings]) -> None:

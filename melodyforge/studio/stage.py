@@ -14,15 +14,17 @@ from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
 from melodyforge.studio import shared
 from melodyforge.studio.downloads import downloads
+from melodyforge.studio.editing import editing
 from melodyforge.studio.grid import grid
 from melodyforge.studio.player import player
+from melodyforge.studio.versions import versions
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import Take
 
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
-KEEP, GO_ON, SHEET, DETAILS = "Download", "Continue", "Sheet music", "Details"
+KEEP, GO_ON, VERSIONS, SHEET, DETAILS = "Download", "Continue", "Versions", "Sheet music", "Details"
 
 
 def show_takes(owner: str, take_ids: list[int], and_then: Callable[[], object]) -> None:
@@ -57,7 +59,15 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
             _complaint(owner, take, and_then)
     with head, st.spinner("Rendering the sound ..."):
         sound = shared.sounds().of(piece)
-    asked = player([piece], [sound], f"take-{take.id}", STAGE, names=[take.name], can_renew=not piece.is_performed)
+    asked = player(
+        [piece],
+        [sound],
+        f"take-{take.id}",
+        STAGE,
+        names=[take.name],
+        can_renew=not piece.is_performed,
+        editing=editing(owner, take, piece),
+    )
     if asked.anew:
         _branch(owner, take, None, and_then, asked.anew)
     facts = [counted(len(piece), "note"), f"{piece.seconds:.0f} s", f"by {take.origin['model']}"]
@@ -66,6 +76,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     tabs: dict[str, Callable[[], None]] = {
         KEEP: lambda: downloads(take, sound, asked.mix),
         GO_ON: lambda: _branches(owner, take, and_then),
+        VERSIONS: lambda: versions(owner, take),
         SHEET: lambda: _sheet(take),
         DETAILS: lambda: _details(take, sound),
     }

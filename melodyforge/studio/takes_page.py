@@ -5,20 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
-from melodyforge.music.midi import read_midi
-from melodyforge.music.piece import Piece
 from melodyforge.settings import ComposeSettings
 from melodyforge.studio import shared
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.rolls import playing_roll
 from melodyforge.studio.stage import compare, rating, show_take
+from melodyforge.studio.versions import music
 from melodyforge.studio.visitor import visitor
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.takes import MAX_NAME_LENGTH, Take
 
 TAKES_A_PAGE = 20
-MAX_READ = 200  # pieces that are kept in memory
 NOTHING_YET = "Nothing here yet. What you compose is kept on this page, until you delete it."
 
 
@@ -116,7 +114,7 @@ def _row(owner: str, take: Take) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.checkbox(f"Choose {take.name}", key=_key(take), label_visibility="collapsed", width="content")
         with st.container(width=180):
-            playing_roll(_music(take.midi), take.name, key=f"roll_{take.id}")
+            playing_roll(music(take.midi), take.name, key=f"roll_{take.id}")
         if st.button("Open", key=f"open_{take.id}", icon=":material/open_in_full:"):
             st.session_state[Remembered.ON_STAGE] = ("take", [take.id])
             st.rerun()
@@ -126,15 +124,6 @@ def _row(owner: str, take: Take) -> None:
             name = st.text_input("Name", take.name, max_chars=MAX_NAME_LENGTH, key=f"name_{take.id}")
             if st.button("Rename", key=f"rename_{take.id}", type="primary"):
                 _rename(owner, take, name)
-
-
-@st.cache_resource(max_entries=MAX_READ, show_spinner=False)
-def _music(midi: bytes) -> Piece | None:
-    """The music of a take; None where it cannot be read, which opening it will say."""
-    try:
-        return read_midi(midi)[0]
-    except MelodyForgeError:
-        return None
 
 
 def rating_of_row(owner: str, take: Take) -> None:

@@ -26,6 +26,7 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.originality.report import FOUND, SHARED, Originality
 from melodyforge.places import OUTPUT_DIR
+from melodyforge.workshop.versions import COLUMN, TABLE, Version, Versions
 
 TAKES_FILE = OUTPUT_DIR / "takes.sqlite"
 MAX_NAME_LENGTH = 80
@@ -48,12 +49,14 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX takes_of_owner ON takes (owner, id)",
     ),
+    (TABLE, COLUMN),
 )
 # SQLite does not hold a row to the types of its columns; whatever stands there is read as what it should be.
 COLUMNS = (
     "id, min(max(CAST(created_at AS REAL), 0), 4e9), CAST(name AS TEXT), CAST(rating AS INTEGER), "
-    "CAST(notices AS TEXT), CAST(midi AS BLOB), CAST(primer AS BLOB)"
+    "CAST(notices AS TEXT), CAST(midi AS BLOB), CAST(primer AS BLOB), CAST(version AS INTEGER)"
 )
+GONE = "The take must be one of yours. It is not there any more; reload the page."
 BEGIN_ANEW = "Nothing in it was changed. Move the file away to begin a new one"
 ADVICE = {  # by SQLite's primary result codes
     sqlite3.SQLITE_BUSY: "Another program holds it: close that, or try again",
@@ -76,6 +79,8 @@ class Take:
         notices: what the user was told about it.
         primer_midi: the music that it goes on from, or None.
         not_kept: why it is not in the file yet; empty when it is.
+        version: the number of the version that it is now.
+        changes: what it was before some of it was composed anew, as words and MIDI file; only until it is in the file.
     """
 
     id: int
@@ -86,6 +91,8 @@ class Take:
     notices: list[str] = field(default_factory=list)
     primer_midi: bytes | None = None
     not_kept: str = ""
+    version: int = 0
+    changes: tuple[str, bytes] | None = field(default=None, repr=False)
 
     @property
     def primer(self) -> Piece | None:
@@ -113,6 +120,14 @@ class Take:
         if anew := parent.get("anew"):
             return f"{parent['name']} with other {'bars' if '-' in anew else 'bar'} {anew}"
         return f"continues {parent['name']} from bar {parent['bar']}"
+
+    @property
+    def change(self) -> str:
+        """What was composed anew of the take that it comes from, in words; "" where it begins by itself."""
+        parent = self.origin.get("continues") or {}
+        if anew := parent.get("anew"):
+            return f"new {'bars' if '-' in anew else 'bar'} {anew}"
+        return f"new from bar {parent['bar']}" if parent else ""
 
     @property
     def complaint(self) -> str:
@@ -176,8 +191,17 @@ class Takes:
         self._numbers = itertools.count(-1, -1)
         self._lock = threading.Lock()
 
-    def add(self, owner: str, composition: Composition, primer: Piece | None = None) -> int:
-        """Keeps a composition, and what it goes on from, and gives its number; it is held when that cannot be."""
+    def add(
+        self, owner: str, composition: Composition, primer: Piece | None = None, changed: Take | None = None
+    ) -> int:
+        """Keeps a composition, and what it goes on from, and gives its number; it is held when that cannot be.
+
+        Args:
+            owner: whose it is.
+            composition: the music.
+            primer: what it goes on from.
+            changed: the take of which it is a change, whose music will be its first version.
+        """
         number = next(self._numbers)
         take = Take(
             id=number,
@@ -186,6 +210,7 @@ class Takes:
             notices=[*composition.notices, *_told(composition.originality)],
             midi=composition.to_midi(),
             primer_midi=write_midi(primer) if primer is not None else None,
+            changes=(changed.name, changed.midi) if changed else None,
         )
         with self._lock:
             self._held[number] = owner, take
@@ -226,7 +251,7 @@ class Takes:
             return held
         found = self._select("owner = ? AND id = ?", owner, self._written.get(take_id, take_id))
         if not found:
-            raise TakeError("The take must be one of yours. It is not there any more; reload the page.")
+            raise TakeError(GONE)
         return found[0]
 
     def rename(self, owner: str, take_id: int, name: str) -> None:
@@ -249,7 +274,56 @@ class Takes:
             return
         with self._connected() as database:
             number = self._written.get(take_id, take_id)
-            database.execute("DELETE FROM takes WHERE owner = ? AND id = ?", (owner, number))
+            if database.execute("DELETE FROM takes WHERE owner = ? AND id = ?", (owner, number)).rowcount:
+                Versions(database, number).forget()
+
+    def versions(self, owner: str, take_id: int) -> list[Version]:
+        """What a take was and is, in order; of one that was never changed what it is.
+
+        Raises:
+            TakeError: it is not there, or somebody else's, or not in the file yet.
+        """
+        with self._changing(owner, take_id) as versions:
+            return versions.all()
+
+    def version(self, owner: str, take_id: int, number: int) -> bytes:
+        """The MIDI file of a version of a take.
+
+        Raises:
+            TakeError: as for `versions`; or the version is not kept any more.
+        """
+        with self._changing(owner, take_id) as versions:
+            return versions.midi(number)
+
+    def change(self, owner: str, take_id: int, parent: int, made: str, midi: bytes) -> int:
+        """Has a take be other music, as a version made from one that there is; gives its number.
+
+        Raises:
+            TakeError: as for `versions`.
+        """
+        with self._changing(owner, take_id) as versions:
+            return versions.add(parent, made, midi)
+
+    def turn_to(self, owner: str, take_id: int, number: int) -> None:
+        """Has a take be one of its versions.
+
+        Raises:
+            TakeError: as for `version`.
+        """
+        with self._changing(owner, take_id) as versions:
+            versions.turn_to(number)
+
+    @contextlib.contextmanager
+    def _changing(self, owner: str, take_id: int) -> Iterator[Versions]:
+        """The versions of a take, which nobody else changes meanwhile."""
+        if self._held_take(owner, take_id):
+            raise TakeError("A take must be in the history before it is changed. This one is not yet; save it first.")
+        number = self._written.get(take_id, take_id)
+        with self._connected() as database:
+            database.execute("BEGIN IMMEDIATE")
+            if not database.execute("SELECT 1 FROM takes WHERE owner = ? AND id = ?", (owner, number)).fetchone():
+                raise TakeError(GONE)
+            yield Versions(database, number)
 
     def zip(self, owner: str, take_ids: list[int]) -> bytes:
         """The MIDI files of some takes in one zip, their names kept apart by numbers where they are the same."""
@@ -273,7 +347,10 @@ class Takes:
         columns = "owner, created_at, name, rating, notices, midi, primer"
         with self._connected() as database:
             cursor = database.execute(f"INSERT INTO takes ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-        return int(cursor.lastrowid or 0)
+            number = int(cursor.lastrowid or 0)
+            if take.changes:
+                Versions(database, number).begin_with(*take.changes, take.change)
+        return number
 
     def _select(self, where: str, *values: Any) -> list[Take]:
         with self._connected() as database:
@@ -287,8 +364,9 @@ class Takes:
                 notices=notices.splitlines(),
                 midi=midi,
                 primer_midi=primer,
+                version=version,
             )
-            for number, created, name, rating, notices, midi, primer in rows
+            for number, created, name, rating, notices, midi, primer, version in rows
         ]
 
     def _change(self, owner: str, take_id: int, column: str, value: Any) -> None:

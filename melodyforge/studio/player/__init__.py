@@ -11,9 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
+
 from melodyforge.music.instruments import FAMILIES, INSTRUMENTS
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import timeline
+from melodyforge.studio.editing import receive
 from melodyforge.studio.media import sound_address
 from melodyforge.studio.scripts import component
 from melodyforge.workshop.sounds import KeptSound
@@ -56,6 +59,7 @@ def player(
     is_growing: bool = False,
     names: Sequence[str] = (),
     can_renew: bool = False,
+    editing: dict[str, Any] | None = None,
 ) -> Asked:
     """Shows one piece, or several below one another with the same playhead.
 
@@ -67,6 +71,7 @@ def player(
         is_growing: whether more notes will come.
         names: of the pieces, where they have others than their own; files are called by them.
         can_renew: whether to offer that bars are composed anew.
+        editing: what it needs to edit the one piece by hand (`melodyforge.studio.editing`); None where that cannot be.
     """
     takes: list[dict[str, Any]] = [timeline(piece, is_whole=not is_growing) for piece in pieces]
     for take, name in zip(takes, names, strict=False):
@@ -77,6 +82,13 @@ def player(
         take["midi"] = sound_address(sound, file) if sound else None
         take["file"] = file
     data = {"takes": takes, "identity": identity, "is_growing": is_growing, "can_renew": can_renew}
-    done = _component(data=data, key=key, on_mix_change=lambda: None, on_anew_change=lambda: None)
+    data["editing"] = editing
+    done = _component(
+        data=data,
+        key=key,
+        on_mix_change=lambda: None,
+        on_anew_change=lambda: None,
+        on_edit_change=lambda: receive(st.session_state[key].get("edit")),
+    )
     mix = done.mix or {}
     return Asked(mix.get("mix", "") if mix.get("identity") == identity else "", done.anew or "")

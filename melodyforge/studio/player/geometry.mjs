@@ -3,8 +3,9 @@
 // A take is what `melodyforge.music.timeline` says of a piece; pixels are those of the page, from a roll's upper left.
 
 export const RULER = 20, CHORDS = 18, KEYS = 34, STRIP_HEIGHT = 40; // pixels: above the notes, above that for chords, left of the notes; all of the strip
-export const MAX_ZOOM = 64, CLOSE_SECONDS = 0.03;
+export const MAX_ZOOM = 64, CLOSE_SECONDS = 0.03, DRAG_PIXELS = 5;
 const DRUM_ROW = 9, LONE_DRUM_ROW = 16, MIN_SEMITONE = 3, MAX_SEMITONE = 24, MIN_SEMITONES = 23, MIN_LABEL_GAP = 36, MIN_BAR_GAP = 6;
+const MIN_HIT = 8; // pixels
 const GAP = 6, FOOT = 4; // pixels: between pitches and drums, below all
 const PIXELS_A_SECOND = 24, MIN_BARS = 6; // at first; the strip below shows the whole piece
 const ROLL_HEIGHT = { 1: { share: 0.46, least: 300, most: 560 }, 2: { share: 0.28, least: 200, most: 320 } }; // of the window
@@ -169,6 +170,8 @@ export class Space {
     return [this.ruler + (this.high - pitch) * this.semitone, Math.max(2, this.semitone - 1)];
   }
 
+  isDrumAt(y) { return this.drums.length > 0 && (!this.hasPitches || y >= this.drumTop); }
+
   // The rows of the pitches, from below: which are black keys, and how the Cs are called.
   pitchRows() {
     if (!this.hasPitches) return [];
@@ -181,15 +184,31 @@ export class Space {
 
 // The notes in view as boxes on a roll of so many pixels.
 export function noteBoxes(take, viewport, space, width, isHeard = () => true) {
-  return take.notes.filter(([start, length]) => viewport.holds(start, length)).map(([start, length, pitch, velocity, track]) => {
+  return take.notes.flatMap(([start, length, pitch, velocity, track], index) => {
+    if (!viewport.holds(start, length)) return [];
     const { is_drum, name } = take.tracks[track];
     const x = viewport.xAt(width, start), long = Math.max(2, viewport.xAt(width, start + length) - x - 1);
     const [y, height] = space.row(pitch, is_drum);
-    return {
-      x, y, width: is_drum ? Math.min(long, 5) : long, height, name,
+    return [{
+      x, y, width: is_drum ? Math.min(long, 5) : long, height, name, index,
       alpha: isHeard(name) ? 0.4 + 0.6 * (velocity / 127) : SILENT_ALPHA, radius: Math.min(2.5, long / 2, height / 2),
-    };
+    }];
   });
+}
+
+// The uppermost note at a point of a roll, as { index, width, right }, or undefined; those that are hard to hit are larger.
+export function noteAt(take, viewport, space, width, x, y) {
+  return noteBoxes(take, viewport, space, width).findLast((box) => {
+    const aside = Math.max(1, (MIN_HIT - box.width) / 2), above = Math.max(1, (MIN_HIT - box.height) / 2);
+    box.right = box.x + box.width;
+    return x >= box.x - aside && x <= box.right + aside && y >= box.y - above && y <= box.y + box.height + above;
+  });
+}
+
+// The pitch at a height of a roll, or the drum.
+export function pitchAt(space, y, isDrum) {
+  if (isDrum) return space.drums[within(0, Math.floor((y - space.drumTop) / space.drumRow), space.drums.length - 1)];
+  return within(space.low, space.high - Math.floor((y - space.ruler) / space.semitone), space.high);
 }
 
 // All notes as lines on the strip, whatever part of them the rolls show.

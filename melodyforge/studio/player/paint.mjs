@@ -24,7 +24,7 @@ export function fit(canvas, width, height) {
 }
 
 // A take without what moves.
-export function paintMusic(pen, { take, viewport, space, width, theme, colourOf, isHeard }) {
+export function paintMusic(pen, { take, viewport, space, width, theme, colourOf, isHeard, isChosen }) {
   pen.fillStyle = theme.ground;
   pen.fillRect(0, 0, width, space.height);
   paintRows(pen, space, width, theme);
@@ -40,8 +40,16 @@ export function paintMusic(pen, { take, viewport, space, width, theme, colourOf,
     pen.beginPath();
     pen.roundRect(box.x, box.y, box.width, box.height, box.radius);
     pen.fill();
+    if (isChosen(box.index)) paintChosen(pen, box, theme);
   }
   pen.restore();
+}
+
+function paintChosen(pen, { x, y, width, height }, { ink }) {
+  pen.globalAlpha = 1;
+  pen.strokeStyle = ink;
+  pen.lineWidth = 2;
+  pen.strokeRect(x - 1, y - 1, width + 2, height + 2);
 }
 
 function paintRows(pen, space, width, { ink, band }) {

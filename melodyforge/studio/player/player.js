@@ -4,13 +4,14 @@
 // Streamlit calls the default export whenever its data change; what must live on (position, zoom, loop, mix) is kept
 // with the element. Several takes are drawn below one another and share the playhead; one of them sounds.
 
-import { KEYS, STRIP_HEIGHT, Space, Viewport, barAfter, barAt, barBefore, barsAround, barsOfRegion, clock, hasNotes, isWholeBars, longest, region, regionOfBars, rollHeight, usualZoom } from "./geometry.mjs";
+import { DRAG_PIXELS, KEYS, STRIP_HEIGHT, Space, Viewport, barAfter, barAt, barBefore, barsAround, barsOfRegion, clock, hasNotes, isWholeBars, longest, region, regionOfBars, rollHeight, usualZoom } from "./geometry.mjs";
 import { fit, paintMusic, paintPlayhead, paintSmall, paintStrip, themeOf } from "./paint.mjs";
 import { Mixer } from "./mixer.mjs";
 import { Rows } from "./rows.mjs";
 import { Deck } from "./deck.mjs";
+import { Pencil } from "./pencil.mjs";
 
-const DRAG_PIXELS = 5, USUAL_WIDTH = 700; // pixels; the width where the page has none yet
+const USUAL_WIDTH = 700; // pixels, where the page has no width yet
 const TELL_MS = 500; // after the last change of the mix the server gets to know
 
 export default function (component) {
@@ -40,6 +41,7 @@ class Player {
     this.rows = new Rows(this.find("parts"), this.find("instruments"), {
       onChange: (name, values) => this.mix(name, values), onNear: () => this.takeApart(),
     });
+    this.pencil = new Pencil(this);
     this.listen();
   }
 
@@ -53,8 +55,10 @@ class Player {
     if (isOther) this.startAnew(data.identity);
     const isNew = data.takes.some(hasNotes) && (isOther || this.isEmpty);
     const begins = data.is_growing && (isOther || !this.isGrowing);
-    const isSame = !isOther && this.isGrowing === data.is_growing && String(data.takes.map(size)) === String(this.takes.map(size));
-    this.takes = data.takes;
+    const shown = String([data.is_growing, data.editing?.version, data.editing?.answered, ...data.takes.map(size)]);
+    const isSame = !isOther && shown === this.shown;
+    Object.assign(this, { takes: data.takes, shown });
+    this.pencil.show(data.editing);
     this.isGrowing = data.is_growing;
     this.canRenew = data.can_renew;
     const seconds = longest(this.takes), width = this.root.clientWidth || USUAL_WIDTH;
@@ -70,6 +74,7 @@ class Player {
 
   startAnew(identity) {
     this.pause();
+    this.pencil.send();
     Object.assign(this, { identity, position: 0, sounding: 0, mixer: new Mixer() });
     this.deck.seek(0);
     this.setLoop(null);
@@ -83,9 +88,10 @@ class Player {
       const canvas = document.createElement("canvas");
       canvas.className = "roll";
       canvas.setAttribute("role", "img");
-      this.listenTo(canvas);
+      const view = { canvas, layer: document.createElement("canvas"), isStale: true };
+      this.listenTo(view);
       this.watcher.observe(canvas);
-      return { canvas, layer: document.createElement("canvas"), isStale: true };
+      return view;
     });
     rolls.replaceChildren(...this.views.map((view) => view.canvas));
   }
@@ -127,32 +133,42 @@ class Player {
       l: () => this.toggleLoop(),
       Escape: () => this.setLoop(null),
     };
-    const act = event.ctrlKey || event.metaKey || event.altKey ? null : acts[event.key];
-    if (!act) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.pencil.press(event)) return event.preventDefault();
+    if (!acts[event.key]) return;
     event.preventDefault();
-    act();
+    acts[event.key]();
   }
 
-  listenTo(canvas) {
-    let from = null, last = null;
+  listenTo(view) {
+    const { canvas } = view;
+    let from = null, last = null, held = null; // a note, while it is edited
     const secondsAt = (event) => this.viewport.secondsAt(canvas.clientWidth, event.offsetX);
     canvas.addEventListener("pointerdown", (event) => {
-      from = { x: event.offsetX, seconds: secondsAt(event) };
       canvas.setPointerCapture(event.pointerId);
+      held = this.pencil.grab(event, view);
+      from = held ? null : { x: event.offsetX, seconds: secondsAt(event) };
     });
     canvas.addEventListener("pointermove", (event) => {
+      held ? held.to(event) : (canvas.style.cursor = this.pencil.cursor(event, view));
       if (!from || (last === null && Math.abs(event.offsetX - from.x) < DRAG_PIXELS)) return;
       last = secondsAt(event);
       this.drawLoop(this.dragged(from.seconds, last, event.altKey));
     });
     canvas.addEventListener("pointerup", () => {
+      held?.drop();
+      held = null;
       if (!from) return;
       const position = this.loop && last !== null ? this.loop[0] : from.seconds; // a short drag is a click
       if (last !== null) this.deck.loop = this.loop;
       from = last = null;
       this.seek(position);
     });
-    canvas.addEventListener("pointercancel", () => { from = last = null; });
+    canvas.addEventListener("pointercancel", () => {
+      held?.cancel();
+      from = last = held = null;
+    });
+    canvas.addEventListener("dblclick", (event) => this.pencil.addAt(event, view));
     canvas.addEventListener("wheel", (event) => {
       if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.25 : 0.8, secondsAt(event));
       else if (event.deltaX && this.viewport.zoom > 1) this.scrollBy(event.deltaX / canvas.clientWidth);
@@ -279,11 +295,13 @@ class Player {
     const anew = this.find("anew");
     anew.hidden = this.canRenew === false;
     anew.disabled = !isOn || !bars || !isWholeBars(take, loop);
+    this.pencil.showState();
   }
 
   askAnew() {
     const [first, last] = barsOfRegion(this.take, this.loop).map((bar) => bar + this.take.first_bar);
     this.find("anew").disabled = true; // until there is other music
+    this.pencil.send();
     this.component.setTriggerValue("anew", `${first}-${last}`);
   }
 
@@ -357,6 +375,12 @@ class Player {
 
   // ---- drawing ---------------------------------------------------------------------------------------------------
 
+  // Notes were changed here.
+  musicChanged() {
+    this.viewport.seconds = longest(this.takes);
+    this.change();
+  }
+
   change() {
     this.look = themeOf(this.root);
     this.showParts();
@@ -404,14 +428,13 @@ class Player {
     const width = view.canvas.clientWidth, space = new Space(take, rollHeight(this.takes.length, innerHeight));
     const about = {
       take, viewport: this.viewport, space, width, theme: this.look,
-      colourOf: (name) => this.colours.get(name), isHeard: (name) => this.mixer.heard(name) > 0,
+      colourOf: (name) => this.colours.get(name), isHeard: (name) => this.mixer.heard(name) > 0, isChosen: (index) => number === 0 && this.pencil.isChosen(index),
     };
     view.canvas.style.height = `${space.height}px`;
     fit(view.canvas, width, space.height);
     view.canvas.setAttribute("aria-label", `Piano roll of ${take.name}: ${take.notes.length} notes`);
     paintMusic(fit(view.layer, width, space.height), about);
-    view.isStale = false;
-    view.height = space.height;
+    Object.assign(view, { isStale: false, height: space.height, space });
     if (number !== this.sounding) return;
     fit(this.strip, this.strip.clientWidth, STRIP_HEIGHT);
     paintSmall(fit(this.stripLayer, this.strip.clientWidth, STRIP_HEIGHT), { ...about, width: this.strip.clientWidth });
@@ -421,6 +444,7 @@ class Player {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.telling);
     this.deck.close();
+    this.pencil.close();
     this.watcher.disconnect();
     this.theme.removeEventListener("change", this.themeChanged);
     delete this.root.player;
