@@ -5,7 +5,7 @@ How it is done stands in `composing/`; its loop is `composing/redraw.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from melodyforge.composing.takes import Listener, draw_takes, grow
 from melodyforge.composing.task import Task, make_task
 from melodyforge.composing.wishes import default_settings, wished_settings
 from melodyforge.composition import Composition
+from melodyforge.errors import SettingsError
 from melodyforge.music.piece import Piece
 from melodyforge.music.timeline import with_track_names
 from melodyforge.originality.report import report_on
 from melodyforge.settings import ComposeSettings
+
+MOST_BESIDE = 4096  # pieces that are kept in memory together
 
 
 def load(name: str | Path | None = None) -> Model:
@@ -54,8 +57,11 @@ def compose(
     primer: Piece | None = None,
     listener: Listener | None = None,
     join: Piece | None = None,
+    indices: Sequence[int] | None = None,
 ) -> list[Composition]:
-    """Composes `settings.num_pieces` pieces side by side.
+    """Composes `settings.num_pieces` pieces side by side, or some of them.
+
+    A piece is the same whichever others are composed beside it.
 
     Args:
         model: a loaded model.
@@ -63,17 +69,25 @@ def compose(
         primer: music to go on from.
         listener: is told after every row, and may end the composing.
         join: music to follow behind the primer, by a bridge.
+        indices: which of the pieces to compose, from 0; None: all.
 
     Returns:
         The pieces; what ran into a loop or fell silent has been drawn again from before that, what missed a wish as a
         whole.
 
     Raises:
-        SettingsError: the primer holds nothing that the model can go on from, or the model has not learnt what is
-            asked for.
+        SettingsError: the primer holds nothing that the model can go on from, the model has not learnt what is
+            asked for, or more pieces are than can be composed side by side.
     """
     task = make_task(model, settings or default_settings(model), primer, join)
-    return [_composition(task, outcome, index) for index, outcome in enumerate(draw_until_good(task, listener))]
+    if indices is None and task.settings.num_pieces > MOST_BESIDE:
+        raise SettingsError(
+            f"`num_pieces` must be at most {MOST_BESIDE:,} without a cluster. Received {task.settings.num_pieces:,}. "
+            "Compose fewer, or add --cluster."
+        )
+    chosen = range(task.settings.num_pieces) if indices is None else indices
+    outcomes = draw_until_good(task, chosen, listener)
+    return [_composition(task, outcome, index) for index, outcome in zip(chosen, outcomes, strict=True)]
 
 
 def first_takes(model: Model, settings: ComposeSettings) -> list[Piece]:
@@ -110,8 +124,10 @@ def reproduce(
         SettingsError: the model, the primer or the take that was joined is not the one it was composed with.
     """
     require_sources(origin, model, primer, join)
-    pieces = compose(model, ComposeSettings.check(origin["settings"]), primer, ends_where(origin), join)
-    made = pieces[origin["index"]]
+    settings, index = ComposeSettings.check(origin["settings"]), origin["index"]
+    beside = range(settings.num_pieces) if origin.get("ended_at") else [index]  # rows are counted for all together
+    pieces = compose(model, settings, primer, ends_where(origin), join, beside)
+    made = pieces[beside.index(index)]
     return made.with_origin(origin | made.origin)  # what the history added still holds
 
 

@@ -90,9 +90,13 @@ class Composition:
         """
         path = Path(path)
         require_output(path)
-        data, notices = FORMS[path.suffix.lower()](self)
+        data, notices = self.rendered(path.suffix)
         write_bytes(path, data)
         return notices
+
+    def rendered(self, suffix: str) -> tuple[bytes, list[str]]:
+        """The file in the form of an ending of `FORMS`, and what the user should be told."""
+        return FORMS[suffix.lower()](self)
 
     def _repr_html_(self) -> str:
         """Shows piano roll and player in a notebook."""

@@ -46,6 +46,10 @@ class TakeError(MelodyForgeError, LookupError):
     """A take of the studio is not there, or cannot be changed so."""
 
 
+class ClusterError(MelodyForgeError):
+    """A cluster of machines is not there, of another version, or lost."""
+
+
 class BusyError(MelodyForgeError):
     """Too many people want something at once."""
 

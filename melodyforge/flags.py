@@ -64,6 +64,15 @@ def add_midi_dir_flag(parser: argparse._ActionsContainer, about: str = "music fi
     )
 
 
+def add_cluster_flag(parser: Parser) -> None:
+    """Adds the flag that names a cluster."""
+    parser.topic("on several machines").add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="share the work out over the Ray cluster at this host and port; auto: the one that this machine is in",
+    )
+
+
 def add_recipe_flags(parser: Parser) -> None:
     """Adds the flags for what of a recipe can be changed on the command line."""
     usual = load_recipe(DEFAULT_RECIPE)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from melodyforge.errors import BusyError, MelodyForgeError
 from melodyforge.priority import give_way
@@ -45,6 +45,22 @@ _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); impor
 
 class StoppedError(Exception):
     """A function did not come to its end; the message is the rest of a sentence, such as `TOO_LONG`."""
+
+
+class Pool(Protocol):
+    """Where calls run side by side: guarded processes here, or a cluster of machines."""
+
+    def each(self, call: Callable[[Guard, _Item], _T], items: Iterable[_Item]) -> Generator[_T, None, None]:
+        """Calls a function for each item, as many at once as there are processes.
+
+        Args:
+            call: is given the guard of where it runs, and an item.
+            items: taken one by one, a few ahead of what is wanted.
+
+        Yields:
+            What was returned, in the order of the items.
+        """
+        ...
 
 
 class Guard:
@@ -93,25 +109,17 @@ class Guard:
             raise value
         return value
 
-    def each(self, call: Callable[[_Item], _T], items: Iterable[_Item]) -> Generator[_T, None, None]:
-        """Calls a function that uses this guard for each item, as many at once as there are processes.
-
-        Closes the guard at the end.
-
-        Args:
-            call: runs in threads of this process.
-            items: taken one by one, a few ahead of what is wanted.
-
-        Yields:
-            What was returned, in the order of the items.
-        """
+    def each(self, call: Callable[[Guard, _Item], _T], items: Iterable[_Item]) -> Generator[_T, None, None]:
+        """See `Pool`; calls run in threads of this process, and use this guard. Closes it at the end."""
         items = iter(items)
         with ThreadPoolExecutor(self._num_processes) as threads:
             try:
-                running = deque(threads.submit(call, item) for item in islice(items, CALLS_AHEAD * self._num_processes))
+                running = deque(
+                    threads.submit(call, self, item) for item in islice(items, CALLS_AHEAD * self._num_processes)
+                )
                 while running:
                     yield running.popleft().result()
-                    running.extend(threads.submit(call, item) for item in islice(items, 1))
+                    running.extend(threads.submit(call, self, item) for item in islice(items, 1))
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()

@@ -393,7 +393,7 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
         None, ge=1, le=7200, description="length, in place of a number of notes"
     )
     num_pieces: Annotated[int, Shown(usual=(1, 8))] = Field(
-        1, ge=1, le=4096, description="how many pieces to compose at once"
+        1, ge=1, le=1_000_000, description="how many pieces to compose at once; more than 4,096 on a cluster"
     )
     seed: Annotated[int, Shown(Topic.SAMPLING, left_out="a new one each time")] = Field(
         default_factory=lambda: secrets.randbelow(MAX_SEED + 1),

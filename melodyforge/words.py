@@ -21,7 +21,9 @@ _EXTRAS = {  # of pyproject.toml, by package
     "music21": "scores",
     **dict.fromkeys(("mido", "rtmidi"), "live"),
     **dict.fromkeys(("fluidsynth", "midi2audio"), "sound"),
+    "ray": "cluster",
 }
+_APART = {"live", "cluster"}  # extras that a checkout does not install by itself
 
 
 def command(name: str) -> str:
@@ -31,12 +33,14 @@ def command(name: str) -> str:
 
 def how_to_install(package: str) -> str:
     """What to do when a package is missing, as a sentence."""
+    extra = _EXTRAS.get(package)
+    if IS_CHECKOUT and extra in _APART:
+        return f"Run `.venv/bin/pip install -e '.[{extra}]'` in the folder of Melody Forge."
     if IS_CHECKOUT:
         return (
             "Run `. .venv/bin/activate` first, in the folder of Melody Forge; if there is no .venv yet, `make setup` "
             "makes it."
         )
-    extra = _EXTRAS.get(package)
     return f"Run `pip install 'melodyforge[{extra}]'`." if extra else f"Run `pip install {package}`."
 
 

@@ -63,7 +63,7 @@ def try_kind(kind: Kind, seed: int, indices: range, files: Path | None = None) -
     parts = [indices[first : first + kind.num_at_once] for first in range(0, len(indices), kind.num_at_once)]
     with tempfile.TemporaryDirectory(prefix="torture-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as base:
         guard = Guard(kind.num_processes)
-        workers = _Workers(guard, kind, seed, files, Path(base))
+        workers = _Workers(kind, seed, files, Path(base))
         with closing(guard.each(workers.attack, parts)) as results:
             for part, verdicts in zip(parts, results, strict=True):
                 for index, verdict in zip(part, verdicts, strict=True):
@@ -74,20 +74,19 @@ def try_kind(kind: Kind, seed: int, indices: range, files: Path | None = None) -
 
 @dataclass(frozen=True)
 class _Workers:
-    """The guarded processes, and what they are to try."""
+    """What guarded processes are to try."""
 
-    guard: Guard
     kind: Kind
     seed: int
     files: Path | None
     base: Path
 
-    def attack(self, indices: range) -> list[Verdict]:
+    def attack(self, guard: Guard, indices: range) -> list[Verdict]:
         """What became of some mutants; when their process was lost, each is tried again alone."""
         seconds = self.kind.seconds * min(2, len(indices))  # for all of them: longer means stuck
         try:
-            return self.guard.run(attack, self.kind.name, self.seed, indices, self.files, self.base, seconds=seconds)
+            return guard.run(attack, self.kind.name, self.seed, indices, self.files, self.base, seconds=seconds)
         except StoppedError as stopped:
             if len(indices) == 1:
                 return [Verdict(FATE_OF[str(stopped)], str(stopped))]
-        return [self.attack(indices[place : place + 1])[0] for place in range(len(indices))]
+        return [self.attack(guard, indices[place : place + 1])[0] for place in range(len(indices))]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
 from melodyforge.errors import SettingsError
-from melodyforge.flags import add_flags, add_model_flag, flag
+from melodyforge.flags import add_cluster_flag, add_flags, add_model_flag, flag
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
 from melodyforge.words import command, counted
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from melodyforge.bundle import Model
     from melodyforge.composing.takes import Growing
     from melodyforge.composition import Composition
+    from melodyforge.music.piece import Piece
 
 USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
 
@@ -29,6 +30,9 @@ def main(argv: list[str] | None = None) -> None:
         from melodyforge.commands.play import play
 
         play(arguments)
+        return
+    if arguments.cluster:
+        compose_on_cluster(arguments)
         return
     started = time.perf_counter()
     compositions = compose_pieces(arguments)
@@ -49,6 +53,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
     add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
+    add_cluster_flag(parser)
     live = parser.topic("to listen while it is composed")
     live.add_argument("--play", action="store_true", help="play until Ctrl-C; wishes may be typed meanwhile")
     live.add_argument("--play-to", type=Path, metavar="FILE", help="play into this WAV file instead")
@@ -68,24 +73,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     """Does what the command line asks for."""
-    from melodyforge.compose import compose, load, reproduce
-    from melodyforge.composing.wishes import wished_settings
-    from melodyforge.composition import read_origin
-    from melodyforge.files import read_bytes
-    from melodyforge.music.load import load_piece
+    from melodyforge.compose import compose
 
-    wishes = {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
     if arguments.reproduce:
-        require_no_wishes(wishes | {"ask": arguments.ask})
-    origin = read_origin(read_bytes(arguments.reproduce)) if arguments.reproduce else None
-    model = load(arguments.model or (origin.get("model") if origin else None))
-    primer, join = (load_piece(path) if path else None for path in (arguments.primer, arguments.join))
-    if origin:
-        require_outputs(arguments, 1)
-        return [reproduce(model, origin, primer, join)]
-    if arguments.ask is not None:
-        wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
-    settings = wished_settings(model, primer is not None, join is not None, **wishes)
+        return [compose_again(arguments)]
+    model, settings, primer, join = asked(arguments)
     require_outputs(arguments, settings.num_pieces)
     about = [f"temperature {settings.temperature:g}, random seed {settings.seed}"]
 
@@ -94,6 +86,73 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
             tell_composer(arguments, model, about.pop())
 
     return compose(model, settings, primer, listener, join)
+
+
+def compose_again(arguments: argparse.Namespace) -> Composition:
+    """Composes a composed file once more."""
+    from melodyforge.compose import load, reproduce
+    from melodyforge.composition import read_origin
+    from melodyforge.files import read_bytes
+
+    require_no_wishes(wishes_of(arguments) | {"ask": arguments.ask})
+    origin = read_origin(read_bytes(arguments.reproduce))
+    model = load(arguments.model or origin.get("model"))
+    primer, join = given_music(arguments)
+    require_outputs(arguments, 1)
+    return reproduce(model, origin, primer, join)
+
+
+def asked(arguments: argparse.Namespace) -> tuple[Model, ComposeSettings, Piece | None, Piece | None]:
+    """What is to be composed: the model, how, the primer and the take that is joined to it."""
+    from melodyforge.compose import load
+    from melodyforge.composing.wishes import wished_settings
+
+    wishes, model = wishes_of(arguments), load(arguments.model)
+    primer, join = given_music(arguments)
+    if arguments.ask is not None:
+        wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
+    return model, wished_settings(model, primer is not None, join is not None, **wishes), primer, join
+
+
+def wishes_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """The settings that flags give, None where they give none."""
+    return {name: getattr(arguments, name) for name in ComposeSettings.model_fields}
+
+
+def given_music(arguments: argparse.Namespace) -> tuple[Piece | None, Piece | None]:
+    """The primer, and the take that is joined to it."""
+    from melodyforge.music.load import load_piece
+
+    primer, join = (load_piece(path) if path else None for path in (arguments.primer, arguments.join))
+    return primer, join
+
+
+def compose_on_cluster(arguments: argparse.Namespace) -> None:
+    """Composes what is not there yet on a cluster; an earlier run's seed holds where none is given."""
+    from melodyforge.bulk import Bulk, Shelf, compose_in_bulk
+    from melodyforge.cluster import connect
+    from melodyforge.progress import show_progress
+
+    if arguments.reproduce:
+        raise SettingsError("--cluster does not go with --reproduce, which composes one file. Leave one of them out.")
+    model, settings, primer, join = asked(arguments)
+    require_outputs(arguments, 1)
+    shelf = Shelf(arguments.output)
+    known = shelf.begun_with()
+    if known and arguments.seed is None:
+        settings = settings.changed(seed=known["settings"]["seed"])
+    suffixes = [form.suffix for form in forms(arguments.output, arguments)]
+    with connect(arguments.cluster) as cluster, show_progress("Composing", "pieces") as on_progress:
+        print(f"model {model.name}, random seed {settings.seed}, {counted(cluster.num_processors, 'processor')}")
+        started = time.perf_counter()
+        tally = compose_in_bulk(Bulk(model, settings, suffixes, primer, join), shelf, cluster, on_progress)
+        seconds = time.perf_counter() - started
+    print(f"{shelf.file(0, suffixes[0])} to {shelf.file(settings.num_pieces - 1, suffixes[0]).name} are there")
+    rate = tally.num_notes / seconds / cluster.num_processors
+    print(
+        f"{counted(tally.num_pieces, 'piece')} with {counted(tally.num_notes, 'note')} composed in {seconds:.1f} s, "
+        f"{rate:,.0f} notes a second and processor; {tally.num_unsound:,} of them kept although not as asked"
+    )
 
 
 def tell_composer(arguments: argparse.Namespace, model: Model, about: str) -> None:

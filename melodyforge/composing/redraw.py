@@ -7,6 +7,7 @@ Knows neither how a take is drawn (`takes`) nor by what it is judged (`judging`,
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from melodyforge.composing.judging import Judged, judge
@@ -27,18 +28,18 @@ class Outcome:
     notices: list[str]
 
 
-def draw_until_good(task: Task, listener: Listener | None = None) -> list[Outcome]:
+def draw_until_good(task: Task, indices: Sequence[int], listener: Listener | None = None) -> list[Outcome]:
     """Draws takes of each piece until one is good, or ended by the listener; at most `num_draws` times."""
     number = task.settings.best_of
-    judged: list[list[Judged]] = [[] for _ in range(task.settings.num_pieces)]
+    judged: dict[int, list[Judged]] = {index: [] for index in indices}
     for draw in range(num_draws(task.settings)):
-        waiting = [index for index, takes in enumerate(judged) if all(one.is_rejected for one in takes)]
+        waiting = [index for index, takes in judged.items() if all(one.is_rejected for one in takes)]
         if not waiting:
             break
         places = [number * index + other for index in waiting for other in range(number)]
         for place, take in zip(places, draw_takes(task, places, draw, listener), strict=True):
             judged[place // number].append(judge(task, take))
-    return [_choose(task, takes) for takes in judged]
+    return [_choose(task, takes) for takes in judged.values()]
 
 
 def _choose(task: Task, takes: list[Judged]) -> Outcome:

@@ -249,7 +249,7 @@ def _export(tasks: list[_Task], num_workers: int | None, on_progress: Callable[[
     report = on_progress or (lambda done, total: None)
     report(len(tasks) - len(missing), len(tasks))
     guard = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(missing))))
-    with closing(guard.each(functools.partial(_try_task, guard), missing)) as reasons:
+    with closing(guard.each(_try_task, missing)) as reasons:
         for number, (task, reason) in enumerate(
             zip(missing, reasons, strict=True), start=len(tasks) - len(missing) + 1
         ):

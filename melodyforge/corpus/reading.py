@@ -76,9 +76,9 @@ def read_files(
         Each file with its result, in the order given.
     """
     chunks = _split_into_chunks(files)
-    guard = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(chunks))))
-    workers = _Workers(guard, read_file or read_music_file, midi_seconds)
-    with closing(guard.each(workers.read, chunks)) as results:
+    reader = _Reader(read_file or read_music_file, midi_seconds)
+    pool = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(chunks))))
+    with closing(pool.each(reader.read, chunks)) as results:
         for chunk, result in zip(chunks, results, strict=True):
             yield from zip(chunk, result, strict=True)
 
@@ -98,28 +98,26 @@ def _split_into_chunks(files: list[MusicFile]) -> list[list[MusicFile]]:
 
 
 @dataclass(frozen=True)
-class _Workers:
-    """The worker processes, and how they are asked.
+class _Reader:
+    """How worker processes are asked.
 
     Attributes:
-        guard: the processes.
         read_file: what they run for each file.
         midi_seconds: how long reading a MIDI file may take.
     """
 
-    guard: Guard
     read_file: FileReader
     midi_seconds: float
 
-    def read(self, chunk: list[MusicFile]) -> list[FileResult]:
+    def read(self, guard: Guard, chunk: list[MusicFile]) -> list[FileResult]:
         """The results of a chunk; when it was lost, of each of its files, read again on its own."""
         seconds = sum(self._seconds_for(file) for file in chunk[:2])  # for the chunk as a whole: longer means stuck
         try:
-            return self.guard.run(_read_chunk, chunk, self.read_file, seconds=seconds)
+            return guard.run(_read_chunk, chunk, self.read_file, seconds=seconds)
         except StoppedError as stopped:
             if len(chunk) == 1:
                 return [FileResult(error=f"Expected a file that can be read. Received one that {stopped}. Remove it.")]
-        return [self.read([file])[0] for file in chunk]
+        return [self.read(guard, [file])[0] for file in chunk]
 
     def _seconds_for(self, file: MusicFile) -> float:
         """How long reading a file may take."""
