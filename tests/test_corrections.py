@@ -10,6 +10,7 @@ from melodyforge.compose import first_takes
 from melodyforge.composing.wishes import default_settings
 from melodyforge.decoding.corrections import (
     CHORDS,
+    DEGREES,
     LARGEST,
     MOVES,
     NUM_KINDS,
@@ -22,6 +23,7 @@ from melodyforge.decoding.corrections import (
     unpack_corrections,
 )
 from melodyforge.errors import SettingsError
+from melodyforge.music.keys import Key
 from melodyforge.music.piece import Piece, Track, make_notes
 from tests.music_samples import gridded_piece
 
@@ -42,21 +44,22 @@ def is_drum(starter):
     return starter.representation.vocabulary.tracks.is_drum
 
 
-def test_moves_chords_and_what_sounds_together_are_counted(starter):
+def test_moves_chords_what_sounds_together_and_degrees_are_counted(starter):
     line = rows_of(starter, [(24 * index, 24, 0, 60 + 2 * index, 80) for index in range(4)])
-    counts = count([line], is_drum(starter))
+    counts = count([(line, None)], is_drum(starter))
     moves = counts[MOVES].reshape(NUM_KINDS, NUM_KINDS)
     assert moves[UP_A_STEP, UP_A_STEP] == moves.sum() == 2  # the first two notes have no move before theirs
     assert counts[SONORITIES][0] == 4  # nothing else sounds
     chord = rows_of(starter, [(0, 96, 0, pitch, 80) for pitch in (60, 64, 67)], Track(0))
-    counts = count([chord], is_drum(starter))
+    counts = count([(chord, Key(9, is_minor=True))], is_drum(starter))
     assert counts[CHORDS][[3, 4]].tolist() == [1, 1]
+    assert counts[DEGREES].nonzero()[0].tolist() == [12 + 3, 12 + 7, 12 + 10]  # C, E and G in A minor
     assert counts[SONORITIES][[2 ** (12 - 4 - 1), 2 ** (12 - 7 - 1) + 2 ** (12 - 3 - 1)]].tolist() == [1, 1]
 
 
 def test_drums_are_not_counted(starter):
     drums = rows_of(starter, [(24 * index, 24, 0, 36 + index, 80) for index in range(6)], Track(0, True))
-    assert count([drums], is_drum(starter)).sum() == 0
+    assert count([(drums, Key(0))], is_drum(starter)).sum() == 0
 
 
 def test_what_music_does_seldom_is_made_rarer_and_what_it_does_as_often_is_left():
@@ -87,7 +90,7 @@ def test_composed_lines_move_as_the_corrections_say(starter):
 
 def test_corrections_are_kept_and_damaged_ones_refused(starter):
     rows = starter.representation.encode(gridded_piece())
-    counts = count([rows], is_drum(starter))
+    counts = count([(rows, Key(0))], is_drum(starter))
     corrections = Corrections({"": compared(counts, np.ones(SIZE)), "waltz": compared(np.ones(SIZE), counts)})
     packed = pack_corrections(corrections)
     kept = unpack_corrections(packed)

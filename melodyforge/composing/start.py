@@ -17,6 +17,7 @@ from melodyforge.decoding.ending import Length
 from melodyforge.errors import SettingsError
 from melodyforge.music.form import NO_FORM
 from melodyforge.music.instruments import refused
+from melodyforge.music.keys import Key, key_named
 from melodyforge.music.piece import STEPS_PER_QUARTER, Meter, Piece
 from melodyforge.settings import MAX_NOTES, ComposeSettings, Wishes
 from melodyforge.tokens.controls import Controls
@@ -264,12 +265,23 @@ def _drawn(headings: list[Heading], rng: np.random.Generator) -> Heading:
 
 
 def _as_asked(heading: Heading, task: Task) -> Heading:
-    """The heading with the very style, tempo and meter that are wished for, and the key that scale or chords imply."""
+    """The heading with the very style, tempo, meter and key that are wished for."""
     wishes: Wishes = task.settings
     wished: dict[str, Any] = {"style": wishes.style, "tempo_qpm": wishes.tempo, "meter": wishes.meter}
-    if task.limits:
-        wished["key"] = task.limits.key
+    wished["key"] = _key_asked(heading, task)
     return heading.changed(**{name: value for name, value in wished.items() if value is not None})
+
+
+def _key_asked(heading: Heading, task: Task) -> Key | None:
+    """The key that is wished for, or that scale or chords imply; of a mode alone that on the tonic of the heading."""
+    if task.limits and task.limits.key:
+        return task.limits.key
+    if not task.settings.key:
+        return None
+    (tonic, is_minor), own = key_named(task.settings.key), heading.traits.key
+    if tonic is None and own:
+        tonic = own.tonic
+    return None if tonic is None else Key(tonic, bool(is_minor))
 
 
 def _steps_waited(task: Task) -> int:

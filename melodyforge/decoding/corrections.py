@@ -3,7 +3,8 @@
 It has learnt from real music, never from its own, and drifts from it in small ways: voices turn too often, chords are
 thin. How often pitches come in real music and in compositions of the style, beside each other, is added to their
 logits as the logarithm of a ratio (logit adjustment; Menon et al., 2021): how a line moves on from its last move, how
-far a chord is spread, and what sounds together. `evaluation/school.py` compares. Knows rows and their past.
+far a chord is spread, what sounds together, and which degrees of the key are heard. `evaluation/school.py` compares.
+Knows rows and their past.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from pydantic import FailFast, Field
 
 from melodyforge.errors import SettingsError
-from melodyforge.music.keys import NUM_PITCH_CLASSES
+from melodyforge.music.keys import NUM_PITCH_CLASSES, Key
 from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.settings import Section
 from melodyforge.tokens.features import Rows
@@ -29,7 +30,8 @@ NUM_SONORITIES = 2 ** (NUM_PITCH_CLASSES - 1)  # pitch classes that sound above 
 MOVES = slice(0, NUM_KINDS**2)  # of a table: the kind of the move before, then that of the move
 CHORDS = slice(MOVES.stop, MOVES.stop + WIDEST + 1)
 SONORITIES = slice(CHORDS.stop, CHORDS.stop + NUM_SONORITIES)
-SIZE = SONORITIES.stop
+DEGREES = slice(SONORITIES.stop, SONORITIES.stop + 2 * NUM_PITCH_CLASSES)  # above the tonic; major, then minor
+SIZE = DEGREES.stop
 NOTHING = SIZE  # the cell of what is not corrected
 PRIOR = 20.0  # counts that speak for no correction
 LARGEST = 1.5  # correction, in nats
@@ -44,17 +46,18 @@ _ABOVE = np.stack(  # of a set, above each pitch class, shape (num_sets, NUM_PIT
 )
 
 
-def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray) -> np.ndarray:
-    """Where in a table stands what each pitch would do, as a line or in a chord, and with what sounds.
+def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray, of_key: np.ndarray) -> np.ndarray:
+    """Where in a table stands what each pitch would do, as a line or in a chord, with what sounds, and in the key.
 
     Args:
         past: of n moments.
         following: their next rows, whose onset and track are known.
         sounding: steps that each pitch sounds then, shape (n, NUM_PITCHES).
         is_drum: of each track.
+        of_key: see `cells_of_key`, shape (n, NUM_PITCHES) or (1, NUM_PITCHES).
 
     Returns:
-        `NOTHING` where nothing is corrected, shape (2, n, NUM_PITCHES).
+        `NOTHING` where nothing is corrected, shape (3, n, NUM_PITCHES).
     """
     track, moments = following["track"], np.arange(len(following["track"]))
     before, last = past.track_before[moments, track], past.track_pitch[moments, track]
@@ -66,15 +69,24 @@ def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray
     in_octaves = np.pad(sounding > 0, ((0, 0), (0, -NUM_PITCHES % NUM_PITCH_CLASSES)))
     sets = in_octaves.reshape(len(moments), -1, NUM_PITCH_CLASSES).any(axis=1) @ _CLASSES
     sonority = SONORITIES.start + _ABOVE[sets][:, _PITCHES % NUM_PITCH_CLASSES]
-    return np.where(is_drum[track][:, None], NOTHING, np.stack([line, sonority]))
+    degree = np.broadcast_to(of_key, sonority.shape)
+    return np.where(is_drum[track][:, None], NOTHING, np.stack([line, sonority, degree]))
 
 
-def count(pieces: Iterable[np.ndarray], is_drum: np.ndarray) -> np.ndarray:
-    """How often the notes of pieces do what; rows of each piece, shape (num_rows,) -> (SIZE,)."""
+def cells_of_key(key: Key | None) -> np.ndarray:
+    """Where in a table the degree of each pitch stands, shape (NUM_PITCHES,)."""
+    if key is None:
+        return np.full(NUM_PITCHES, NOTHING)
+    return DEGREES.start + NUM_PITCH_CLASSES * key.is_minor + (_PITCHES - key.tonic) % NUM_PITCH_CLASSES
+
+
+def count(pieces: Iterable[tuple[np.ndarray, Key | None]], is_drum: np.ndarray) -> np.ndarray:
+    """How often the notes of pieces do what; of rows, shape (num_rows,), and the key of each; shape (SIZE,)."""
     counts = np.zeros(SIZE + 1)
-    for rows in pieces:
+    for rows, key in pieces:
         past = Past.of_rows(rows, is_drum).select(slice(0, len(rows)))
-        of_pitches = cells(past, rows, past.sounding(rows["onset"].astype(np.int64)), is_drum)
+        sounding = past.sounding(rows["onset"].astype(np.int64))
+        of_pitches = cells(past, rows, sounding, is_drum, cells_of_key(key)[None])
         chosen = of_pitches[:, np.arange(len(rows)), rows["pitch"]]
         counts += np.bincount(chosen.ravel(), minlength=SIZE + 1)
     return counts[:SIZE]
@@ -83,11 +95,11 @@ def count(pieces: Iterable[np.ndarray], is_drum: np.ndarray) -> np.ndarray:
 def compared(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
     """The table that makes composed music as real music is, of the counts of both; float32, shape (SIZE,).
 
-    A move is compared with others after the same one, all else with all of its kind.
+    A move is compared with others after the same one, a degree with others in its mode, all else with all of its kind.
     """
-    moves = _log_ratio(*(counts[MOVES].reshape(NUM_KINDS, NUM_KINDS) for counts in (real, composed)))
-    others = [_log_ratio(*(counts[part][None] for counts in (real, composed))) for part in (CHORDS, SONORITIES)]
-    return np.concatenate([moves.ravel(), *(one[0] for one in others)]).astype(np.float32)
+    parts = ((MOVES, NUM_KINDS), (CHORDS, 1), (SONORITIES, 1), (DEGREES, 2))
+    ratios = [_log_ratio(*(one[part].reshape(num_rows, -1) for one in (real, composed))) for part, num_rows in parts]
+    return np.concatenate([one.ravel() for one in ratios]).astype(np.float32)
 
 
 def _log_ratio(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
@@ -109,26 +121,28 @@ class Corrections:
     def __init__(self, tables: Mapping[str, np.ndarray]) -> None:
         self.tables = dict(tables)
 
-    def of(self, styles: Sequence[str]) -> Correction:
-        """That of pieces of these styles; none where a style is not known."""
+    def of(self, styles: Sequence[str], keys: Sequence[Key | None]) -> Correction:
+        """That of pieces of these styles and keys; none where a style is not known."""
         names = sorted(set(styles))
         tables = [self.tables.get(name, np.zeros(SIZE, np.float32)) for name in names]
-        return Correction(tables, np.array([names.index(style) for style in styles]))
+        return Correction(tables, np.array([names.index(style) for style in styles]), keys)
 
 
 class Correction:
     """What is added to the logits of the pitches of pieces that are composed side by side."""
 
-    def __init__(self, tables: Sequence[np.ndarray], of_piece: np.ndarray) -> None:
-        """The tables, shape (SIZE,), and which is that of each piece, shape (num_pieces,)."""
+    def __init__(self, tables: Sequence[np.ndarray], of_piece: np.ndarray, keys: Sequence[Key | None]) -> None:
+        """The tables, shape (SIZE,), and which is that of each piece, shape (num_pieces,); the key of each."""
+        self._of_key = np.array([cells_of_key(key) for key in keys])  # (num_pieces, NUM_PITCHES)
         self._values = np.concatenate([np.append(table, np.float32(0)) for table in tables])
         self._starts = (SIZE + 1) * of_piece[:, None]
 
     def pitches(self, moment: Moment) -> np.ndarray:
         """For each piece and pitch, float32, shape (num_pieces, NUM_PITCHES)."""
-        found = cells(moment.past, moment.next, moment.sounding_then, moment.vocabulary.tracks.is_drum)
-        line, sonority = self._values.take(found + self._starts)
-        return line + sonority
+        is_drum = moment.vocabulary.tracks.is_drum
+        found = cells(moment.past, moment.next, moment.sounding_then, is_drum, self._of_key)
+        line, sonority, degree = self._values.take(found + self._starts)
+        return line + sonority + degree
 
 
 class CorrectionsState(Section):

@@ -82,7 +82,8 @@ class Generation:
         self._constraints = constrain(self.context) if constrain else None
         self._correction = None
         if corrections and isinstance(representation, NotesRepresentation):
-            self._correction = corrections.of([one.traits.style for one in headings])
+            traits = [heading.traits for heading in headings]
+            self._correction = corrections.of([one.style for one in traits], [one.key for one in traits])
         ends_as_planned = self._constraints is not None and self._constraints.close is not None
         self._ending = Ending(
             length, headings, self.context, is_given=bool(holds), ends_as_planned=ends_as_planned and not holds

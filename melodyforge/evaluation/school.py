@@ -20,6 +20,7 @@ from melodyforge.decoding.corrections import Corrections, compared, count
 from melodyforge.evaluation.real_music import as_said
 from melodyforge.figures.critic import PARTS, SIZES, Critic, figures_of, figures_of_close, last_notes, scaled
 from melodyforge.music.piece import Piece
+from melodyforge.music.traits import read_traits
 from melodyforge.tokens.notes import NotesRepresentation
 
 LEAST_PIECES = 10  # of a style; from fewer nothing can be learnt
@@ -73,8 +74,8 @@ def _enough_of(model: Model, store: PieceStore, pieces: np.ndarray) -> Iterator[
 
 def _corrected(representation: NotesRepresentation, real: Iterable[Piece], composed: Iterable[Piece]) -> np.ndarray:
     """The table of corrections, see `decoding/corrections.py`."""
-    is_drum = representation.vocabulary.tracks.is_drum
-    return compared(*(count(map(representation.encode, pieces), is_drum) for pieces in (real, composed)))
+    both = ([(representation.encode(piece), read_traits(piece).key) for piece in pieces] for pieces in (real, composed))
+    return compared(*(count(pieces, representation.vocabulary.tracks.is_drum) for pieces in both))
 
 
 def _composed(model: Model, style: str) -> list[Piece]:
