@@ -49,16 +49,23 @@ def with_form(heading: Heading, settings: ComposeSettings) -> Heading:
     return _with_own_close(replace(heading, form=form))
 
 
+def stretch(heading: Heading, settings: ComposeSettings) -> float:
+    """How many times as long as its own music what follows a heading is to be; 1 where it is not longer."""
+    num_bars = len(heading.form.returns)
+    if settings.ending != "full" or settings.form is not None or not num_bars:
+        return 1.0
+    return max(1.0, _room_in_bars(heading, settings) / num_bars)
+
+
 def _as_long_as_asked(heading: Heading, settings: ComposeSettings) -> Heading:
     """The heading, its form told again and again for new music, where that goes on behind its end.
 
     Without a plan what is behind the end repeats the last bars over and over.
     """
-    form = heading.form
-    room = _room_in_bars(heading, settings)
-    if settings.ending != "full" or not form.returns or len(form.returns) >= room:
+    times, form = stretch(heading, settings), heading.form
+    if times == 1:
         return heading
-    return replace(heading, form=replace(form, returns=form.returns * math.ceil(SPARSER * room / len(form.returns))))
+    return replace(heading, form=replace(form, returns=form.returns * math.ceil(SPARSER * times)))
 
 
 def _with_own_close(heading: Heading) -> Heading:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from melodyforge.composing.forms import asks_for_sections, with_form
+from melodyforge.composing.forms import asks_for_sections, stretch, with_form
 from melodyforge.composing.holding import Holding
 from melodyforge.composing.task import FOR_HEADINGS, FOR_PASSAGES, Task
 from melodyforge.decoding.ending import Length
@@ -236,7 +236,13 @@ def _suitable_headings(task: Task) -> list[Heading]:
     fits = [controls.suits(heading.traits, task.settings) for heading in headings]
     best = max(fits)
     fitting = [heading for heading, fit in zip(headings, fits, strict=True) if fit == best]
-    return task.limits.in_mode(fitting) if task.limits else fitting
+    return _long_enough(task.limits.in_mode(fitting) if task.limits else fitting, task.settings)
+
+
+def _long_enough(headings: list[Heading], settings: ComposeSettings) -> list[Heading]:
+    """Those of music as long as is asked for, if they are half of all; else the half that comes nearest to it."""
+    stretches = np.array([stretch(heading, settings) for heading in headings])
+    return [headings[index] for index in np.flatnonzero(stretches <= np.median(stretches))]
 
 
 def _with_something_to_play(task: Task, headings: list[Heading], controls: Controls) -> list[Heading]:
