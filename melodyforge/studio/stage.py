@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,6 +18,7 @@ from melodyforge.studio.downloads import downloads
 from melodyforge.studio.editing import editing
 from melodyforge.studio.grid import grid
 from melodyforge.studio.player import player
+from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.versions import versions
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
@@ -57,7 +59,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     if take.complaint:
         with head:
             _complaint(owner, take, and_then)
-    with head, st.spinner("Rendering the sound ..."):
+    with head, _rendering(take):
         sound = shared.sounds().of(piece)
     asked = player(
         [piece],
@@ -84,6 +86,12 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
         if tab.open:
             with tab:
                 show()
+
+
+def _rendering(take: Take) -> AbstractContextManager[None]:
+    """Says what is waited for; not while a take is edited, for its player would be pushed down and up again."""
+    before, st.session_state[Remembered.HEARD] = st.session_state.get(Remembered.HEARD), take.id
+    return contextlib.nullcontext() if before == take.id else st.spinner("Rendering the sound ...")
 
 
 def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
