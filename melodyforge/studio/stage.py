@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,6 +19,7 @@ from melodyforge.studio.downloads import downloads
 from melodyforge.studio.editing import editing
 from melodyforge.studio.grid import grid
 from melodyforge.studio.player import player
+from melodyforge.studio.primer import varied
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.versions import versions
 from melodyforge.studio.words import day, hour, plain, told
@@ -168,11 +170,23 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
         )
         if st.button("Continue from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
             _branch(owner, take, bar, and_then)
+    if len(bars) > 1 and not take.piece.is_performed:
+        with st.expander("Vary it", icon=":material/shuffle:"):
+            wanted = varied("take")
+            if st.button("Vary", key="vary", help="Bars here and there are new; all else stays as it is"):
+                _branch(owner, take, None, and_then, varied=wanted)
 
 
-def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], object], anew: str = "") -> None:
+def _branch(
+    owner: str,
+    take: Take,
+    bar: int | None,
+    and_then: Callable[[], object],
+    anew: str = "",
+    varied: dict[str, Any] | None = None,
+) -> None:
     try:
-        shared.branch(owner, take, bar, anew)
+        shared.branch(owner, take, bar, anew, varied)
     except MelodyForgeError as error:
         st.error(told(error))
         return
