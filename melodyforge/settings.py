@@ -449,11 +449,13 @@ class ComposeSettings(SamplingSettings, Wishes, Limits):
         "those of --instruments, else the primer's own, else usual ones",
     )
 
-    vary: Annotated[float | None, Shown(Topic.BASIS, left_out="nothing", start=0.3)] = Field(
-        None,
-        gt=0,
-        le=1,
-        description="share of the primer's bars to compose anew, here and there; the rest stays",
+    vary: Annotated[float | None, Shown(Topic.BASIS, left_out="nothing", start=0.3, usual=(0.1, 1.0), step=0.1)] = (
+        Field(
+            None,
+            gt=0,
+            le=1,
+            description="share of the primer's bars to compose anew, here and there; the rest stays",
+        )
     )
     vary_keeps: Annotated[
         str | None, Shown(Topic.BASIS, left_out="nothing"), BeforeValidator(_in_one), AfterValidator(_keeps)

@@ -428,6 +428,20 @@ def test_a_continuation_says_what_it_continues_from_which_bar_and_reproduces_so(
     assert "continues Evening from bar 2" in "".join(text.value for text in open_page("takes_page").markdown)
 
 
+def test_a_take_is_varied_and_its_first_version_is_what_it_was(models_dir, takes):
+    number = add_take(takes, models_dir)
+    app = open_tab(open_app(), "Continue")
+    app.slider(key="take_vary").set_value(0.5)
+    press_until_composed(app, "vary")
+    varied, old = takes.of(OWNER)
+    assert varied.origin["settings"]["vary"] == 0.5
+    assert varied.lineage == f"{old.name} varied"
+    assert [one.made for one in takes.versions(OWNER, varied.id)] == [old.name, "varied"]
+    open_tab(app, "Versions")
+    assert not checked(app.button(key="open_version_0").click().run()).error
+    assert takes.get(OWNER, varied.id).midi == takes.get(OWNER, number).midi == old.midi
+
+
 def test_take_after_take_is_opened_and_compared_in_any_order(models_dir, takes):
     first, second = (add_take(takes, models_dir, seed) for seed in range(2))
     app = open_page("takes_page")

@@ -36,6 +36,21 @@ SECONDS_TO_KEEP = 30.0
 STREAMLIT_GONE = "MediaFileStorageError: Deferred file"  # a download pressed while its page was being drawn anew
 TEXTS = ("", "Evening *song*", "../../etc/passwd", "x" * 200, "tiny", "starter", "ünï ♯♭ 🎼", "<b>bold</b>", "waltz")
 NUMBERS = ("", "0", "1", "-5", "2.5", "3", "8", "60", "999999999999", "abc")
+PLAYER_KEYS = [
+    " ",
+    "ArrowRight",
+    "ArrowLeft",
+    "ArrowUp",
+    "l",
+    "Escape",
+    "e",
+    "Tab",
+    "n",
+    "c",
+    "Delete",
+    "Control+z",
+    "Control+y",
+]
 KEYS = ("Home", "End", "ArrowRight", "ArrowLeft", "PageUp", "PageDown")
 WISHES = {
     "model": ("tiny", "starter", "nothing-like-it"),
@@ -314,7 +329,7 @@ class _Walker:
     def _player(self, target: Any) -> str:
         if target.evaluate("one => one.tagName") == "BUTTON":
             return self._press(target)
-        key = self._rng.choice([" ", "ArrowRight", "ArrowLeft", "l", "Escape"])
+        key = self._rng.choice(PLAYER_KEYS)
         target.press(key)
         return key
 

@@ -17,14 +17,17 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
 from melodyforge.music.timeline import with_track_names
 from melodyforge.places import DATASET_DIR
+from melodyforge.settings import CONTOUR, HARMONY, RHYTHM, ComposeSettings
 from melodyforge.studio.keyboard import keyboard
-from melodyforge.studio.words import told
+from melodyforge.studio.widgets import offered
+from melodyforge.studio.words import label, told
 from melodyforge.words import counted
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "the music folder", "play it here"
-FOLLOWS, BARS, TRACKS = "what follows", "bars", "tracks"
+FOLLOWS, BARS, TRACKS, VARIED = "what follows", "bars", "tracks", "a variation"
 NO_TRACKS = "Choose a track that stays, or compose what follows."
 A_PASSAGE = "a random passage"  # of the training music
+KEEPS = "Rhythm: only pitches change. Contour: lines also rise and fall as before. Harmony: the chords stay."
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
 MAX_NOTES = 5000  # to start from: a second or two until the first new one
 KEPT_SECONDS = 600  # then a file that took too long may be tried again
@@ -87,17 +90,32 @@ def primer(usual: str = NOTHING, can_keep: bool = False) -> Start:
         if task == TRACKS:
             kept = _kept_tracks(chosen)
             return Start(chosen, "" if kept else NO_TRACKS, {"keep_tracks": kept})
+        if task == VARIED:
+            return Start(chosen, keeps=varied("primer"))
         st.caption(f"The music continues from {counted(len(chosen), 'note')}.")
         return Start(chosen)
 
 
 def _task(piece: Piece) -> str:
     """What is to be done with a piece."""
-    tasks = [FOLLOWS, *([] if piece.is_performed else [BARS]), TRACKS]
+    tasks = [FOLLOWS, TRACKS] if piece.is_performed else [FOLLOWS, BARS, TRACKS, VARIED]
     chosen = st.segmented_control(
         "Compose", tasks, default=FOLLOWS, required=True, key="primer_task", help="All else stays as it is."
     )
     return chosen or FOLLOWS
+
+
+def varied(key: str) -> dict[str, Any]:
+    """How much of a piece is varied and what that keeps, as settings.
+
+    Args:
+        key: begins the keys of the widgets.
+    """
+    share = st.slider(**offered(ComposeSettings, "vary"), key=f"{key}_vary")
+    kept = st.pills(
+        label("vary_keeps"), [RHYTHM, CONTOUR, HARMONY], selection_mode="multi", key=f"{key}_vary_keeps", help=KEEPS
+    )
+    return {"vary": share, "vary_keeps": ",".join(kept) or None}
 
 
 def _bars_anew(piece: Piece) -> str:

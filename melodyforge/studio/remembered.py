@@ -16,4 +16,5 @@ class Remembered(StrEnum):
     ON_STAGE = "remembered: on stage"  # of the page Takes: "take" or "compare", and the numbers of takes
     BEGINS = "remembered: begins"  # whether what was just filled into the fields is to be composed
     EDITED = "remembered: edited"  # which message of a player was answered last, and whether it was refused
+    HEARD = "remembered: heard"  # the number of the take that was shown last
     PLAYS = "remembered: plays"  # the job whose music begins to play by itself when it is there

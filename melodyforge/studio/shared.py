@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from melodyforge.bundle import Model, find_model, models_by_age, read_model, saved_at
-from melodyforge.composing.wishes import OF_WHOLE_PIECES, default_settings
+from melodyforge.composing.wishes import OF_FREE_RHYTHM, OF_WHOLE_PIECES, default_settings
 from melodyforge.composition import Composition
 from melodyforge.errors import BusyError
 from melodyforge.files import write_bytes
@@ -134,7 +134,9 @@ def job_of(owner: str) -> Job | None:
     return _jobs().get(owner)
 
 
-def branch(owner: str, take: Take, bar: int | None = None, anew: str = "") -> None:
+def branch(
+    owner: str, take: Take, bar: int | None = None, anew: str = "", varied: dict[str, Any] | None = None
+) -> None:
     """Has music composed as a take was composed, on from a part of it, or in the place of some of its bars.
 
     Args:
@@ -143,6 +145,7 @@ def branch(owner: str, take: Take, bar: int | None = None, anew: str = "") -> No
         bar: from which on its music is made anew, as bars are called (`bar_numbers`); None for other music from the
             same settings, and from the same primer.
         anew: the only bars that are made anew, such as "5-8"; all else stays as it is.
+        varied: settings that have bars made anew here and there; all else stays as it is.
 
     Raises:
         MelodyForgeError: the model is not there any more, or too many wait.
@@ -151,15 +154,16 @@ def branch(owner: str, take: Take, bar: int | None = None, anew: str = "") -> No
     values = settings.model_dump(exclude={"seed"}) | {"num_pieces": 1}  # without a seed it gets a new one
     start: Piece | None = take.primer
     parent: dict[str, Any] | None = take.origin.get("continues")
-    if anew:
+    if anew or varied:
         start, parent = take.piece, {"take": take.id, "name": take.name, "anew": anew}
-        values |= dict.fromkeys(OF_A_PRIMER, None) | {"redo_bars": anew}
-        values = {name: value for name, value in values.items() if name not in OF_WHOLE_PIECES}
+        values |= dict.fromkeys(OF_A_PRIMER, None) | (varied or {"redo_bars": anew})
+        dropped = (*OF_WHOLE_PIECES, *(OF_FREE_RHYTHM if values["vary_keeps"] else ()))
+        values = {name: value for name, value in values.items() if name not in dropped}
     elif bar is not None:
         piece = take.piece
         start, parent = piece.excerpt(0, bar - bar_numbers(piece)[0]), {"take": take.id, "name": take.name, "bar": bar}
         values |= dict.fromkeys(OF_A_PRIMER)
-    changed = take if anew or bar is not None else None
+    changed = take if anew or varied or bar is not None else None
     submit(owner, model(take.origin["model"]), ComposeSettings.check(values), start, parent, changed)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,6 +19,8 @@ from melodyforge.studio.downloads import downloads
 from melodyforge.studio.editing import editing
 from melodyforge.studio.grid import grid
 from melodyforge.studio.player import player
+from melodyforge.studio.primer import varied
+from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.versions import versions
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
@@ -57,7 +61,7 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
     if take.complaint:
         with head:
             _complaint(owner, take, and_then)
-    with head, st.spinner("Rendering the sound ..."):
+    with head, _rendering(take):
         sound = shared.sounds().of(piece)
     asked = player(
         [piece],
@@ -84,6 +88,12 @@ def show_take(owner: str, take: Take, head: DeltaGenerator, and_then: Callable[[
         if tab.open:
             with tab:
                 show()
+
+
+def _rendering(take: Take) -> AbstractContextManager[None]:
+    """Says what is waited for; not while a take is edited, for its player would be pushed down and up again."""
+    before, st.session_state[Remembered.HEARD] = st.session_state.get(Remembered.HEARD), take.id
+    return contextlib.nullcontext() if before == take.id else st.spinner("Rendering the sound ...")
 
 
 def _complaint(owner: str, take: Take, and_then: Callable[[], object]) -> None:
@@ -160,11 +170,23 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
         )
         if st.button("Continue from this bar", key="go_on", icon=":material/fork_right:", disabled=len(bars) < 2):
             _branch(owner, take, bar, and_then)
+    if len(bars) > 1 and not take.piece.is_performed:
+        with st.expander("Vary it", icon=":material/shuffle:"):
+            wanted = varied("take")
+            if st.button("Vary", key="vary", help="Bars here and there are new; all else stays as it is"):
+                _branch(owner, take, None, and_then, varied=wanted)
 
 
-def _branch(owner: str, take: Take, bar: int | None, and_then: Callable[[], object], anew: str = "") -> None:
+def _branch(
+    owner: str,
+    take: Take,
+    bar: int | None,
+    and_then: Callable[[], object],
+    anew: str = "",
+    varied: dict[str, Any] | None = None,
+) -> None:
     try:
-        shared.branch(owner, take, bar, anew)
+        shared.branch(owner, take, bar, anew, varied)
     except MelodyForgeError as error:
         st.error(told(error))
         return

@@ -16,6 +16,8 @@ FIELDS = {  # labels that do not follow from the name of the setting
     "num_seconds": "Seconds",
     "num_pieces": "Takes at once",
     "seed": "Random seed",
+    "vary": "Share of bars to compose anew",
+    "vary_keeps": "Where it varies, it keeps",
 }
 _NAMED = re.compile(r"`[^`]* [^`]*`|--(?P<flag>[a-z][a-z-]*)|`(?P<setting>[a-z_]+)`")  # commands stay as they are
 

@@ -119,6 +119,8 @@ class Take:
             return ""
         if anew := parent.get("anew"):
             return f"{parent['name']} with other {'bars' if '-' in anew else 'bar'} {anew}"
+        if "bar" not in parent:
+            return f"{parent['name']} varied"
         return f"continues {parent['name']} from bar {parent['bar']}"
 
     @property
@@ -127,7 +129,7 @@ class Take:
         parent = self.origin.get("continues") or {}
         if anew := parent.get("anew"):
             return f"new {'bars' if '-' in anew else 'bar'} {anew}"
-        return f"new from bar {parent['bar']}" if parent else ""
+        return f"new from bar {parent['bar']}" if "bar" in parent else "varied" if parent else ""
 
     @property
     def complaint(self) -> str:

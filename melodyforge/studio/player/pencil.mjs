@@ -5,15 +5,16 @@ import { DRAG_PIXELS, barsOfRegion, isWholeBars, noteAt, pitchAt } from "./geome
 import { Score, joined } from "./score.mjs";
 
 const REST_MS = 400; // without another change, until the server gets to know
+const PATIENCE_MS = 20_000; // until a server that has not answered is believed to be another
 const EDGE = 7, EDGE_SHARE = 0.4; // of a note at its right end, by which it is made longer: pixels, and at most that share
 const OCTAVE = 12, NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
 export class Pencil {
   constructor(player) {
-    Object.assign(this, { player, about: null, score: new Score(), changes: [], sent: null, isLocked: false, isOn: false });
+    Object.assign(this, { player, about: null, score: new Score(), changes: [], sent: null, isLocked: false, isOn: false, isHolding: false });
     const buttons = {
       undo: () => this.turn("undo"), redo: () => this.turn("redo"), edit: () => this.toggle(), add: () => this.add(), delete: () => this.delete(),
-      longer: () => this.did(this.score.lengthen(1)), shorter: () => this.did(this.score.lengthen(-1)),
+      longer: () => this.try(() => this.score.lengthen(1)), shorter: () => this.try(() => this.score.lengthen(-1)),
       copy: () => this.withBars("copy"), cut: () => this.withBars("delete"),
     };
     for (const [name, act] of Object.entries(buttons)) player.find(name).addEventListener("click", act);
@@ -23,15 +24,18 @@ export class Pencil {
 
   get isFree() { return this.isOn && !this.isLocked && !!this.about; }
 
+  get isAhead() { return this.changes.length > 0 || this.isHolding; }
+
   // What the server says of the take (`melodyforge.studio.editing`), null for one that cannot be edited.
   show(about) {
-    const isNew = about?.take !== this.about?.take;
-    if (!isNew && this.sent && about?.answered !== this.sent) return this.drawNotes(); // it has not seen what was done here
+    const isNew = about?.take !== this.about?.take, isAnswer = about?.answered === this.sent;
+    if (!isNew && this.sent && !isAnswer && Date.now() - this.sentAt < PATIENCE_MS) return this.drawNotes(); // it has not seen what was done here
+    if (!isNew && this.isAhead && !isAnswer) about = { ...about, version: this.about.version }; // from which they were made
     if (about?.is_refused && this.sent) this.changes = [];
-    if (isNew) Object.assign(this, { changes: [], isOn: this.isOn && !!about });
+    if (isNew) Object.assign(this, { changes: [], isHolding: false, isOn: this.isOn && !!about });
     Object.assign(this, { about, sent: null, isLocked: false });
-    if (this.changes.length) {
-      this.rest();
+    if (this.isAhead) {
+      if (this.changes.length) this.rest();
       return this.drawNotes();
     }
     const chosen = isNew ? new Set() : new Set([...this.score.chosen].map(String));
@@ -53,8 +57,11 @@ export class Pencil {
 
   // ---- to the server ---------------------------------------------------------------------------------------------
 
+  // Notes stay as they are while the server undoes something.
+  try(act) { if (this.isFree) this.did(act()); }
+
   did(change) {
-    if (!change || !this.isFree) return;
+    if (!change) return;
     this.changes = joined(this.changes, change);
     this.rest();
     this.redraw();
@@ -70,7 +77,7 @@ export class Pencil {
     clearTimeout(this.timer);
     if (this.sent || !this.changes.length) return;
     const { take, created_at, version } = this.about;
-    this.sent = `${Date.now()}-${Math.random()}`;
+    Object.assign(this, { sent: `${Math.random()}`, sentAt: Date.now() });
     this.player.component.setTriggerValue("edit", { id: this.sent, take, created_at, version, changes: this.changes });
     this.changes = [];
     this.showState();
@@ -109,12 +116,12 @@ export class Pencil {
     this.tell();
   }
 
-  add() { this.did(this.score.add(this.score.first ? this.score.first[0] + this.score.first[1] : this.score.step(this.player.position), undefined, this.track)); }
+  add() { this.try(() => this.score.add(this.score.first ? this.score.first[0] + this.score.first[1] : this.score.step(this.player.position), undefined, this.track)); }
 
   delete() {
     if (!this.score.chosen.size) return this.withBars("delete");
     if (this.score.chosen.size === this.score.rows.length) return this.say("A take must have a note: add another one first.");
-    this.did(this.score.delete());
+    this.try(() => this.score.delete());
   }
 
   get track() { return Number(this.player.find("track").value); }
@@ -137,8 +144,8 @@ export class Pencil {
     const up = (semitones) => () => this.moveUp(shiftKey ? OCTAVE * semitones : semitones);
     const always = { ArrowUp: up(1), ArrowDown: up(-1), n: () => this.add(), c: () => this.withBars("copy"), Delete: () => this.delete(), Backspace: () => this.delete() };
     const ofNotes = {
-      ArrowRight: () => this.did(shiftKey ? this.score.lengthen(1) : this.score.shift(1)), Escape: () => this.choose([]),
-      ArrowLeft: () => this.did(shiftKey ? this.score.lengthen(-1) : this.score.shift(-1)),
+      ArrowRight: () => this.try(() => (shiftKey ? this.score.lengthen(1) : this.score.shift(1))), Escape: () => this.choose([]),
+      ArrowLeft: () => this.try(() => (shiftKey ? this.score.lengthen(-1) : this.score.shift(-1))),
     };
     const act = always[key] ?? (isNote ? ofNotes[key] : undefined);
     act?.();
@@ -149,7 +156,7 @@ export class Pencil {
   moveUp(semitones) {
     const { loop } = this.player;
     if (!this.score.chosen.size && loop) this.score.choose(this.score.between(...loop));
-    this.did(this.score.move(semitones, 0));
+    this.try(() => this.score.move(semitones, 0));
   }
 
   pressAnywhere(event) {
@@ -188,7 +195,13 @@ export class Pencil {
     const stepAt = ({ offsetX }) => score.step(this.player.viewport.secondsAt(view.canvas.clientWidth, offsetX));
     const pitch = (event) => pitchAt(view.space, event.offsetY, isDrum), { space } = view, grabbed = stepAt(from);
     let change = null, isMoving = false;
+    this.isHolding = true;
     const back = () => { score.rows = rows; score.choose(chosen); };
+    const cancel = () => {
+      this.isHolding = false;
+      back();
+      this.redraw();
+    };
     return {
       to: (event) => {
         isMoving ||= Math.hypot(event.offsetX - from.offsetX, event.offsetY - from.offsetY) >= DRAG_PIXELS;
@@ -199,8 +212,12 @@ export class Pencil {
         this.redraw();
         view.space = space; // pitches stay where they are while a note is held
       },
-      drop: () => { if (change) this.did(change); },
-      cancel: () => { back(); this.redraw(); },
+      drop: () => {
+        if (!this.isFree || score !== this.score) return cancel();
+        this.isHolding = false;
+        this.did(change);
+      },
+      cancel,
     };
   }
 
@@ -210,7 +227,7 @@ export class Pencil {
     const { take, viewport } = this.player, isDrum = view.space.isDrumAt(event.offsetY);
     const step = this.score.step(viewport.secondsAt(view.canvas.clientWidth, event.offsetX)) - this.score.grid / 2;
     const track = take.tracks[this.track]?.is_drum === isDrum ? this.track : take.tracks.findIndex((one) => one.is_drum === isDrum);
-    this.did(this.score.add(Math.max(0, step), pitchAt(view.space, event.offsetY, isDrum), track));
+    this.try(() => this.score.add(Math.max(0, step), pitchAt(view.space, event.offsetY, isDrum), track));
   }
 
   // ---- what is shown ---------------------------------------------------------------------------------------------
