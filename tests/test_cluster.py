@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -10,18 +9,28 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from melodyforge import cluster as cluster_module
+from melodyforge.bulk import Bulk, Shelf, compose_in_bulk
 from melodyforge.cli import run
 from melodyforge.cluster import Cluster, connect
 from melodyforge.commands import compose as compose_command
-from melodyforge.errors import ClusterError, MelodyForgeError, MusicReadError
+from melodyforge.commands import prepare as prepare_command
+from melodyforge.compose import load
+from melodyforge.composing.wishes import default_settings
+from melodyforge.corpus import reading
+from melodyforge.corpus.files import find_music_files
+from melodyforge.corpus.prepare import prepare_corpus
+from melodyforge.corpus.reading import FileResult, read_files
+from melodyforge.errors import ClusterError, CorpusError, MelodyForgeError, MusicReadError
 from melodyforge.guard import Guard
+from tests.midi_bytes import tune
 
 COMPOSED = ["--model", "starter", "--num-notes", "12", "--effort", "quick", "--num-pieces"]
 
@@ -29,28 +38,39 @@ pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore::ResourceWarning
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of a cluster of two nodes with a processor each."""
+def add_node() -> Iterator[Callable[[int], str]]:
+    """Adds a node with so many processors to a cluster of one, and gives the address of its head."""
     pytest.importorskip("ray", reason="needs the extra cluster: pip install -e '.[cluster]'")
-    with started_cluster(1, 1) as address:
-        yield address
-
-
-@contextlib.contextmanager
-def started_cluster(*processors: int) -> Iterator[str]:
-    """A cluster of nodes with so many processors each, which leaves no process behind."""
     os.environ.update(cluster_module.QUIET)
     from ray.cluster_utils import Cluster as Nodes
 
     folder = tempfile.mkdtemp(prefix="r")  # short, for sockets stand in it
     nodes = Nodes()
+
+    def add(num_cpus: int) -> str:
+        nodes.add_node(num_cpus=num_cpus, include_dashboard=False, temp_dir=folder)
+        return nodes.address
+
     try:
-        for number in processors:
-            nodes.add_node(num_cpus=number, include_dashboard=False, temp_dir=folder)
-        yield nodes.address
+        add(1)
+        yield add
     finally:
         nodes.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def address(add_node: Callable[[int], str]) -> str:
+    """Of the cluster, once it has two nodes."""
+    return add_node(1)
+
+
+@pytest.fixture(scope="module")
+def cluster(address: str) -> Iterator[Cluster]:
+    """The cluster, connected."""
+    with connect(address) as cluster:
+        assert cluster.num_processors == 2
+        yield cluster
 
 
 def refuse_odd(_: Guard, number: int) -> int:
@@ -66,7 +86,7 @@ def fail(_: Guard, number: int) -> None:
 def die_once(_: Guard, item: tuple[int, Path]) -> int:
     number, marks = item
     mark = marks / str(number)
-    if number % 3 == 0 and not mark.exists():
+    if number == 1 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number
@@ -79,47 +99,6 @@ def read_guarded(guard: Guard, text: str) -> int:
 def results(cluster: Cluster, call, items) -> list:
     with closing(cluster.each(call, items)) as found:
         return list(found)
-
-
-@pytest.mark.slow
-def test_what_is_lost_is_called_again_in_order_and_errors_come_as_they_are(address, tmp_path, monkeypatch):
-    with connect(address) as cluster:
-        assert cluster.num_processors == 2
-        assert results(cluster, die_once, [(number, tmp_path) for number in range(6)]) == list(range(6))
-        assert len(list(tmp_path.iterdir())) == 2
-        assert results(cluster, read_guarded, ["a", "bc"]) == [1, 2]
-        with pytest.raises(MusicReadError, match=r"^Expected an even number\. Received 1\.$"):
-            results(cluster, refuse_odd, range(4))
-        with pytest.raises(KeyError, match="in fail"):
-            results(cluster, fail, [7])
-        monkeypatch.setattr(cluster_module, "__version__", "9.9")
-        with pytest.raises(ClusterError, match=r"^Expected a cluster of Melody Forge 9\.9\. Received one of"):
-            results(cluster, read_guarded, ["a"])
-
-
-@pytest.mark.slow
-def test_pieces_are_those_of_a_single_machine_and_a_second_run_goes_on(address, tmp_path, capsys):
-    compose_command.main([*COMPOSED, "3", "--seed", "4", "--output", str(tmp_path / "alone" / "tune.mid")])
-    many = tmp_path / "many"
-    output = ["--output", str(many / "tune.mid"), "--cluster", address]
-    compose_command.main([*COMPOSED, "3", "--seed", "4", *output])
-    (many / "tune_2.mid").unlink()
-    compose_command.main([*COMPOSED, "3", *output])  # the seed is that of before
-    assert "1 piece with " in capsys.readouterr().out
-    for number in (1, 2, 3):
-        one, other = (tmp_path / folder / f"tune_{number}.mid" for folder in ("alone", "many"))
-        assert one.read_bytes() == other.read_bytes()
-    with pytest.raises(MelodyForgeError, match="another temperature"):
-        compose_command.main([*COMPOSED, "3", "--temperature", "0.5", *output])
-
-
-@pytest.mark.slow
-def test_a_cluster_of_another_ray_is_refused_in_one_line(address, monkeypatch):
-    import ray
-
-    monkeypatch.setattr(ray, "__version__", "2.1.0")
-    with pytest.raises(ClusterError, match=r"^Expected a cluster of Ray 2\.1\.0 and Python .* Received one of Ray"):
-        connect(address).__enter__()
 
 
 @pytest.mark.slow
@@ -139,6 +118,82 @@ def test_another_server_is_no_cluster():
             connect(f"127.0.0.1:{server.getsockname()[1]}").__enter__()
 
 
+@pytest.mark.slow
+def test_a_cluster_of_another_ray_is_refused_in_one_line(address, monkeypatch):
+    import ray
+
+    monkeypatch.setattr(ray, "__version__", "2.1.0")
+    with pytest.raises(ClusterError, match=r"^Expected a cluster of Ray 2\.1\.0 and Python .* Received one of Ray"):
+        connect(address).__enter__()
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_where_another_run_stopped_with_its_seed_and_composes_what_one_machine_does(
+    address, tmp_path, capsys
+):
+    compose_command.main([*COMPOSED, "3", "--seed", "4", "--output", str(tmp_path / "tune.mid")])
+    many = tmp_path / "many"
+    model = load("starter")
+    settings = default_settings(model, num_notes=12, effort="quick", num_pieces=2, seed=4)
+    compose_in_bulk(Bulk(model, settings, [".mid"]), Shelf(many / "tune.mid"), Guard(1))
+    compose_command.main([*COMPOSED, "3", "--output", str(many / "tune.mid"), "--cluster", address])
+    assert "\n1 piece with " in capsys.readouterr().out
+    assert (many / "tune_3.mid").read_bytes() == (tmp_path / "tune_3.mid").read_bytes()
+
+
+@pytest.mark.slow
+def test_what_is_lost_is_called_again_in_order_and_errors_come_as_they_are(cluster, tmp_path, monkeypatch):
+    assert results(cluster, die_once, [(number, tmp_path) for number in range(4)]) == list(range(4))
+    assert len(list(tmp_path.iterdir())) == 1
+    assert results(cluster, read_guarded, ["a", "bc"]) == [1, 2]
+    with pytest.raises(MusicReadError, match=r"^Expected an even number\. Received 1\.$"):
+        results(cluster, refuse_odd, range(4))
+    with pytest.raises(KeyError, match="in fail"):
+        results(cluster, fail, [7])
+    monkeypatch.setattr(cluster_module, "__version__", "9.9")
+    with pytest.raises(ClusterError, match=r"^Expected a cluster of Melody Forge 9\.9\. Received one of"):
+        results(cluster, read_guarded, ["a"])
+
+
+@pytest.fixture
+def music(tmp_path) -> Path:
+    """A folder of good, doubled and broken files."""
+    (tmp_path / "music" / "folk").mkdir(parents=True)
+    for number in range(6):
+        melody = np.random.default_rng(number).integers(55, 80, 40).tolist()
+        (tmp_path / "music" / "folk" / f"{number}.mid").write_bytes(tune(melody))
+    shutil.copy(tmp_path / "music" / "folk" / "1.mid", tmp_path / "music" / "again.mid")
+    (tmp_path / "music" / "page.mid").write_bytes(b"<html>")
+    return tmp_path / "music"
+
+
+@pytest.mark.slow
+def test_a_dataset_is_the_same_whatever_the_number_of_workers(cluster, add_node, music, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK_FILES", 1)
+    alone = prepare_corpus(music, tmp_path / "alone", num_workers=1)
+    assert len(alone) == 6
+    for name in ("of two", "of four"):
+        many = prepare_corpus(music, tmp_path / name, pool=cluster)
+        assert contents(many.folder) == contents(alone.folder)
+        add_node(2)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_machine_that_does_not_share_the_music_is_told_from_files_that_are_gone(music):
+    class Elsewhere:
+        def each(self, call, items):
+            return ([FileResult(error="not found", is_missing=True) for _ in chunk] for chunk in items)
+
+    with pytest.raises(CorpusError, match=r"^Expected all machines of the cluster to find .*again\.mid\. Received one"):
+        list(read_files(find_music_files(music), pool=Elsewhere()))
+    files = find_music_files(music)
+    shutil.rmtree(music)
+    assert {result.error for _, result in read_files(files, pool=Elsewhere())} == {"not found"}
+
+
 def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     asked = [*COMPOSED, "2", "--cluster", "auto", "--output", str(tmp_path / "tune.mid")]
@@ -152,3 +207,5 @@ def test_what_does_not_go_together_is_refused(tmp_path):
         compose_command.main([*COMPOSED, "5000", "--output", str(tmp_path / "tune.mid")])
     with pytest.raises(MelodyForgeError, match="--cluster does not go with --reproduce"):
         compose_command.main(["--cluster", "auto", "--reproduce", "tune.mid"])
+    with pytest.raises(MelodyForgeError, match="--workers does not go with --cluster"):
+        prepare_command.main(["--cluster", "auto", "--workers", "2"])

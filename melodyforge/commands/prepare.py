@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser, whole_number
 from melodyforge.errors import SettingsError
-from melodyforge.flags import add_flags, add_midi_dir_flag
+from melodyforge.flags import add_cluster_flag, add_flags, add_midi_dir_flag
 from melodyforge.places import DATASET_DIR
 from melodyforge.recipe import Recipe, load_recipe
 from melodyforge.settings import RepresentationSettings, Topic
@@ -17,6 +18,7 @@ from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
     from melodyforge.corpus.store import PieceStore
+    from melodyforge.guard import Pool
 
 MAX_WORKERS = 256  # more only cost memory
 
@@ -27,10 +29,12 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.list_corpora:
         print_corpora()
         return
+    if arguments.cluster and arguments.workers:
+        raise SettingsError("--workers does not go with --cluster, which uses all of its processors. Leave one out.")
     recipe = chosen_recipe(arguments)
     for corpus in chosen_corpora(arguments.corpus):
         fetch_named_corpus(corpus, arguments.midi_dir, arguments.workers)
-    store = prepare(arguments.midi_dir, arguments.workers)
+    store = prepare(arguments.midi_dir, arguments.workers, arguments.cluster)
     if recipe:
         print_recipe_view(store, recipe)
 
@@ -52,6 +56,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help=f"processes that read side by side (1 to {MAX_WORKERS}; default: one a processor)",
     )
+    add_cluster_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -100,8 +105,8 @@ def fetch_named_corpus(name: str, midi_dir: Path, workers: int | None) -> None:
     print(f"{name}: {counted(len(paths), 'file')} in {midi_dir}")
 
 
-def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
-    """Makes the dataset and prints the report."""
+def prepare(midi_dir: Path, workers: int | None, cluster: str | None) -> PieceStore:
+    """Makes the dataset, here or on a cluster, and prints the report."""
     from rich.console import Console
 
     from melodyforge.corpus.prepare import prepare_corpus
@@ -109,13 +114,24 @@ def prepare(midi_dir: Path, workers: int | None) -> PieceStore:
     from melodyforge.progress import say_waiting, show_progress
 
     started = time.perf_counter()
-    with show_progress("Reading", "files") as on_progress:
-        store = prepare_corpus(midi_dir, DATASET_DIR, num_workers=workers, on_progress=on_progress, on_wait=say_waiting)
+    with pool_at(cluster) as pool, show_progress("Reading", "files") as on_progress:
+        store = prepare_corpus(
+            midi_dir, DATASET_DIR, num_workers=workers, pool=pool, on_progress=on_progress, on_wait=say_waiting
+        )
     seconds = time.perf_counter() - started
     report_path = store.folder / REPORT_FILE
     print_report(CorpusReport.load(report_path), report_path, Console())
     print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')} in {store.folder} ({seconds:.1f} s)")
     return store
+
+
+def pool_at(cluster: str | None) -> AbstractContextManager[Pool | None]:
+    """The cluster at an address, if any; one that is not there shows before the music is looked at."""
+    if cluster is None:
+        return nullcontext()
+    from melodyforge.cluster import connect
+
+    return connect(cluster)
 
 
 def print_recipe_view(store: PieceStore, recipe: Recipe) -> None:

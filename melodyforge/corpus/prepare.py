@@ -6,7 +6,7 @@ Does not know tokens, models or the terminal.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from melodyforge.corpus.report import REPORT_FILE, CorpusReport, Fate, FileRepor
 from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, PieceStoreWriter, read_index
 from melodyforge.errors import CorpusError, OutputError
 from melodyforge.folders import hold, replacing
+from melodyforge.guard import Pool
 from melodyforge.words import command
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
@@ -49,6 +50,7 @@ def prepare_corpus(
     dataset_dir: str | Path,
     *,
     num_workers: int | None = None,
+    pool: Pool | None = None,
     on_progress: Progress | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> PieceStore:
@@ -58,6 +60,7 @@ def prepare_corpus(
         midi_dir: where the files lie; subfolders name styles.
         dataset_dir: where the dataset and its report go; replaced as a whole, at the end.
         num_workers: reading processes; None for as many as there are processors.
+        pool: where the files are read, in place of processes of this machine; the dataset is the same.
         on_progress: called with the number of files read and of all files.
         on_wait: called when another process is making the dataset; then that is waited for.
 
@@ -65,7 +68,7 @@ def prepare_corpus(
         The dataset.
 
     Raises:
-        CorpusError: there are no music files, or none of them can be used.
+        CorpusError: there are no music files, none of them can be used, or a machine of the pool does not find them.
         OutputError: the dataset cannot be written.
     """
     midi_dir, dataset_dir = Path(midi_dir), Path(dataset_dir)
@@ -77,7 +80,8 @@ def prepare_corpus(
         if not _is_current(dataset_dir, source):
             _require_dataset(dataset_dir)
             with replacing(dataset_dir) as folder:
-                reading = _read_all(files, folder / UNSIFTED_FOLDER, num_workers, on_progress)
+                with closing(read_files(files, num_workers, pool=pool)) as results:
+                    reading = _store_all(results, len(files), folder / UNSIFTED_FOLDER, on_progress)
                 _sift(folder, reading, source)
         return PieceStore(dataset_dir)
 
@@ -105,14 +109,15 @@ def _require_dataset(folder: Path) -> None:
         raise OutputError(f"Expected a dataset or an empty folder. Received {folder} with other files. Choose another.")
 
 
-def _read_all(files: list[MusicFile], folder: Path, num_workers: int | None, on_progress: Progress | None) -> _Reading:
-    """Reads every file into a store at `folder`, doubles included, with what they are recognised by."""
+def _store_all(
+    results: Iterable[tuple[MusicFile, FileResult]], num_files: int, folder: Path, on_progress: Progress | None
+) -> _Reading:
+    """Puts what was read into a store at `folder`, doubles included, with what they are recognised by."""
     reading = _Reading()
     with (
         closing(PieceStoreWriter(folder)) as writer,
         closing(RaggedWriter(folder / FINGERPRINTS_FOLDER, np.uint64)) as fingerprints,
         closing(NpyWriter(folder / SIGNATURES_FILE, np.uint32)) as signatures,
-        closing(read_files(files, num_workers)) as results,
     ):
         for number, (file, result) in enumerate(results):
             for read_piece in result.pieces:
@@ -122,7 +127,7 @@ def _read_all(files: list[MusicFile], folder: Path, num_workers: int | None, on_
                 reading.file_of_piece.append(number)
             reading.report.files.append(_report_on(file, result))
             if on_progress:
-                on_progress(number + 1, len(files))
+                on_progress(number + 1, num_files)
         writer.finish()
     if not reading.file_of_piece:
         raise CorpusError(_explain_nothing_usable(reading.report))
@@ -162,7 +167,7 @@ def _sift(folder: Path, reading: _Reading, source: str) -> None:
 
 
 def _relate(folder: Path) -> Relations:
-    """Finds the doubles and the families of the pieces that `_read_all` put into a folder."""
+    """Finds the doubles and the families of the pieces that `_store_all` put into a folder."""
     signatures = np.load(folder / SIGNATURES_FILE, mmap_mode="r").reshape(-1, NUM_HASHES)
     return find_relations(signatures, Ragged.open(folder / FINGERPRINTS_FOLDER).__getitem__)
 

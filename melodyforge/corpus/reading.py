@@ -16,8 +16,8 @@ import numpy as np
 from melodyforge.corpus.duplicates import compute_fingerprint, compute_signature
 from melodyforge.corpus.files import MusicFile
 from melodyforge.corpus.store import PackedPiece, pack_piece
-from melodyforge.errors import MusicReadError
-from melodyforge.guard import Guard, StoppedError
+from melodyforge.errors import CorpusError, MusicReadError
+from melodyforge.guard import Guard, Pool, StoppedError
 from melodyforge.music.load import read_pieces
 from melodyforge.music.piece import Piece
 
@@ -48,10 +48,17 @@ class ReadPiece:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What a file held: pieces, or the reason why there are none."""
+    """What a file held: pieces, or the reason why there are none.
+
+    Attributes:
+        pieces: of the file.
+        error: why there are none.
+        is_missing: whether there is no such file where it was to be read.
+    """
 
     pieces: list[ReadPiece] = field(default_factory=list)
     error: str = ""
+    is_missing: bool = False
 
 
 FileReader = Callable[[MusicFile], FileResult]
@@ -61,6 +68,7 @@ def read_files(
     files: list[MusicFile],
     num_workers: int | None = None,
     *,
+    pool: Pool | None = None,
     read_file: FileReader | None = None,
     midi_seconds: float = MIDI_SECONDS,
 ) -> Generator[tuple[MusicFile, FileResult], None, None]:
@@ -69,18 +77,33 @@ def read_files(
     Args:
         files: what to read.
         num_workers: processes at once; None for as many as there are processors.
+        pool: where it is read, in place of processes of this machine.
         read_file: reads one file, in a worker; None for `read_music_file`.
         midi_seconds: how long reading a MIDI file may take.
 
     Yields:
         Each file with its result, in the order given.
+
+    Raises:
+        CorpusError: a machine of the pool does not find what this one finds.
     """
     chunks = _split_into_chunks(files)
     reader = _Reader(read_file or read_music_file, midi_seconds)
-    pool = Guard(max(1, min(num_workers or os.cpu_count() or 1, len(chunks))))
+    pool = pool or Guard(max(1, min(num_workers or os.cpu_count() or 1, len(chunks))))
     with closing(pool.each(reader.read, chunks)) as results:
         for chunk, result in zip(chunks, results, strict=True):
+            _require_shared(chunk, result)
             yield from zip(chunk, result, strict=True)
+
+
+def _require_shared(files: list[MusicFile], results: list[FileResult]) -> None:
+    """Refuses to take files for missing that are not on a disk that all machines share."""
+    for file, result in zip(files, results, strict=True):
+        if result.is_missing and Path(file.path).exists():
+            raise CorpusError(
+                f"Expected all machines of the cluster to find {file.path}. Received one that does not. Put the music "
+                "where all find it under the same path."
+            )
 
 
 def _split_into_chunks(files: list[MusicFile]) -> list[list[MusicFile]]:
@@ -134,7 +157,7 @@ def read_music_file(file: MusicFile) -> FileResult:
     try:
         pieces = read_pieces(Path(file.path), Path(file.name).stem)
     except MusicReadError as error:
-        return FileResult(error=str(error))
+        return FileResult(error=str(error), is_missing=not Path(file.path).exists())
     return FileResult([_label(piece, repairs, file) for piece, repairs in pieces])
 
 
