@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
-from melodyforge.errors import SettingsError
+from melodyforge.errors import MusicReadError, SettingsError
 from melodyforge.flags import add_flags, add_model_flag, flag
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
@@ -16,6 +16,7 @@ from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
+    from melodyforge.composing.manner import Manner
     from melodyforge.composing.takes import Growing
     from melodyforge.composition import Composition
 
@@ -45,6 +46,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     basis.add_argument("--reproduce", type=Path, metavar="FILE", help="compose this composed MIDI file again")
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
     basis.add_argument("--join", type=Path, metavar="FILE", help="music to follow behind the primer, by a bridge")
+    basis.add_argument(
+        "--like", type=Path, nargs="+", metavar="FILE", help="one to five pieces to compose like, or their style file"
+    )
+    basis.add_argument("--keep-like", type=Path, metavar="FILE", help="keep what --like learns in this style file")
     basis.add_argument(
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
@@ -82,18 +87,52 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
     primer, join = (load_piece(path) if path else None for path in (arguments.primer, arguments.join))
     if origin:
         require_outputs(arguments, 1)
-        return [reproduce(model, origin, primer, join)]
+        return [reproduce(model, origin, primer, join, manner_of(arguments, model))]
     if arguments.ask is not None:
         wishes |= asked_in_words(model, arguments.ask, wishes, primer is not None)
     settings = wished_settings(model, primer is not None, join is not None, **wishes)
     require_outputs(arguments, settings.num_pieces)
+    manner = manner_of(arguments, model)
     about = [f"temperature {settings.temperature:g}, random seed {settings.seed}"]
 
     def listener(_: Growing) -> None:
         if about:  # once there are notes: by then nothing can be wrong with the settings
             tell_composer(arguments, model, about.pop())
 
-    return compose(model, settings, primer, listener, join)
+    return compose(model, settings, primer, listener, join, manner)
+
+
+def manner_of(arguments: argparse.Namespace, model: Model) -> Manner | None:
+    """What `--like` asks for, kept where `--keep-like` says.
+
+    Raises:
+        SettingsError: pieces or a style file cannot be used, or do not go together.
+    """
+    from melodyforge.composing.manner import SUFFIX, learn_manner, read_manner, require_few, require_style_file
+    from melodyforge.files import require_writable
+    from melodyforge.music.load import load_piece
+
+    paths: list[Path] = arguments.like or []
+    if arguments.keep_like:
+        require_writable(require_style_file(arguments.keep_like))
+    if any(path.suffix.lower() == SUFFIX for path in paths):
+        if len(paths) > 1 or arguments.keep_like:
+            raise SettingsError("A style file must stand alone behind --like. Received more. Leave the others out.")
+        return read_manner(paths[0], model)
+    if not paths:
+        if arguments.keep_like:
+            raise SettingsError("--keep-like has no effect without --like. Leave it out, or name pieces.")
+        return None
+    require_few(paths)
+    try:
+        pieces = [load_piece(path := one) for one in paths]
+    except MusicReadError as error:
+        raise MusicReadError(f"--like {path}: {error}") from None
+    manner = learn_manner(model, pieces)
+    if arguments.keep_like:
+        manner.save(arguments.keep_like)
+        print(f"{arguments.keep_like}: what was learnt of {counted(len(paths), 'piece')}; give it to --like again")
+    return manner
 
 
 def tell_composer(arguments: argparse.Namespace, model: Model, about: str) -> None:
