@@ -17,6 +17,7 @@ from typing import Any
 from melodyforge import __version__
 from melodyforge.bundle import Model
 from melodyforge.compose import compose
+from melodyforge.composing.manner import Manner
 from melodyforge.composition import KEPT, Composition
 from melodyforge.errors import SettingsError
 from melodyforge.files import output_errors, write_bytes
@@ -68,7 +69,7 @@ class Bulk:
         model: that composes.
         settings: how, and how many.
         suffixes: of the files of each piece.
-        primer, join: see `compose`.
+        primer, join, manner: see `compose`.
     """
 
     model: Model
@@ -76,10 +77,11 @@ class Bulk:
     suffixes: list[str]
     primer: Piece | None = None
     join: Piece | None = None
+    manner: Manner | None = None
 
     def compose(self, _: Guard, indices: list[int]) -> list[Made]:
         """Composes a shard, in a process of the pool."""
-        made = compose(self.model, self.settings, self.primer, join=self.join, indices=indices)
+        made = compose(self.model, self.settings, self.primer, join=self.join, manner=self.manner, indices=indices)
         return [self._rendered(index, one) for index, one in zip(indices, made, strict=True)]
 
     def _rendered(self, index: int, composition: Composition) -> Made:
@@ -194,5 +196,6 @@ def _description(bulk: Bulk) -> dict[str, Any]:
         "version": __version__,
         "model": bulk.model.hash,
         "settings": json.loads(json.dumps(bulk.settings.model_dump(exclude={"num_pieces"}))),
+        "like": bulk.manner and bulk.manner.fingerprint,
         **{name: one and hashlib.sha256(one.notes.tobytes()).hexdigest() for name, one in given.items()},
     }

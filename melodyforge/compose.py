@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from melodyforge.bundle import Model, find_model, load_model
+from melodyforge.composing.manner import Manner, learn_manner
 from melodyforge.composing.origin import ends_where, origin_of, require_sources
 from melodyforge.composing.redraw import Outcome, draw_until_good
 from melodyforge.composing.start import choose_start
@@ -37,18 +38,24 @@ def load(name: str | Path | None = None) -> Model:
 
 
 def generate_music(
-    model: Model, primer: Piece | None = None, join: Piece | None = None, **wishes: Any
+    model: Model,
+    primer: Piece | None = None,
+    join: Piece | None = None,
+    like: Sequence[Piece] | Manner | None = None,
+    **wishes: Any,
 ) -> list[Composition]:
     """Composes with the model's own sampling and any of `ComposeSettings` by name, such as `num_notes=200, seed=1`.
 
-    With `join` another piece follows behind the primer, and `bridge_bars` are composed between them. Without a seed
-    each call composes something new; `Composition.seed` tells which seed it was.
+    With `join` another piece follows behind the primer, and `bridge_bars` are composed between them. `like` are one to
+    five pieces in whose manner it composes, or what `learn_manner` has learnt of them. Without a seed each call
+    composes something new; `Composition.seed` tells which seed it was.
 
     Raises:
         SettingsError: a wish or the primer cannot be used, or wishes do not go together.
     """
     settings = wished_settings(model, primer is not None, join is not None, **wishes)
-    return compose(model, settings, primer, join=join)
+    manner = like if isinstance(like, Manner) or like is None else learn_manner(model, like)
+    return compose(model, settings, primer, join=join, manner=manner)
 
 
 def compose(
@@ -57,6 +64,7 @@ def compose(
     primer: Piece | None = None,
     listener: Listener | None = None,
     join: Piece | None = None,
+    manner: Manner | None = None,
     indices: Sequence[int] | None = None,
 ) -> list[Composition]:
     """Composes `settings.num_pieces` pieces side by side, or some of them.
@@ -69,6 +77,7 @@ def compose(
         primer: music to go on from.
         listener: is told after every row, and may end the composing.
         join: music to follow behind the primer, by a bridge.
+        manner: of pieces that it is to be like, learnt with this model.
         indices: which of the pieces to compose, from 0; None: all.
 
     Returns:
@@ -79,7 +88,7 @@ def compose(
         SettingsError: the primer holds nothing that the model can go on from, the model has not learnt what is
             asked for, or more pieces are than can be composed side by side.
     """
-    task = make_task(model, settings or default_settings(model), primer, join)
+    task = make_task(model, settings or default_settings(model), primer, join, manner)
     if indices is None and task.settings.num_pieces > MOST_BESIDE:
         raise SettingsError(
             f"`num_pieces` must be at most {MOST_BESIDE:,} without a cluster. Received {task.settings.num_pieces:,}. "
@@ -116,17 +125,21 @@ def stream(model: Model, settings: ComposeSettings, primer: Piece | None = None)
 
 
 def reproduce(
-    model: Model, origin: dict[str, Any], primer: Piece | None = None, join: Piece | None = None
+    model: Model,
+    origin: dict[str, Any],
+    primer: Piece | None = None,
+    join: Piece | None = None,
+    manner: Manner | None = None,
 ) -> Composition:
     """Composes again what a MIDI file says that it is.
 
     Raises:
-        SettingsError: the model, the primer or the take that was joined is not the one it was composed with.
+        SettingsError: the model, the primer, what was joined or the manner is not what it was composed with.
     """
-    require_sources(origin, model, primer, join)
+    require_sources(origin, model, primer, join, manner)
     settings, index = ComposeSettings.check(origin["settings"]), origin["index"]
     beside = range(settings.num_pieces) if origin.get("ended_at") else [index]  # rows are counted for all together
-    pieces = compose(model, settings, primer, ends_where(origin), join, beside)
+    pieces = compose(model, settings, primer, ends_where(origin), join, manner, beside)
     made = pieces[beside.index(index)]
     return made.with_origin(origin | made.origin)  # what the history added still holds
 

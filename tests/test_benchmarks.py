@@ -54,6 +54,7 @@ SIZES = {  # what each takes instead of its own
     "originality": {},
     "wishes": {"OTHERS": {"mood": ("sad",)}, "NUM_NOTES": 20},
     "best_of": {"STYLES": [""], "COMPOSED_NOTES": 40, "NUM_NOTES": 20},
+    "likeness": {"COMPOSED_NOTES": 20},
     "varying": {"AMOUNTS": (0.5,), "KEEPS": ("", "contour,harmony")},
 }  # fmt: skip
 
@@ -92,6 +93,7 @@ def flags(tmp_path, tiny_model_dir, tune_store):
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
         "originality": ["--dataset", str(tune_store.folder), "--copies", "1"],
         "varying": ["--music", str(music), "--model", tiny, "--pieces", "1"],
+        "likeness": ["--music", str(music), "--model", tiny, "--like=1", "--others=2", "--pieces=2", "--half"],
         "wishes": ["--model", tiny, "--pieces=1"],
         "best_of": ["--model", tiny, "--dataset", str(tune_store.folder), "--best-of=2", "--pieces=3"],
     }

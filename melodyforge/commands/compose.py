@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melodyforge.cli import Parser
-from melodyforge.errors import SettingsError
+from melodyforge.errors import MusicReadError, SettingsError
 from melodyforge.flags import add_cluster_flag, add_flags, add_model_flag, flag
 from melodyforge.places import OUTPUT_DIR
 from melodyforge.settings import ComposeSettings, SamplingSettings, Topic
@@ -16,6 +16,7 @@ from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
     from melodyforge.bundle import Model
+    from melodyforge.composing.manner import Manner
     from melodyforge.composing.takes import Growing
     from melodyforge.composition import Composition
     from melodyforge.music.piece import Piece
@@ -50,6 +51,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     basis.add_argument("--primer", type=Path, metavar="FILE", help="music to continue: MIDI, MusicXML or ABC")
     basis.add_argument("--join", type=Path, metavar="FILE", help="music to follow behind the primer, by a bridge")
     basis.add_argument(
+        "--like", type=Path, nargs="+", metavar="FILE", help="one to five pieces to compose like, or their style file"
+    )
+    basis.add_argument("--keep-like", type=Path, metavar="FILE", help="keep what --like learns in this style file")
+    basis.add_argument(
         "--ask", metavar="TEXT", help='what to compose, in words: "a sad waltz in D minor, slow"; flags win over them'
     )
     add_flags(parser, ComposeSettings, defaults=dict.fromkeys(SamplingSettings.model_fields, "the model's own"))
@@ -79,13 +84,47 @@ def compose_pieces(arguments: argparse.Namespace) -> list[Composition]:
         return [compose_again(arguments)]
     model, settings, primer, join = asked(arguments)
     require_outputs(arguments, settings.num_pieces)
+    manner = manner_of(arguments, model)
     about = [f"temperature {settings.temperature:g}, random seed {settings.seed}"]
 
     def listener(_: Growing) -> None:
         if about:  # once there are notes: by then nothing can be wrong with the settings
             tell_composer(arguments, model, about.pop())
 
-    return compose(model, settings, primer, listener, join)
+    return compose(model, settings, primer, listener, join, manner)
+
+
+def manner_of(arguments: argparse.Namespace, model: Model) -> Manner | None:
+    """What `--like` asks for, kept where `--keep-like` says.
+
+    Raises:
+        SettingsError: pieces or a style file cannot be used, or do not go together.
+    """
+    from melodyforge.composing.manner import SUFFIX, learn_manner, read_manner, require_few, require_style_file
+    from melodyforge.files import require_writable
+    from melodyforge.music.load import load_piece
+
+    paths: list[Path] = arguments.like or []
+    if arguments.keep_like:
+        require_writable(require_style_file(arguments.keep_like))
+    if any(path.suffix.lower() == SUFFIX for path in paths):
+        if len(paths) > 1 or arguments.keep_like:
+            raise SettingsError("A style file must stand alone behind --like. Received more. Leave the others out.")
+        return read_manner(paths[0], model)
+    if not paths:
+        if arguments.keep_like:
+            raise SettingsError("--keep-like has no effect without --like. Leave it out, or name pieces.")
+        return None
+    require_few(paths)
+    try:
+        pieces = [load_piece(path := one) for one in paths]
+    except MusicReadError as error:
+        raise MusicReadError(f"--like {path}: {error}") from None
+    manner = learn_manner(model, pieces)
+    if arguments.keep_like:
+        manner.save(arguments.keep_like)
+        print(f"{arguments.keep_like}: what was learnt of {counted(len(paths), 'piece')}; give it to --like again")
+    return manner
 
 
 def compose_again(arguments: argparse.Namespace) -> Composition:
@@ -99,7 +138,7 @@ def compose_again(arguments: argparse.Namespace) -> Composition:
     model = load(arguments.model or origin.get("model"))
     primer, join = given_music(arguments)
     require_outputs(arguments, 1)
-    return reproduce(model, origin, primer, join)
+    return reproduce(model, origin, primer, join, manner_of(arguments, model))
 
 
 def asked(arguments: argparse.Namespace) -> tuple[Model, ComposeSettings, Piece | None, Piece | None]:
@@ -142,10 +181,11 @@ def compose_on_cluster(arguments: argparse.Namespace) -> None:
     if known and arguments.seed is None:
         settings = settings.changed(seed=known["settings"]["seed"])
     suffixes = [form.suffix for form in forms(arguments.output, arguments)]
+    bulk = Bulk(model, settings, suffixes, primer, join, manner_of(arguments, model))
     with connect(arguments.cluster) as cluster, show_progress("Composing", "pieces") as on_progress:
         print(f"model {model.name}, random seed {settings.seed}, {counted(cluster.num_processors, 'processor')}")
         started = time.perf_counter()
-        tally = compose_in_bulk(Bulk(model, settings, suffixes, primer, join), shelf, cluster, on_progress)
+        tally = compose_in_bulk(bulk, shelf, cluster, on_progress)
         seconds = time.perf_counter() - started
     print(f"{shelf.file(0, suffixes[0])} to {shelf.file(settings.num_pieces - 1, suffixes[0]).name} are there")
     rate = tally.num_notes / seconds / cluster.num_processors

@@ -13,7 +13,7 @@ from types import FrameType
 
 from melodyforge.asking.ask import understand
 from melodyforge.bundle import Model
-from melodyforge.commands.compose import USUAL_OUTPUT, asked_in_words, tell_composer
+from melodyforge.commands.compose import USUAL_OUTPUT, asked_in_words, manner_of, tell_composer
 from melodyforge.compose import load
 from melodyforge.composing.wishes import wished_settings
 from melodyforge.composition import Composition, require_output
@@ -56,7 +56,7 @@ def play(arguments: argparse.Namespace) -> None:
     if arguments.ask is not None:
         wishes |= _changeable(asked_in_words(model, arguments.ask, wishes, primer is not None))
     settings = wished_settings(model, primer is not None, **wishes)
-    endless = Endless(model, settings, primer)
+    endless = Endless(model, settings, primer, manner_of(arguments, model))
     sink = _sink(arguments, output)
     tell_composer(arguments, model, f"random seed {settings.seed}. Type wishes such as `sadder, slower`; Ctrl-C ends.")
     signal.signal(signal.SIGTERM, _interrupt)

@@ -60,7 +60,7 @@ def _in_asked_key(task: Task, piece: Piece) -> Piece:
     wished = task.settings.key
     if task.limits and task.limits.bind_pitches:
         return piece
-    if wished is None or not len(piece) or task.primer is not None or task.settings.start == "passage":
+    if wished is None or not len(piece) or task.primer is not None or task.passages:
         return piece
     key, (tonic, is_minor) = read_traits(piece).key, key_named(wished)
     if key is None or tonic is None or is_minor not in (None, key.is_minor):

@@ -7,6 +7,7 @@ from typing import Any
 
 from melodyforge import __version__
 from melodyforge.bundle import Model
+from melodyforge.composing.manner import Manner
 from melodyforge.composing.takes import Listener, Take
 from melodyforge.composing.task import Task
 from melodyforge.errors import SettingsError
@@ -28,12 +29,19 @@ def origin_of(task: Task, take: Take, index: int) -> dict[str, Any]:
         "index": index,
         "primer": _fingerprint(task.given[0]),
         "join": _fingerprint(task.given[1]),
+        "like": task.manner.fingerprint if task.manner else None,
         "ended_at": take.ended_at,
     }
 
 
-def require_sources(origin: dict[str, Any], model: Model, primer: Piece | None, join: Piece | None = None) -> None:
-    """Makes sure that model, primer and the take joined to it are those that music was made with.
+def require_sources(
+    origin: dict[str, Any],
+    model: Model,
+    primer: Piece | None,
+    join: Piece | None = None,
+    manner: Manner | None = None,
+) -> None:
+    """Makes sure that all that music was made with, beside its settings, is what it was.
 
     Raises:
         SettingsError: one of them is another.
@@ -47,6 +55,14 @@ def require_sources(origin: dict[str, Any], model: Model, primer: Piece | None, 
         raise SettingsError("The file joins two takes. Give the same ones with --primer and --join, in this order.")
     if origin.get("primer") and _fingerprint(primer) != origin["primer"]:
         raise SettingsError("The file was composed from a primer. Give the same one with --primer.")
+    like = manner.fingerprint if manner else None
+    if like != origin.get("like"):
+        raise SettingsError(
+            "The file was composed like some pieces. Give the same ones in the same order with --like, or their style "
+            "file."
+            if origin.get("like")
+            else "The file was composed like no other pieces. Received some. Leave --like out."
+        )
     if join is not None and not origin.get("join"):
         raise SettingsError("The file joins nothing. Received something to join. Leave --join out.")
 

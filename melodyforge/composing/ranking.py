@@ -33,7 +33,7 @@ def rank(task: Task, pieces: Sequence[Piece]) -> np.ndarray:
 
 def nats_by_wishes(task: Task, pieces: Sequence[Piece]) -> np.ndarray:
     """How much likelier wishes make each piece, in nats a note; 0 where nothing is asked for. Shape (num_pieces,)."""
-    representation, network = task.model.representation, task.model.network
+    representation, network = task.model.representation, task.network
     rows = [representation.encode(piece)[:HEARD_ROWS] for piece in pieces]
     num_rows = min(map(len, rows))
     if not task.asked.any() or not num_rows:

@@ -157,11 +157,12 @@ def choose_start(task: Task, indices: list[int], draw: int) -> Start:
     if task.primer is not None and task.primer_rows is not None:
         number = len(indices)
         return _start(task, [replace(heading_of(task.primer), form=NO_FORM)] * number, [task.primer_rows] * number)
-    known = task.model.passages
-    if task.settings.start == "passage" and known:
+    known = task.passages
+    if known:
         passages = [known[rng.integers(len(known))] for rng in task.rngs(indices, draw, FOR_PASSAGES)]
         rows = [one.rows[: task.settings.passage_notes] for one in passages]
-        return _start(task, [one.heading for one in passages], rows, are_kept=False)
+        headings = [replace(one.heading, form=NO_FORM) for one in passages]
+        return _start(task, headings, rows, are_kept=False)
     suitable = _suitable_headings(task)
     return _start(task, [_drawn(suitable, rng) for rng in task.rngs(indices, draw, FOR_HEADINGS)])
 
@@ -222,7 +223,7 @@ def _companions(task: Task, holding: Holding, rng: np.random.Generator) -> np.nd
 
 def _suitable_headings(task: Task) -> list[Heading]:
     """The headings of those training pieces that suit the wishes best."""
-    headings, controls = task.model.representation.headings, task.model.representation.controls
+    headings, controls = task.headings, task.model.representation.controls
     if not controls:
         return headings
     if task.limits:

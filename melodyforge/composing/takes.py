@@ -100,7 +100,7 @@ def _draw_together(task: Task, indices: list[int], draw: int, listener: Listener
         Take(
             piece=_with_chords(task, start, watch, watched.place, finished(task, piece, given)),
             given=given,
-            passage=start.passage(watched.place),
+            passage=None if task.manner else start.passage(watched.place),
             ended_at=ended_at,
             mended=tuple(watched.mended),
             is_whole=not watched.is_abandoned,
@@ -130,7 +130,7 @@ def grow(task: Task, start: Start, indices: list[int], draw: int) -> Generation:
     elif settings.guidance > 1:  # what a take missed, the next is to follow more strictly
         settings = settings.changed(guidance=min(MOST_GUIDANCE, settings.guidance + STRICTER * draw))
     return Generation(
-        task.model.network,
+        task.network,
         task.model.representation,
         start.headings,
         settings=settings,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.forms import asks_for_sections
 from melodyforge.composing.holding import Holding, hold_primer
 from melodyforge.composing.limits import Limits, read_limits
+from melodyforge.composing.manner import Manner
 from melodyforge.composing.stretches import bars_called, join_by_bridge
 from melodyforge.composing.wishes import asked_controls, require_index
+from melodyforge.decoding.lstm import LstmNetwork
+from melodyforge.decoding.network import DecodingNetwork
 from melodyforge.errors import SettingsError
 from melodyforge.figures.closes import ON_TONIC
 from melodyforge.music.habits import Habits
@@ -18,6 +23,7 @@ from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
 from melodyforge.settings import ComposeSettings
 from melodyforge.tokens import NotesRepresentation
+from melodyforge.tokens.headings import Heading, Passage
 
 CANDIDATES = {"quick": 1, "good": 8, "best": 32}  # for each effort
 MAX_DRAWS = 6  # takes before one that is degenerate, or not as asked, is kept after all
@@ -39,6 +45,7 @@ class Task:
         holding: what of the primer stands while other notes are composed around it; None if it is gone on from.
         asked: what the settings ask for, as the model's controls, shape (num_columns,).
         limits: what every note keeps to; None: nothing.
+        manner: of pieces that it is to be like; None: of none.
     """
 
     model: Model
@@ -50,6 +57,27 @@ class Task:
     holding: Holding | None
     asked: np.ndarray
     limits: Limits | None = None
+    manner: Manner | None = None
+
+    @cached_property
+    def network(self) -> DecodingNetwork:
+        """The model's, as it leans towards the pieces that it is to be like."""
+        network = self.model.network
+        return network.leaning(self.manner.lean) if self.manner and isinstance(network, LstmNetwork) else network
+
+    @cached_property
+    def passages(self) -> list[Passage]:
+        """What music may start from without keeping it: of other pieces, of those alone that are as asked for."""
+        if self.manner is None:
+            return self.model.passages if self.settings.start == "passage" else []
+        controls = self.model.representation.controls
+        known = [] if controls is None or asks_for_sections(self.settings) else self.manner.passages
+        return [one for one in known if controls and not controls.missed(one.heading.traits, self.asked)]
+
+    @property
+    def headings(self) -> list[Heading]:
+        """Of music that it may be like."""
+        return list(self.manner.headings) if self.manner else self.model.representation.headings
 
     @property
     def num_abandoned(self) -> int:
@@ -103,7 +131,13 @@ def num_draws(settings: ComposeSettings) -> int:
     return max(FEWEST_DRAWS, MAX_DRAWS // settings.best_of)
 
 
-def make_task(model: Model, settings: ComposeSettings, primer: Piece | None, join: Piece | None = None) -> Task:
+def make_task(
+    model: Model,
+    settings: ComposeSettings,
+    primer: Piece | None,
+    join: Piece | None = None,
+    manner: Manner | None = None,
+) -> Task:
     """Puts together what is to be composed.
 
     What goes on from music of a style that the model knows keeps to it, if none is asked for.
@@ -113,6 +147,7 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None, joi
         settings: how.
         primer: music to go on from, or of which a part stands.
         join: a take that is joined to it by a bridge.
+        manner: of pieces that it is to be like.
 
     Raises:
         SettingsError: the primer holds nothing that the model can go on from, or has not what is to be kept or
@@ -139,6 +174,7 @@ def make_task(model: Model, settings: ComposeSettings, primer: Piece | None, joi
         holding=holding,
         asked=asked,
         limits=read_limits(model, settings),
+        manner=manner,
     )
 
 

@@ -22,10 +22,10 @@ class Output(Protocol):
 
 def make_output(weights: Weights, head: Head) -> Output:
     """The output of a head."""
-    return _Numbers(weights, head) if head.borders else _Classes(weights, head)
+    return _Numbers(weights, head) if head.borders else Classes(weights, head)
 
 
-class _Classes:
+class Classes:
     """The logits of a head: of classes, distances from a known one, degrees, and what is suggested.
 
     One product, which is faster, does the work of all its layers; tables say which of its columns are meant.
@@ -64,7 +64,7 @@ class _Classes:
         logits = with_none[:, : head.size]
         logits += values[:, : head.size]
         if self._bases:
-            rows = np.concatenate([known[name] for name in self._bases]).reshape(-1, number) + self._first_rows
+            rows = self._rows(known, number)
             starts = np.arange(0, values.size, values.shape[1])[:, None]  # of each piece in all values, laid out flat
             for picked in values.take(self._columns.take(rows, axis=0) + starts) * self._is_known.take(rows, axis=0):
                 logits += picked
@@ -74,6 +74,26 @@ class _Classes:
             trusts = values[:, self._trusts].T  # (num_pointers, num_pieces)
             np.add.at(with_none.reshape(-1), suggested.reshape(-1), trusts.reshape(-1))  # one after the other
         return logits
+
+    def back(self, gradient: np.ndarray, known: dict[str, np.ndarray]) -> np.ndarray:
+        """The transpose of what `__call__` does to a vector: (n, head.size) -> (n, head_units)."""
+        head, number = self._head, len(gradient)
+        values = np.zeros((number, len(self._bias)), np.float32)  # as in `__call__`
+        values[:, : head.size] = gradient
+        if self._bases:
+            starts = np.arange(0, values.size, values.shape[1])[:, None]
+            for rows in self._rows(known, number):
+                places, shares = self._columns[rows] + starts, gradient * self._is_known[rows]
+                values += np.bincount(places.ravel(), shares.ravel(), values.size).reshape(values.shape)
+        if head.pointers:
+            with_none = np.pad(gradient, ((0, 0), (0, 1)))
+            suggested = np.stack([known[name] for name in head.pointers], axis=1)  # (n, num_pointers)
+            values[:, self._trusts] = np.take_along_axis(with_none, suggested, axis=1)
+        return values @ self._kernel.T
+
+    def _rows(self, known: dict[str, np.ndarray], number: int) -> np.ndarray:
+        """Of the tables, those that belong to the known bases, shape (num_bases, num_pieces)."""
+        return np.concatenate([known[name] for name in self._bases]).reshape(-1, number) + self._first_rows
 
 
 class _Numbers:

@@ -5,6 +5,7 @@ A test holds it equal to Keras. Layer names are the contract between the two; al
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -41,7 +42,12 @@ class LstmState:
 
 
 class LstmNetwork(DecodingNetwork):
-    """Stacked residual LSTM with chained heads."""
+    """Stacked residual LSTM with chained heads.
+
+    Attributes:
+        outputs: of each head, by its name.
+        slices: where each head's own part of what stands before the heads lies.
+    """
 
     def __init__(self, weights: Weights, representation: Representation, recipe: Recipe) -> None:
         """Takes the weights in, whose shapes are those of `layer_shapes`."""
@@ -54,7 +60,7 @@ class LstmNetwork(DecodingNetwork):
         # Side by side they are large enough for the large pages of memory that NumPy asks for, which are faster.
         together = np.stack([kernel for kernel, _ in self._layers])
         self._layers = [(kernel, bias) for kernel, (_, bias) in zip(together, self._layers, strict=True)]
-        self._outputs = {head.name: make_output(weights, head) for head in heads}
+        self.outputs = {head.name: make_output(weights, head) for head in heads}
         wishes = representation.controls.features if representation.controls else ()
         self._asked = {head.name for head in heads if head.told and set(head.told) <= set(wishes)}  # the same all along
         looked_up = dict.fromkeys(name for head in heads for name in head.looked_up)
@@ -63,12 +69,12 @@ class LstmNetwork(DecodingNetwork):
         }
         self._norm = weights.get("norm")
         self._hidden: tuple[np.ndarray, np.ndarray] | None = None
-        self._slices = {head.name: slice(None) for head in heads}
+        self.slices = {head.name: slice(None) for head in heads}
         if f"hidden_{heads[0].name}" in weights:
             kernels, biases = zip(*(weights[f"hidden_{head.name}"] for head in heads), strict=True)
             self._hidden = np.concatenate(kernels, axis=1), np.concatenate(biases)
             units = len(biases[0])
-            self._slices = {head.name: slice(i * units, (i + 1) * units) for i, head in enumerate(heads)}
+            self.slices = {head.name: slice(i * units, (i + 1) * units) for i, head in enumerate(heads)}
 
     def start(self, num_pieces: int) -> LstmState:
         """All zeros."""
@@ -93,6 +99,14 @@ class LstmNetwork(DecodingNetwork):
 
     @override
     def logits(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
+        vector = self.before_output(state, head, told)
+        return self.outputs[head.name](vector if self._hidden is None else np.maximum(vector, 0.0), state.known)
+
+    def before_output(self, state: LstmState, head: Head, told: dict[str, np.ndarray]) -> np.ndarray:
+        """What a head hears, shape (num_pieces, head_units), below 0 too; its output takes it from 0 on.
+
+        Called in place of `logits`.
+        """
         if head.told:
             heard = state.asked.get(head.name) or self._hear(self._told[head.name], told)
             if head.name in self._asked:
@@ -100,10 +114,22 @@ class LstmNetwork(DecodingNetwork):
             vector, known = heard
             state.told = state.told + vector
             state.known.update(known)
-        vector = state.hidden[:, self._slices[head.name]]
-        if self._hidden is not None:
-            vector = np.maximum(vector + state.told, 0.0)
-        return self._outputs[head.name](vector, state.known)
+        vector = state.hidden[:, self.slices[head.name]]
+        return vector if self._hidden is None else vector + state.told
+
+    @property
+    def lean_size(self) -> int:
+        """Length of what `leaning` takes; 0 for a network without hidden layers before its heads."""
+        return 0 if self._hidden is None else len(self._hidden[1])
+
+    def leaning(self, lean: np.ndarray) -> LstmNetwork:
+        """The same network, which hears something besides before all its heads, side by side; shape (lean_size,)."""
+        if self._hidden is None:
+            raise ValueError("Only networks with a hidden layer before each head can lean.")
+        kernel, bias = self._hidden
+        other = copy(self)
+        other._hidden = kernel, bias + lean
+        return other
 
     @override
     def pick(self, state: LstmState, which: np.ndarray) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from melodyforge.bundle import Model
+from melodyforge.composing.manner import Manner
 from melodyforge.composing.start import Given, choose_start
 from melodyforge.composing.takes import grow
 from melodyforge.composing.task import make_task
@@ -42,13 +43,15 @@ class Endless:
         is_performed: whether the music of now has no bars.
     """
 
-    def __init__(self, model: Model, settings: ComposeSettings, primer: Piece | None = None) -> None:
-        """Begins; what stands in the primer is not played.
+    def __init__(
+        self, model: Model, settings: ComposeSettings, primer: Piece | None = None, manner: Manner | None = None
+    ) -> None:
+        """Begins in a manner, if one is given; what stands in the primer is not played.
 
         Raises:
             SettingsError: the model cannot do what is asked for, or cannot go on from the primer.
         """
-        self._model, self.settings, self._num_sections = model, settings, 0
+        self._model, self.settings, self._manner, self._num_sections = model, settings, manner, 0
         self.tracks: list[Track] = []
         self._notes = np.zeros(0, NOTE_DTYPE)
         self.tempos: tuple[Tempo, ...] = ()
@@ -150,7 +153,7 @@ class Endless:
 
     def _open(self, settings: ComposeSettings, primer: Piece | None) -> None:
         """Begins to compose a section."""
-        self._task = make_task(self._model, self._for_section(settings), primer)
+        self._task = make_task(self._model, self._for_section(settings), primer, manner=self._manner)
         self._start = choose_start(self._task, [0], 0)
         self._generation = grow(self._task, self._start, [0], 0)
         self._contexts = iter(self._generation)
