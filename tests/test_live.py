@@ -23,7 +23,7 @@ from melodyforge.live.endless import SECTION_NOTES, Endless, seconds_at, step_at
 from melodyforge.live.player import Player
 from melodyforge.music.load import load_piece
 from melodyforge.music.midi import read_midi, write_midi
-from melodyforge.music.piece import Tempo
+from melodyforge.music.piece import Tempo, Track
 from tests.music_samples import tune
 
 PROJECT_DIR = Path(__file__).parents[1]
@@ -185,6 +185,66 @@ def test_a_midi_port_gets_every_note_and_its_end(tiny_model_dir, tmp_path, monke
     assert abs(len(on) - len(load_piece(tmp_path / "a.mid"))) <= 4  # on the very last step
     assert {one.channel for one in on} == {one.channel for one in sent if one.type == "program_change"}
     assert sent[-1].is_cc(123)
+
+
+def played(mido, *notes):
+    """What comes from a port where notes are played: pitch, and the seconds at which the key goes down and up."""
+    on = [(begin, mido.Message("note_on", note=pitch, velocity=70)) for pitch, begin, _ in notes]
+    off = [(end, mido.Message("note_on", note=pitch, velocity=0)) for pitch, _, end in notes if end]
+    return sorted(on + off, key=lambda one: one[0])
+
+
+def test_a_call_is_answered_at_the_bar_line_and_both_are_kept(tiny_model_dir, tmp_path, monkeypatch, capsys):
+    mido = pytest.importorskip("mido")
+    from tests import midi_ports
+
+    mido.set_backend("tests.midi_ports")
+    midi_ports.sent.clear()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    flags = ["--model", str(tiny_model_dir / "tiny"), "--output", str(tmp_path / "a.mid"), "--tempo", "200"]
+    flags += ["--midi-out", "test", "--turn-bars", "1", "--num-seconds", "6.6", "--seed", "1"]
+    with pytest.raises(OutputError, match=r"--midi-in must be one of these ports: Test Keys 24:0. Received 'none'"):
+        generate_music.main([*flags, "--midi-in", "none"])
+    # At 200 a minute a bar takes 1.2 s: clicks, a call, its answer, a call in which nothing comes, another.
+    midi_ports.to_come[:] = played(mido, (60, 1.2, 1.45), (64, 1.5, 1.75), (67, 1.8, 2.2), (72, 3.6, None))
+    generate_music.main([*flags, "--midi-in", "test keys"])
+    piece = load_piece(tmp_path / "a.mid")
+    calls, answers = piece.notes[piece.notes["track"] == 0], piece.notes[piece.notes["track"] > 0]
+    assert piece.tracks[0].name == "You"
+    assert calls["pitch"].tolist()[:4] == [60, 64, 67, 72]
+    assert np.abs(calls["onset"][:3] - np.array([0, 24, 48])).max() <= 6  # the file begins with the first full bar
+    assert len(answers)
+    assert {*(answers["onset"] // 96).tolist()} <= {1, 3}
+    on, off = ([one for one in midi_ports.sent if one.type == kind] for kind in ("note_on", "note_off"))
+    assert sorted((one.channel, one.note) for one in on) == sorted((one.channel, one.note) for one in off)
+    assert [one.note for one in on][:4] == [37] * 4
+    printed = capsys.readouterr().out
+    assert "After the clicks, play 1 bar" in printed
+    assert "It answers." in printed
+    assert "came late" in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--midi-in x --primer y.mid", "--midi-in does not go with --primer"),
+        ("--play --turn-bars 2", "--turn-bars has no effect without --midi-in"),
+    ],
+)
+def test_what_means_nothing_in_a_duet_is_refused(flags, words):
+    with pytest.raises(SettingsError, match=words):
+        generate_music.main(flags.split())
+
+
+@pytest.mark.parametrize("step", [204, 960])  # soon, and after a silence that the model cannot say
+def test_an_answer_goes_on_from_what_was_played_and_waits_for_its_turn(endless, step):
+    call = tune(0, 2).notes
+    endless.answer(call, Track(0), step)
+    notes = next(endless)
+    while len(notes) < 20:
+        notes = np.concatenate([notes, next(endless)])
+    assert notes["onset"].min() >= step
+    assert np.array_equal(endless.piece().notes["onset"][: len(call)], call["onset"])
 
 
 @pytest.mark.slow

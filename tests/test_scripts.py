@@ -206,7 +206,7 @@ def test_help_names_the_flags(calls, script):
         "train_model.py": "--midi-dir --recipe --name --epochs --batch-size --minutes --from --resume --seed",
         "generate_music.py": "--model --num-notes --num-pieces --output --wav --musicxml --temperature --top-k --top-p "
         "--seed --primer --primer-notes --reproduce --style --key --tempo --meter --mood --density --polyphony "
-        "--instruments --guidance --like --keep-like",
+        "--instruments --guidance --like --keep-like --midi-in",
         "evaluate_model.py": "--model --midi-dir --against --compositions --wishes --heard --output",
     }
     assert [flag for flag in promised[script].split() if flag not in printed] == []

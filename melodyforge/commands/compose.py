@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melodyforge.cli import Parser
+from melodyforge.cli import Parser, whole_number
 from melodyforge.errors import MusicReadError, SettingsError
 from melodyforge.flags import add_cluster_flag, add_flags, add_model_flag, flag
 from melodyforge.places import OUTPUT_DIR
@@ -27,7 +27,7 @@ USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     arguments = parse_arguments(argv)
-    if arguments.play or arguments.play_to or arguments.midi_out:
+    if arguments.play or arguments.play_to or arguments.midi_out or arguments.midi_in:
         from melodyforge.commands.play import play
 
         play(arguments)
@@ -63,6 +63,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     live.add_argument("--play", action="store_true", help="play until Ctrl-C; wishes may be typed meanwhile")
     live.add_argument("--play-to", type=Path, metavar="FILE", help="play into this WAV file instead")
     live.add_argument("--midi-out", metavar="NAME", help="play on this MIDI port instead; a wrong name lists them")
+    live.add_argument("--midi-in", metavar="NAME", help="answer what is played on this MIDI port, turn by turn")
+    live.add_argument(
+        "--turn-bars",
+        type=whole_number(1, 64),
+        metavar="N",
+        help="bars that you play, and that are answered, with --midi-in (1 to 64; default: 4)",
+    )
     files = parser.topic("files")
     files.add_argument(
         "--output",

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from melodyforge.asking.ask import understand
 from melodyforge.bundle import Model
@@ -19,9 +20,10 @@ from melodyforge.composing.wishes import wished_settings
 from melodyforge.composition import Composition, require_output
 from melodyforge.errors import MelodyForgeError, SettingsError
 from melodyforge.flags import flag
+from melodyforge.live.duet import TURN_BARS, Duet
 from melodyforge.live.endless import Endless
 from melodyforge.live.player import Player
-from melodyforge.live.ports import open_output
+from melodyforge.live.ports import open_input, open_output
 from melodyforge.live.sinks import Loudspeaker, MidiPort, NoDeviceError, Sink, WavFile
 from melodyforge.music.load import MIDI_SUFFIXES, load_piece
 from melodyforge.places import OUTPUT_DIR
@@ -57,15 +59,21 @@ def play(arguments: argparse.Namespace) -> None:
         wishes |= _changeable(asked_in_words(model, arguments.ask, wishes, primer is not None))
     settings = wished_settings(model, primer is not None, **wishes)
     endless = Endless(model, settings, primer, manner_of(arguments, model))
+    port = open_input(arguments.midi_in) if arguments.midi_in else None
     sink = _sink(arguments, output)
     tell_composer(arguments, model, f"random seed {settings.seed}. Type wishes such as `sadder, slower`; Ctrl-C ends.")
     signal.signal(signal.SIGTERM, _interrupt)
-    player = Player(endless, sink)
+    player = Player(endless, sink) if port is None else _duet(endless, sink, port, arguments)
     _listen_to_lines(player, model)
     _run(player, sink, wishes["num_seconds"], output)
 
 
-def _run(player: Player, sink: Sink, max_seconds: float | None, output: Path) -> None:
+def _duet(endless: Endless, sink: Sink, port: Any, arguments: argparse.Namespace) -> Duet:
+    """Turn by turn with somebody who plays on a port; what is heard there sounds too, unless that goes to another."""
+    return Duet(endless, sink, port, arguments.turn_bars or TURN_BARS, sounds_calls=not arguments.midi_out)
+
+
+def _run(player: Player | Duet, sink: Sink, max_seconds: float | None, output: Path) -> None:
     try:
         player.run(max_seconds)
     finally:
@@ -75,7 +83,7 @@ def _run(player: Player, sink: Sink, max_seconds: float | None, output: Path) ->
         _save(player, output)
 
 
-def _save(player: Player, output: Path) -> None:
+def _save(player: Player | Duet, output: Path) -> None:
     piece, late = player.piece(), player.played.num_late
     if not len(piece):
         return
@@ -91,6 +99,10 @@ def _require_playable(arguments: argparse.Namespace) -> None:
     for name in WITHOUT_EFFECT:
         if getattr(arguments, name) not in (None, False):
             raise SettingsError(f"{flag(name)} has no effect on music that is played without an end. Leave it out.")
+    if arguments.midi_in and arguments.primer:
+        raise SettingsError("--midi-in does not go with --primer: you begin. Leave one of them out.")
+    if arguments.turn_bars and not arguments.midi_in:
+        raise SettingsError("--turn-bars has no effect without --midi-in. Leave it out.")
     if arguments.play_to and arguments.midi_out:
         raise SettingsError("--play-to does not go with --midi-out. Leave one of them out.")
     if arguments.play_to and arguments.play_to.suffix.lower() != ".wav":
@@ -120,12 +132,12 @@ def _sink(arguments: argparse.Namespace, output: Path) -> Sink:
         return WavFile(path)
 
 
-def _listen_to_lines(player: Player, model: Model) -> None:
+def _listen_to_lines(player: Player | Duet, model: Model) -> None:
     """Takes wishes from standard input, a line each, for as long as it plays."""
     threading.Thread(target=_take_lines, args=(player, model), daemon=True).start()
 
 
-def _take_lines(player: Player, model: Model) -> None:
+def _take_lines(player: Player | Duet, model: Model) -> None:
     """Reads without Python's buffer: a thread that holds its lock would keep the program from ending."""
     rest = b""
     try:
@@ -138,7 +150,7 @@ def _take_lines(player: Player, model: Model) -> None:
         return
 
 
-def take_line(line: str, player: Player, model: Model) -> None:
+def take_line(line: str, player: Player | Duet, model: Model) -> None:
     """Changes what is played as a line says, and says how that was understood."""
     if line.lower() in STOP_WORDS:
         player.stop()

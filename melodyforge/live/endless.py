@@ -53,6 +53,7 @@ class Endless:
         """
         self._model, self.settings, self._manner, self._num_sections = model, settings, manner, 0
         self.tracks: list[Track] = []
+        self._earliest = 0  # step before which nothing new begins
         self._notes = np.zeros(0, NOTE_DTYPE)
         self.tempos: tuple[Tempo, ...] = ()
         self.meters: tuple[Meter, ...] = ()
@@ -92,6 +93,23 @@ class Endless:
             vars(self).update(kept)
             raise
 
+    def answer(self, notes: np.ndarray, track: Track, step: int) -> None:
+        """Takes in what somebody else has played, and has music follow that answers it.
+
+        Args:
+            notes: onsets in steps from the beginning, shape (num_notes,), at least 1; with those before, they stand.
+            track: that they are played on.
+            step: behind them, before which nothing that follows begins.
+
+        Raises:
+            SettingsError: the model has learnt nothing of the kind.
+        """
+        notes = notes.copy()
+        notes["track"] = self._global((track,), 0)
+        self._notes = np.concatenate([self._notes, notes])
+        self._notes, self._earliest = self._notes[np.argsort(self._notes["onset"], kind="stable")], step
+        self._go_on(step, waits=True)
+
     def next_bar(self, step: int) -> int:
         """The first bar line at a step or behind it; the step itself in music without bars."""
         meter = self._meter_at(step)
@@ -122,7 +140,7 @@ class Endless:
         normal = self._task.normal(self._style)
         end = int(self._notes["onset"][-1]) + 1 if len(self._notes) else 0
         if is_over or find_fault(self._start.piece(self._generation.context, 0), normal, 0):
-            self._begin_other(self.next_bar(end))
+            self._begin_other(self.next_bar(max(end, self._earliest)))
         else:
             self._go_on()
 
@@ -135,15 +153,20 @@ class Endless:
         self.is_performed, self._style = heading.is_performed, heading.traits.style
         self._mark(Tempo(step, heading.traits.tempo_qpm), meter)
 
-    def _go_on(self, step: int | None = None) -> None:
-        """The same music, on from its last notes; at another tempo from a step on, if that is asked for."""
+    def _go_on(self, step: int | None = None, waits: bool = False) -> None:
+        """The same music, on from its last notes; at another tempo from a step on, if that is asked for.
+
+        Args:
+            step: from which on the tempo may be another; None: it stays.
+            waits: whether nothing begins before that step.
+        """
         primer, first_step = self._last_notes()
         names = [instrument_name(one.program, one.is_drum) for one in primer.tracks]
         playing = self.settings.instruments or list(dict.fromkeys(names))
         controls = self._model.representation.controls
         learnt = set(controls.wishes["instruments"].options) if controls else set()
         wanted = self.settings.changed(instruments=playing) if learnt >= set(playing) else self.settings
-        self._open(wanted, primer)
+        self._open(wanted, primer, step - first_step if waits and step is not None else 0)
         given = self._start.piece(self._generation.context, 0).notes
         moved = int(primer.notes["onset"][-1]) - int(given["onset"][-1]) if len(given) else 0
         self._offset = first_step + moved
@@ -151,9 +174,10 @@ class Endless:
             tempo = self._start.headings[0].traits.tempo_qpm
             self._mark(Tempo(step, tempo), None)
 
-    def _open(self, settings: ComposeSettings, primer: Piece | None) -> None:
-        """Begins to compose a section."""
-        self._task = make_task(self._model, self._for_section(settings), primer, manner=self._manner)
+    def _open(self, settings: ComposeSettings, primer: Piece | None, first_step: int = 0) -> None:
+        """Begins to compose a section, in which nothing comes before a step."""
+        task = make_task(self._model, self._for_section(settings), primer, manner=self._manner)
+        self._task = replace(task, first_step=first_step)
         self._start = choose_start(self._task, [0], 0)
         self._generation = grow(self._task, self._start, [0], 0)
         self._contexts = iter(self._generation)
