@@ -14,10 +14,10 @@ from tests.music_samples import tune
 
 DIGESTS = {
     "nothing": "5cadb2435c5fca6b",
-    "two at once, in a style": "fd278b50c87f4776",
+    "two at once, in a style": "0bd1817f49b661d5",
     "key, mood and tempo": "e1a03c6c79cc7404",
-    "bars and meter": "c3afa4e88af6e807",
-    "instruments and density": "88dfee7a5126603f",
+    "bars and meter": "ebb6eafe134a6dbe",
+    "instruments and density": "876582b6f42c14b4",
     "a primer": "779281be7e2b0d60",
 }
 ASKED = {
