@@ -15,8 +15,9 @@ the given pieces: distance from their mean, in standard deviations of all music 
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from benchmarks.measure import Figure, report
 from melodyforge.bundle import Model
 from melodyforge.cli import Parser, run
 from melodyforge.compose import generate_music, load
-from melodyforge.composing.manner import HEARD_ROWS, TOLD, learn_manner
+from melodyforge.composing.manner import TOLD, learn_manner
 from melodyforge.decoding.leaning import Heard, listen, nats_of_windows
 from melodyforge.decoding.lstm import LstmNetwork, LstmState
 from melodyforge.errors import MelodyForgeError
@@ -37,6 +38,7 @@ from melodyforge.music.piece import Piece
 from melodyforge.tokens.representation import Change
 
 FEWEST_NOTES, MOST_NOTES = 80, 3_000  # of a piece that is taken
+MEASURED_ROWS = 400  # of each piece
 COUNTED_BEFORE = 5.0  # notes of each class, so that a rare one is not forbidden
 COMPOSED_NOTES = NUM_NOTES
 
@@ -63,7 +65,7 @@ def hear(
     """What heads hear of pieces, whose traits the network is told or not."""
     representation = model.representation
     rows = [representation.encode(piece) for piece in pieces]
-    length = min(HEARD_ROWS, max(map(len, rows)) + 1)
+    length = min(MEASURED_ROWS, max(map(len, rows)) + 1)
     told = [representation.controls_of(piece) if is_told else None for piece in pieces]
     windows = [
         representation.window(one, 0, length, TOLD if is_told else Change(), controls)
@@ -74,7 +76,7 @@ def hear(
 
 def state_after(model: Model, network: LstmNetwork, piece: Piece, number: int) -> LstmState:
     """The state in which a piece leaves the network, for so many pieces to go on from."""
-    rows = model.representation.encode(piece)[:HEARD_ROWS]
+    rows = model.representation.encode(piece)[:MEASURED_ROWS]
     window = model.representation.window(rows, 0, len(rows))
     state = network.start(number)
     for row in range(len(rows)):
@@ -176,6 +178,25 @@ def _scaled(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.nd
     return np.clip(np.nan_to_num((table - mean) / np.maximum(deviation, 1e-6)), -FARTHEST, FARTHEST)
 
 
+def measure(
+    model: Model, beside: Model | None, arguments: argparse.Namespace, folder: Path, music: dict[Path, list[Piece]]
+) -> Iterator[list[Figure]]:
+    """All that is measured on one of the folders."""
+    pieces, most, name = music[folder], max(arguments.like), folder.name
+    others = pieces[most:]
+    for number in arguments.like:
+        yield measure_nats(model, pieces[:number], others, f"{name}, {number} given")
+    if beside:
+        yield measure_beside(beside, others, name)
+    for index, piece in enumerate(pieces[:most] if arguments.half else []):
+        first, second = halves(piece)
+        yield measure_nats(model, [first], [second], f"{name}, second half of piece {index + 1}")
+    if arguments.pieces:
+        given = pieces[: sorted(arguments.like)[len(arguments.like) // 2]]
+        strangers = [one for other in music if other != folder for one in music[other][most:]]
+        yield measure_figures(model, given, others, strangers, arguments.pieces, f"{name}, figures of {len(given)}")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = Parser(prog="python -m benchmarks.likeness", description=__doc__.splitlines()[0] if __doc__ else "")
@@ -189,27 +210,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     model, figures, most = load(arguments.model), list[Figure](), max(arguments.like)
+    beside = load(arguments.beside) if arguments.beside else None
     music = {one: some_pieces(one, most + arguments.others, arguments.seed) for one in arguments.music}
-    for folder, pieces in music.items():
-        others, strangers = pieces[most:], [one for other in music if other != folder for one in music[other][most:]]
-        found = [
-            figure
-            for number in arguments.like
-            for figure in measure_nats(model, pieces[:number], others, f"{folder.name}, {number} given")
-        ]
-        if arguments.beside:
-            found += measure_beside(load(arguments.beside), others, folder.name)
-        if arguments.half:
-            first, second = map(list, zip(*map(halves, pieces[:most]), strict=True))
-            for index, (half, rest) in enumerate(zip(first, second, strict=True)):
-                found += measure_nats(model, [half], [rest], f"{folder.name}, second half of piece {index + 1}")
-        if arguments.pieces:
-            given = pieces[: sorted(arguments.like)[len(arguments.like) // 2]]
-            found += measure_figures(
-                model, given, others, strangers, arguments.pieces, f"{folder.name}, figures of {len(given)}"
-            )
-        print("\n".join(f"{one.name}: {one.value:.3f} {one.unit}" for one in found), flush=True)
-        figures += found
+    for folder in music:
+        for found in measure(model, beside, arguments, folder, music):
+            print("; ".join(f"{one.name} {one.value:.3f} {one.unit}" for one in found), flush=True)
+            figures += found
     report("likeness", f"Like a few given pieces, model {model.name}", figures)
 
 
