@@ -24,6 +24,7 @@ from melodyforge.guard import CALLS_AHEAD, Guard
 
 MAX_LOSSES = 20  # processes that may be lost one after the other over one call
 KNOCK_SECONDS = 5.0
+MAX_REFUSED = 3  # knocks that a head may leave unanswered, one after the other
 QUIET = {  # read by Ray when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -39,8 +40,8 @@ _Item = TypeVar("_Item")
 class Cluster:
     """A cluster that this process is connected to; a `Pool`."""
 
-    def __init__(self, ray: Any) -> None:
-        self._ray = ray
+    def __init__(self, ray: Any, head: str) -> None:
+        self._ray, self._head = ray, head
         self._serve = ray.remote(num_cpus=1, max_retries=MAX_LOSSES)(_serve)
         self.num_processors = int(ray.cluster_resources().get("CPU", 0))
 
@@ -63,7 +64,11 @@ class Cluster:
 
     def _result(self, started: Any) -> Any:
         """What a call returned."""
-        errors = self._ray.exceptions
+        errors, num_refused = self._ray.exceptions, 0
+        while not self._ray.wait([started], timeout=KNOCK_SECONDS)[0]:
+            num_refused = 0 if _answers(self._head) else num_refused + 1
+            if num_refused == MAX_REFUSED:  # before Ray itself ends this process after a minute
+                raise ClusterError("The cluster was lost: its head no longer answers. Run the command again.")
         try:
             return self._ray.get(started)
         except errors.RayTaskError as error:
@@ -101,8 +106,7 @@ def connect(address: str) -> Iterator[Cluster]:
     import ray
 
     try:
-        _open(ray, address)
-        cluster = Cluster(ray)
+        cluster = Cluster(ray, _open(ray, address))
         if not cluster.num_processors:
             raise ClusterError(f"Expected a cluster with processors at {address}. Received none. Add machines to it.")
         yield cluster
@@ -110,13 +114,24 @@ def connect(address: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def _open(ray: Any, address: str) -> None:
+def _open(ray: Any, address: str) -> str:
+    """Connects; gives host and port of the head."""
     try:
         place = ray._private.services.canonicalize_bootstrap_address(address) or address
         _knock(place)
+        ray._private.worker._worker_logs_enabled = False  # news of every process that is lost, which is called again
         ray.init(place, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ClusterError(_explain(address, error)) from None
+    return place
+
+
+def _answers(head: str) -> bool:
+    try:
+        _knock(head)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _knock(address: str) -> None:

@@ -113,7 +113,7 @@ def uncompiled(monkeypatch):
 
 def test_every_benchmark_with_a_command_of_its_own_has_a_smoke_test():
     found = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
-    others = {"studio", "load"}  # which need a server, and whose pages have tests
+    others = {"studio", "load", "many_files"}  # which need a server, and whose pages have tests; or a cluster
     assert found - set(SIZES) <= others | {"peer", "remi_llama"}  # `test_peer.py`
 
 

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore::ResourceWarning
 def add_node() -> Iterator[Callable[[int], str]]:
     """Adds a node with so many processors to a cluster of one, and gives the address of its head."""
     pytest.importorskip("ray", reason="needs the extra cluster: pip install -e '.[cluster]'")
-    os.environ.update(cluster_module.QUIET)
+    os.environ.update(cluster_module.QUIET | {"RAY_worker_niceness": "0"})  # tests beside these make them wait enough
     from ray.cluster_utils import Cluster as Nodes
 
     folder = tempfile.mkdtemp(prefix="r")  # short, for sockets stand in it
@@ -142,9 +142,10 @@ def test_the_command_goes_on_where_another_run_stopped_with_its_seed_and_compose
 
 
 @pytest.mark.slow
-def test_what_is_lost_is_called_again_in_order_and_errors_come_as_they_are(cluster, tmp_path, monkeypatch):
+def test_what_is_lost_is_called_again_in_order_and_errors_come_as_they_are(cluster, tmp_path, monkeypatch, capfd):
     assert results(cluster, die_once, [(number, tmp_path) for number in range(4)]) == list(range(4))
     assert len(list(tmp_path.iterdir())) == 1
+    assert capfd.readouterr() == ("", "")
     assert results(cluster, read_guarded, ["a", "bc"]) == [1, 2]
     with pytest.raises(MusicReadError, match=r"^Expected an even number\. Received 1\.$"):
         results(cluster, refuse_odd, range(4))
@@ -170,6 +171,7 @@ def music(tmp_path) -> Path:
 @pytest.mark.slow
 def test_a_dataset_is_the_same_whatever_the_number_of_workers(cluster, add_node, music, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "CHUNK_FILES", 1)
+    monkeypatch.setitem(reading.read_files.__kwdefaults__, "midi_seconds", 120.0)  # processes start slowly beside tests
     alone = prepare_corpus(music, tmp_path / "alone", num_workers=1)
     assert len(alone) == 6
     for name in ("of two", "of four"):
