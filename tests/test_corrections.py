@@ -79,7 +79,7 @@ def test_composed_lines_move_as_the_corrections_say(starter):
     settings = default_settings(starter, style="fiddle-tunes", num_notes=80, num_pieces=4, seed=1)
     sinking = first_takes(replace(starter, corrections=Corrections({"fiddle-tunes": table})), settings)
     others = first_takes(replace(starter, corrections=Corrections({"chopin": table})), settings)
-    plain = first_takes(replace(starter, corrections=None), settings)
+    plain = first_takes(replace(starter, corrections=Corrections({})), settings)
     assert [one.notes.tolist() for one in others] == [one.notes.tolist() for one in plain]
     falls = [
         np.mean(np.concatenate([np.diff(one.notes["pitch"].astype(int)) < 0 for one in pieces]))

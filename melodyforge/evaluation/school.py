@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -16,8 +17,9 @@ from melodyforge.bundle import Model
 from melodyforge.compose import first_takes
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.store import PieceStore
-from melodyforge.decoding.corrections import Corrections, compared, count
+from melodyforge.decoding.corrections import CHORDS, DEGREES, MOVES, SIZE, SONORITIES, Corrections, compared, count
 from melodyforge.evaluation.real_music import as_said
+from melodyforge.evaluation.told_apart import distance_of_means
 from melodyforge.figures.critic import PARTS, SIZES, Critic, figures_of, figures_of_close, last_notes, scaled
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
@@ -29,6 +31,8 @@ NUM_COMPOSED, COMPOSED_NOTES = 100, 200
 NUM_STRETCHES = 400  # of each length, of real music, about; of each composition four
 SHRINKAGE = 0.02  # inverse strength of the penalty: there are about as many figures as pieces
 LEAST_DEVIATION = 1e-3
+TRIED = ((MOVES,), (CHORDS, SONORITIES), (DEGREES,))  # corrections, one after the other
+LEAST_GAIN = 0.02  # of the distance from real music, that one must bring
 SEED = 2**31  # of the compositions: others than users begin with
 
 
@@ -54,8 +58,8 @@ def teach(
         with threadpool_limits(1):
             composed = _composed(model, style)
             if isinstance(model.representation, NotesRepresentation):
-                corrections.tables[style] = _corrected(model.representation, real, composed)
-                composed = _composed(model, style)
+                table = _compared(model.representation, real, composed)
+                composed = _correct(model, corrections, style, table, partial(distance_of_means, real), composed)
             judge = _judge(real, composed)
         if judge is not None:
             judges[style], closes[style] = judge, _regression(*(_closes(pieces) for pieces in (real, composed)))
@@ -72,8 +76,44 @@ def _enough_of(model: Model, store: PieceStore, pieces: np.ndarray) -> Iterator[
             yield style, np.random.default_rng(SEED).permutation(of_style)[:MOST_PIECES]
 
 
-def _corrected(representation: NotesRepresentation, real: Iterable[Piece], composed: Iterable[Piece]) -> np.ndarray:
-    """The table of corrections, see `decoding/corrections.py`."""
+def _correct(
+    model: Model,
+    corrections: Corrections,
+    style: str,
+    table: np.ndarray,
+    distance: Callable[[list[Piece]], float],
+    composed: list[Piece],
+) -> list[Piece]:
+    """Gives a style those corrections that bring what is composed nearer to real music.
+
+    Args:
+        model: that composes with these corrections.
+        corrections: of the styles before.
+        style: the one that is listened to.
+        table: of all that could be corrected.
+        distance: of compositions from real music.
+        composed: without any.
+
+    Returns:
+        What is composed with those that are kept.
+    """
+    kept, nearest = np.zeros(SIZE, np.float32), distance(composed)
+    for parts in TRIED:
+        tried = kept.copy()
+        for part in parts:
+            tried[part] = table[part]
+        if np.array_equal(tried, kept):  # drums have no pitches
+            continue
+        corrections.tables[style] = tried
+        then = _composed(model, style)
+        if (now := distance(then)) < (1 - LEAST_GAIN) * nearest:
+            kept, nearest, composed = tried, now, then
+    corrections.tables[style] = kept
+    return composed
+
+
+def _compared(representation: NotesRepresentation, real: Iterable[Piece], composed: Iterable[Piece]) -> np.ndarray:
+    """The table of all corrections, see `decoding/corrections.py`."""
     both = ([(representation.encode(piece), read_traits(piece).key) for piece in pieces] for pieces in (real, composed))
     return compared(*(count(pieces, representation.vocabulary.tracks.is_drum) for pieces in both))
 

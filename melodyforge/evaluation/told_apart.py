@@ -27,6 +27,7 @@ SEEDS = (0, 1, 2)  # of folds
 NUM_HALVINGS = 20  # of real music, for the floor
 SHRINKAGE = 0.03  # inverse strength of the penalty: there are more figures than pieces
 FARTHEST = 4.0  # standard deviations; figures farther from the mean of real music count as this far
+LEAST_VARIANCE = 1e-6
 LEAST_PIECES = 2 * NUM_FOLDS  # on each side; with fewer a fold says nothing
 
 
@@ -72,6 +73,18 @@ def tell_apart(
         variety=variety(all_of_real, all_of_others),
         num_notes=num_notes,
     )
+
+
+def distance_of_means(real: Sequence[Piece], others: Sequence[Piece]) -> float:
+    """How far the figures of other pieces are from those of real ones on average, in standard deviations.
+
+    The root of the mean square over all figures of beginnings but those of velocity.
+    """
+    both = [_joined(tables(pieces)) for pieces in (real, others)]
+    is_known = np.logical_and.reduce([~np.isnan(one).all(axis=0) for one in both])
+    means, variances = (np.array([of(one[:, is_known], axis=0) for one in both]) for of in (np.nanmean, np.nanvar))
+    away = np.abs(means[1] - means[0]) / np.sqrt(np.maximum(variances.mean(axis=0), LEAST_VARIANCE))
+    return float(np.sqrt(np.mean(np.minimum(away, FARTHEST) ** 2)))
 
 
 def auc_of_all(real: Iterable[Piece], others: Iterable[Piece], num_notes: int = NUM_NOTES) -> float:
