@@ -21,7 +21,7 @@ from tests.studio_server import CHROMIUM, PROJECT_DIR, running_browser, running_
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
 
 PICTURES_VARIABLE = "MELODY_FORGE_PICTURES"  # a folder: new pictures are taken into it, with the starter
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 240_000  # composing gives way to the other tests, which keep all processors busy
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 pytestmark = [

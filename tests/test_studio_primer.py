@@ -29,8 +29,8 @@ def show() -> None:
 def upload(name: str, data: bytes) -> AppTest:
     page = AppTest.from_function(show)
     page.session_state["primer_way"] = "a file"
-    page.run(timeout=60)
-    page.file_uploader[0].set_value((name, data, "audio/midi")).run(timeout=60)
+    page.run(timeout=240)
+    page.file_uploader[0].set_value((name, data, "audio/midi")).run(timeout=240)
     assert not page.exception
     return page
 
@@ -45,7 +45,7 @@ def test_file_that_takes_too_long_is_not_read_again_at_every_click(monkeypatch):
     page = upload("tune.mid", notes(2000))
     assert "took too long" in page.error[0].value
     monkeypatch.setattr(load, "READ_SECONDS", 60.0)
-    page.run(timeout=60)
+    page.run(timeout=240)
     assert "took too long" in page.error[0].value
 
 
@@ -69,14 +69,14 @@ def show_all() -> None:
 def test_what_is_done_with_a_file_is_said_as_a_setting(task, keeps):
     page = AppTest.from_function(show_all)
     page.session_state["primer_way"], page.session_state["primer_task"] = "a file", task
-    page.run(timeout=60)
+    page.run(timeout=240)
     file = (
         "tune.mid",
         midi(track(*[event for one in range(32) for event in ((0, on(60 + one % 7)), (480, off(60 + one % 7)))])),
     )
-    page.file_uploader[0].set_value((*file, "audio/midi")).run(timeout=60)
+    page.file_uploader[0].set_value((*file, "audio/midi")).run(timeout=240)
     assert not page.exception
     assert page.session_state["start"].keeps == keeps
     if task == "tracks":
-        page.multiselect[0].set_value([]).run(timeout=60)
+        page.multiselect[0].set_value([]).run(timeout=240)
         assert "Choose a track" in page.session_state["start"].problem
