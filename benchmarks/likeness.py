@@ -163,8 +163,10 @@ def measure_figures(
     real = np.concatenate(
         [figures_table(given), *(tables[one] for one in tables if one.endswith(("folder", "folders")))]
     )
+    is_known = ~np.isnan(real).all(axis=0)
+    real, tables = real[:, is_known], {group: one[:, is_known] for group, one in tables.items()}
     mean, deviation = np.nanmean(real, axis=0), np.nanstd(real, axis=0)
-    aim = np.nan_to_num(_scaled(figures_table(given), mean, deviation)).mean(axis=0)
+    aim = _scaled(figures_table(given)[:, is_known], mean, deviation).mean(axis=0)
     return [
         Figure(
             f"{name}, {group}", float(np.mean(np.sqrt(((_scaled(one, mean, deviation) - aim) ** 2).mean(axis=1)))), ""

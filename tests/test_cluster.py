@@ -65,7 +65,7 @@ def address(add_node: Callable[[int], str]) -> str:
     return add_node(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(address: str) -> Iterator[Cluster]:
     """The cluster, connected."""
     with connect(address) as cluster:

@@ -15,7 +15,7 @@ from tests.music_samples import tune
 DIGESTS = {
     "nothing": "9c986733c9069d72",
     "two at once, in a style": "65ee607a51ec5084",
-    "key, mood and tempo": "b5a9edd5e253e0ae",
+    "key, mood and tempo": "837f6122a72354b1",
     "bars and meter": "246da15b275eb0ff",
     "instruments and density": "05698832823fb5bc",
     "a primer": "779281be7e2b0d60",

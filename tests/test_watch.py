@@ -132,7 +132,7 @@ def test_a_primer_is_never_taken_back(starter):
 
 def test_an_end_that_stays_open_is_composed_again_where_real_music_closes(monkeypatch):
     starter = melodyforge.load("starter")
-    settings = default_settings(starter, style="bach-chorales", num_notes=100, num_pieces=6, seed=0)
+    settings = default_settings(starter, style="fiddle-tunes", num_notes=100, num_pieces=6, seed=0)
     closed = compose(starter, settings)
     monkeypatch.setattr(watch, "MOST_CLOSES", 0)
     as_drawn = compose(starter, settings)

@@ -226,6 +226,8 @@ def _suitable_headings(task: Task) -> list[Heading]:
     headings, controls = task.headings, task.model.representation.controls
     if not controls:
         return headings
+    # Music for instruments that have no class of their own does not say which others are silent.
+    headings = [one for one in headings if controls.forbidden_tracks(controls.of(one.traits)).any()] or headings
     if task.limits:
         headings = task.limits.suitable(headings)
     if asks_for_sections(task.settings):
