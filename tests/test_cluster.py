@@ -69,7 +69,7 @@ def address(add_node: Callable[[int], str]) -> str:
 def cluster(address: str) -> Iterator[Cluster]:
     """The cluster, connected."""
     with connect(address) as cluster:
-        assert cluster.num_processors == 2
+        assert cluster.num_processors >= 2  # a test may have added some
         yield cluster
 
 
