@@ -27,7 +27,7 @@ USUAL_OUTPUT = OUTPUT_DIR / "generated_music.mid"
 def main(argv: list[str] | None = None) -> None:
     """Runs the command."""
     arguments = parse_arguments(argv)
-    if arguments.play or arguments.play_to or arguments.midi_out or arguments.midi_in:
+    if any((arguments.play, arguments.play_to, arguments.midi_out, arguments.midi_in, arguments.turn_bars)):
         from melodyforge.commands.play import play
 
         play(arguments)

@@ -16,10 +16,12 @@ import numpy as np
 from pydantic import FailFast, Field
 
 from melodyforge.errors import SettingsError
+from melodyforge.figures.critic import MAX_STYLES
 from melodyforge.music.keys import NUM_PITCH_CLASSES, Key
 from melodyforge.music.piece import NUM_PITCHES
 from melodyforge.settings import Section
 from melodyforge.tokens.features import Rows
+from melodyforge.tokens.headings import Heading
 from melodyforge.tokens.past import NO_PITCH, Past
 from melodyforge.tokens.plan import VARIED
 from melodyforge.tokens.signals import Moment
@@ -37,7 +39,6 @@ NOTHING = SIZE  # the cell of what is not corrected
 PRIOR = 20.0  # counts that speak for no correction
 LARGEST = 1.5  # correction, in nats
 COPIED = np.float32(0.9)  # nats against the note that a varied bar had: 74 % of such bars were as before, of real 53 %
-MAX_STYLES = 1_000
 
 _PITCHES = np.arange(NUM_PITCHES)
 _MOVE = np.searchsorted(_BETWEEN_KINDS, _PITCHES - np.arange(NUM_PITCHES + 1)[:, None])  # kind, from a pitch to another
@@ -123,8 +124,9 @@ class Corrections:
     def __init__(self, tables: Mapping[str, np.ndarray]) -> None:
         self.tables = dict(tables)
 
-    def of(self, styles: Sequence[str], keys: Sequence[Key | None]) -> Correction:
-        """That of pieces of these styles and keys; none where a style is not known."""
+    def of(self, headings: Sequence[Heading]) -> Correction:
+        """That of pieces under these headings; none where a style is not known."""
+        styles, keys = zip(*((heading.traits.style, heading.traits.key) for heading in headings), strict=True)
         names = sorted(set(styles))
         tables = [self.tables.get(name, np.zeros(SIZE, np.float32)) for name in names]
         return Correction(tables, np.array([names.index(style) for style in styles]), keys)

@@ -80,10 +80,8 @@ class Generation:
         self.context.begin_composing()
         self._begins = self.context.num_rows.copy()
         self._constraints = constrain(self.context) if constrain else None
-        self._correction = None
-        if corrections and isinstance(representation, NotesRepresentation):
-            traits = [heading.traits for heading in headings]
-            self._correction = corrections.of([one.style for one in traits], [one.key for one in traits])
+        has_notes = isinstance(representation, NotesRepresentation)
+        self._correction = corrections.of(headings) if corrections and has_notes else None
         ends_as_planned = self._constraints is not None and self._constraints.close is not None
         self._ending = Ending(
             length, headings, self.context, is_given=bool(holds), ends_as_planned=ends_as_planned and not holds
