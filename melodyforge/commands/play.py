@@ -34,6 +34,7 @@ STOP_WORDS = ("stop", "quit", "exit", "end")
 LINE_BYTES = 4096  # read at a time
 # Flags and settings that mean nothing for music without an end.
 WITHOUT_EFFECT = (
+    "cluster",
     *("reproduce", "wav", "musicxml", "num_notes", "num_bars", "num_pieces", "form", "cadence", "ending", "effort"),
     *("start", "passage_notes", "redo_bars", "redo_tracks", "keep_tracks", "vary", "vary_keeps"),
     *("join", "bridge_bars", "primer_bars", "best_of", "max_shared_notes"),
