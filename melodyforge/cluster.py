@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from melodyforge import __version__
 from melodyforge.errors import ClusterError, MelodyForgeError
 from melodyforge.guard import CALLS_AHEAD, Guard
+from melodyforge.words import how_to_install
 
 MAX_LOSSES = 20  # processes that may be lost one after the other over one call
 KNOCK_SECONDS = 5.0
@@ -42,7 +43,8 @@ class Cluster:
 
     def __init__(self, ray: Any, head: str) -> None:
         self._ray, self._head = ray, head
-        self._serve = ray.remote(num_cpus=1, max_retries=MAX_LOSSES)(_serve)
+        remote = ray.remote(num_cpus=1, max_retries=MAX_LOSSES)
+        self._serve, self._compute, self._add = remote(_serve), remote(_compute), remote(_add)
         self.num_processors = int(ray.cluster_resources().get("CPU", 0))
 
     def each(self, call: Callable[[Guard, _Item], _T], items: Iterable[_Item]) -> Generator[_T, None, None]:
@@ -59,31 +61,79 @@ class Cluster:
             yield self._result(running.popleft())
             running.extend(self._start(sent, item) for item in islice(items, 1))
 
+    def send(self, value: Any) -> Any:
+        """Sends a value once to each machine that needs it; arrays are shared by the processes there, to be read."""
+        return self._ray.put(value)
+
+    def total(self, call: Callable[..., _T], items: Iterable[_Item], *sent: Any) -> _T:
+        """The sum of what a function returns for each of some items, at least one.
+
+        It is added up in pairs, and the sums in pairs, where they are: nobody has to receive all of it, and the order
+        does not depend on who computes.
+
+        Args:
+            call: is given an item, and what was sent.
+            items: of which each is computed by whatever processor is free.
+            sent: what `send` gave.
+
+        Raises:
+            ClusterError, MelodyForgeError: as `each`.
+        """
+        parts = [self._compute.remote(__version__, call, item, *sent) for item in items]
+        while len(parts) > 1:
+            odd = parts[len(parts) // 2 * 2 :]
+            parts = [self._add.remote(*pair) for pair in zip(parts[::2], parts[1::2], strict=False)] + odd
+        return self._result(parts[0])
+
     def _start(self, sent: Any, item: Any) -> Any:
         return self._serve.remote(__version__, sent, item)
 
     def _result(self, started: Any) -> Any:
         """What a call returned."""
-        errors, num_refused = self._ray.exceptions, 0
+        errors, trouble, num_troubled = self._ray.exceptions, "", 0
         while not self._ray.wait([started], timeout=KNOCK_SECONDS)[0]:
-            num_refused = 0 if _answers(self._head) else num_refused + 1
-            if num_refused == MAX_REFUSED:  # before Ray itself ends this process after a minute
-                raise ClusterError("The cluster was lost: its head no longer answers. Run the command again.")
+            trouble = self._trouble()
+            num_troubled = num_troubled + 1 if trouble else 0
+            if num_troubled == MAX_REFUSED:  # before Ray itself ends this process after a minute
+                raise ClusterError(f"The cluster was lost: {trouble}. Run the command again.")
         try:
             return self._ray.get(started)
         except errors.RayTaskError as error:
             if isinstance(error.cause, MelodyForgeError):
                 raise error.cause from None
+            if isinstance(error.cause, ModuleNotFoundError):
+                raise ClusterError(_lacking(error.cause.name or "")) from None
             raise
         except errors.RayError as error:
             raise ClusterError(f"The cluster was lost: {_first_sentence(error)}. Run the command again.") from error
 
+    def _trouble(self) -> str:
+        """Why nothing may ever come back; "" when nothing speaks against it."""
+        if not _answers(self._head):
+            return "its head no longer answers"
+        return "" if self._ray.cluster_resources().get("CPU") else "no processor is left"
+
 
 def _serve(version: str, call: Callable[[Guard, _Item], _T], item: _Item) -> _T:
     """Runs in a process of the cluster."""
+    _require_version(version)
+    return call(_own_guard(), item)
+
+
+def _compute(version: str, call: Callable[..., _T], item: _Item, *sent: Any) -> _T:
+    """Runs in a process of the cluster."""
+    _require_version(version)
+    return call(item, *sent)
+
+
+def _add(one: Any, other: Any) -> Any:
+    """Runs in a process of the cluster."""
+    return one + other
+
+
+def _require_version(version: str) -> None:
     if version != __version__:
         raise ClusterError(_versions(f"Melody Forge {version}", f"Melody Forge {__version__}"))
-    return call(_own_guard(), item)
 
 
 @functools.cache
@@ -163,6 +213,14 @@ def _explain(address: str, error: BaseException) -> str:
 
 def _versions(expected: str, received: str) -> str:
     return f"Expected a cluster of {expected}. Received one of {received}. Install the same on all machines."
+
+
+def _lacking(module: str) -> str:
+    package = module.partition(".")[0]
+    return (
+        f"Expected all machines of the cluster to have the package {package}. Received one without. Install there "
+        f"what is installed here. {how_to_install(package)}"
+    )
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from melodyforge import cluster as cluster_module
+from melodyforge.cluster import Cluster, connect
 from melodyforge.corpus.store import PieceStore, PieceStoreWriter, pack_piece
 from melodyforge.music.piece import Piece
 from melodyforge.recipe import load_recipe
@@ -113,3 +115,39 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory, tune_store: PieceSt
         assert not result.is_interrupted
 
     return made_once(tmp_path_factory, request.config, "tiny_models", train)
+
+
+@pytest.fixture(scope="module")
+def add_node() -> Iterator[Callable[[int], str]]:
+    """Adds a node with so many processors to a cluster of one, and gives the address of its head."""
+    pytest.importorskip("ray", reason="needs the extra cluster: pip install -e '.[cluster]'")
+    os.environ.update(cluster_module.QUIET | {"RAY_worker_niceness": "0"})  # tests beside these make them wait enough
+    from ray.cluster_utils import Cluster as Nodes
+
+    folder = tempfile.mkdtemp(prefix="r")  # short, for sockets stand in it
+    nodes = Nodes()
+
+    def add(num_cpus: int) -> str:
+        nodes.add_node(num_cpus=num_cpus, include_dashboard=False, temp_dir=folder)
+        return nodes.address
+
+    try:
+        add(1)
+        yield add
+    finally:
+        nodes.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def address(add_node: Callable[[int], str]) -> str:
+    """Of the cluster, once it has two nodes."""
+    return add_node(1)
+
+
+@pytest.fixture
+def cluster(address: str) -> Iterator[Cluster]:
+    """The cluster, connected."""
+    with connect(address) as cluster:
+        assert cluster.num_processors >= 2  # a test may have added some
+        yield cluster

@@ -7,9 +7,7 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from melodyforge.cli import run
 from melodyforge.cluster import Cluster, connect
 from melodyforge.commands import compose as compose_command
 from melodyforge.commands import prepare as prepare_command
+from melodyforge.commands import train as train_command
 from melodyforge.compose import load
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus import reading
@@ -30,47 +29,12 @@ from melodyforge.corpus.prepare import prepare_corpus
 from melodyforge.corpus.reading import FileResult, read_files
 from melodyforge.errors import ClusterError, CorpusError, MelodyForgeError, MusicReadError
 from melodyforge.guard import Guard
+from melodyforge.recipe import load_recipe
 from tests.midi_bytes import tune
 
 COMPOSED = ["--model", "starter", "--num-notes", "12", "--effort", "quick", "--num-pieces"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:::ray", "ignore::ResourceWarning", "ignore::FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def add_node() -> Iterator[Callable[[int], str]]:
-    """Adds a node with so many processors to a cluster of one, and gives the address of its head."""
-    pytest.importorskip("ray", reason="needs the extra cluster: pip install -e '.[cluster]'")
-    os.environ.update(cluster_module.QUIET | {"RAY_worker_niceness": "0"})  # tests beside these make them wait enough
-    from ray.cluster_utils import Cluster as Nodes
-
-    folder = tempfile.mkdtemp(prefix="r")  # short, for sockets stand in it
-    nodes = Nodes()
-
-    def add(num_cpus: int) -> str:
-        nodes.add_node(num_cpus=num_cpus, include_dashboard=False, temp_dir=folder)
-        return nodes.address
-
-    try:
-        add(1)
-        yield add
-    finally:
-        nodes.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def address(add_node: Callable[[int], str]) -> str:
-    """Of the cluster, once it has two nodes."""
-    return add_node(1)
-
-
-@pytest.fixture
-def cluster(address: str) -> Iterator[Cluster]:
-    """The cluster, connected."""
-    with connect(address) as cluster:
-        assert cluster.num_processors >= 2  # a test may have added some
-        yield cluster
 
 
 def refuse_odd(_: Guard, number: int) -> int:
@@ -90,6 +54,20 @@ def die_once(_: Guard, item: tuple[int, Path]) -> int:
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def add_once(item: tuple[int, Path]) -> int:
+    return refuse_odd(Guard(1), 2 * die_once(Guard(1), item))
+
+
+def refuse_alone(number: int) -> int:
+    return refuse_odd(Guard(1), number)
+
+
+def lack(_: int) -> int:
+    import melodyforge_of_tomorrow.networks
+
+    return melodyforge_of_tomorrow.networks
 
 
 def read_guarded(guard: Guard, text: str) -> int:
@@ -156,6 +134,16 @@ def test_what_is_lost_is_called_again_in_order_and_errors_come_as_they_are(clust
         results(cluster, read_guarded, ["a"])
 
 
+@pytest.mark.slow
+def test_what_is_added_up_is_whole_whatever_is_lost_and_errors_come_as_they_are(cluster, tmp_path):
+    assert cluster.total(add_once, [(number, tmp_path) for number in range(5)]) == 20
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(MusicReadError, match=r"^Expected an even number\. Received 5\.$"):
+        cluster.total(refuse_alone, [2, 4, 5])
+    with pytest.raises(ClusterError, match=r"^Expected all machines .* the package melodyforge_of_tomorrow\. Received"):
+        cluster.total(lack, [1, 2])
+
+
 @pytest.fixture
 def music(tmp_path) -> Path:
     """A folder of good, doubled and broken files."""
@@ -202,6 +190,9 @@ def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch, tmp_path
     assert run(lambda: compose_command.main(asked)) == 2
     assert "lacks the package ray" in (said := capsys.readouterr().err)
     assert "[cluster]" in said
+    training = train_command.parse_arguments(["--cluster", "auto", "--midi-dir", str(tmp_path)])
+    assert run(lambda: train_command.train(training, load_recipe("classic"), "never")) == 2
+    assert "lacks the package ray" in capsys.readouterr().err
 
 
 def test_what_does_not_go_together_is_refused(tmp_path):

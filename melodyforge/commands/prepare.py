@@ -17,8 +17,8 @@ from melodyforge.settings import RepresentationSettings, Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
+    from melodyforge.cluster import Cluster
     from melodyforge.corpus.store import PieceStore
-    from melodyforge.guard import Pool
 
 MAX_WORKERS = 256  # more only cost memory
 
@@ -125,7 +125,7 @@ def prepare(midi_dir: Path, workers: int | None, cluster: str | None) -> PieceSt
     return store
 
 
-def pool_at(cluster: str | None) -> AbstractContextManager[Pool | None]:
+def pool_at(cluster: str | None) -> AbstractContextManager[Cluster | None]:
     """The cluster at an address, if any; one that is not there shows before the music is looked at."""
     if cluster is None:
         return nullcontext()

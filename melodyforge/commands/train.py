@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melodyforge.cli import Parser
+from melodyforge.commands.prepare import pool_at
 from melodyforge.errors import SettingsError
-from melodyforge.flags import RECIPE_FLAGS, add_midi_dir_flag, add_recipe_flags, flag, with_flags
+from melodyforge.flags import RECIPE_FLAGS, add_cluster_flag, add_midi_dir_flag, add_recipe_flags, flag, with_flags
 from melodyforge.places import DATASET_DIR, MIDI_DIR, MODELS_DIR
 from melodyforge.recipe import DEFAULT_RECIPE, Recipe, list_recipes, load_recipe
 from melodyforge.settings import Topic
 from melodyforge.words import command, counted
 
 if TYPE_CHECKING:
+    from melodyforge.cluster import Cluster
     from melodyforge.corpus.store import PieceStore
     from melodyforge.training.train import Result
 
@@ -107,6 +109,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--replace", action="store_true", help="replace a model of this name; it is kept until the new one is better"
     )
     add_recipe_flags(parser)
+    add_cluster_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -209,15 +212,33 @@ def require_same_training(arguments: argparse.Namespace, facts: dict[str, Any]) 
 
 
 def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
-    """Prepares the data and trains."""
+    """Prepares the data and trains, both on a cluster where that is asked for."""
+    with pool_at(arguments.cluster) as cluster:
+        store = read(arguments, cluster)
+        print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')}. Starting Keras ...", flush=True)
+        end_at_once()
+        result = learn(arguments, recipe, name, store, cluster)
+    if not result.is_interrupted and result.metrics["seconds"] >= LEAST_SECONDS_TAUGHT:
+        end_politely()
+        teach(store, recipe, MODELS_DIR / name)
+    return result
+
+
+def read(arguments: argparse.Namespace, cluster: Cluster | None) -> PieceStore:
+    """The dataset, made when it is missing or stale."""
     from melodyforge.corpus.prepare import prepare_corpus
     from melodyforge.progress import say_waiting, show_progress
 
     with show_progress("Reading", "files") as on_progress:
-        store = prepare_corpus(arguments.midi_dir, DATASET_DIR, on_progress=on_progress, on_wait=say_waiting)
-    print(f"{counted(len(store), 'piece')} with {counted(store.num_notes, 'note')}. Starting Keras ...", flush=True)
-    end_at_once()
+        return prepare_corpus(
+            arguments.midi_dir, DATASET_DIR, pool=cluster, on_progress=on_progress, on_wait=say_waiting
+        )
 
+
+def learn(
+    arguments: argparse.Namespace, recipe: Recipe, name: str, store: PieceStore, cluster: Cluster | None
+) -> Result:
+    """Trains, from the beginning or where another run stopped."""
     from melodyforge.bundle import find_model
     from melodyforge.evaluation.baseline import best_ngram
     from melodyforge.evaluation.ear import Ear
@@ -230,16 +251,17 @@ def train(arguments: argparse.Namespace, recipe: Recipe, name: str) -> Result:
     with ConsoleWatcher(name, progress_file=progress_file, on_step=on_step, ear=Ear(store, recipe)) as watcher:
         if arguments.resume:
             changes = {setting: getattr(arguments, setting) for setting in RESUMABLE}
-            result = resume_training(store, model_dir, watcher, changes)
-        else:
-            start_from = find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None
-            result = train_model(
-                store, recipe, model_dir, watcher, start_from=start_from, baseline=best_ngram, replace=arguments.replace
-            )
-    if not result.is_interrupted and result.metrics["seconds"] >= LEAST_SECONDS_TAUGHT:
-        end_politely()
-        teach(store, recipe, model_dir)
-    return result
+            return resume_training(store, model_dir, watcher, changes, team=cluster)
+        return train_model(
+            store,
+            recipe,
+            model_dir,
+            watcher,
+            start_from=find_model(arguments.start_from, MODELS_DIR) if arguments.start_from else None,
+            baseline=best_ngram,
+            replace=arguments.replace,
+            team=cluster,
+        )
 
 
 def teach(store: PieceStore, recipe: Recipe, model_dir: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from melodyforge.errors import SettingsError
 from melodyforge.networks._keras import keras
 from melodyforge.training.optimizer import FlatAdamW
 
@@ -56,8 +57,21 @@ class Machine:
         return f"{kind}, Keras {keras.__version__} on {keras.backend.backend()}"
 
 
-def find_machine() -> Machine:
-    """Looks for GPUs; with TensorFlow and several of them, each takes its share of every batch."""
+def find_machine(is_one_of_many: bool = False) -> Machine:
+    """Looks for GPUs; with TensorFlow and several of them, each takes its share of every batch.
+
+    Args:
+        is_one_of_many: whether machines share the work, which compute on their processors.
+
+    Raises:
+        SettingsError: this backend cannot share work.
+    """
+    if is_one_of_many:
+        if keras.backend.backend() != "tensorflow":
+            raise SettingsError(
+                f"--cluster needs TensorFlow. Received KERAS_BACKEND={keras.backend.backend()}. Leave one of them out."
+            )
+        return Machine(0)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -80,17 +80,23 @@ class TrainingData:
         """Rows to learn to predict, ends of pieces included."""
         return num_rows(self.train)
 
-    def train_batch(self, step: int, window: int, batch_size: int, change: RandomChange) -> dict[str, np.ndarray]:
-        """The batch of a training step, the same whenever it is asked for; shapes (batch_size, window, ...)."""
+    def train_batch(
+        self, step: int, window: int, batch_size: int, change: RandomChange, part: slice = slice(None)
+    ) -> dict[str, np.ndarray]:
+        """The batch of a training step, or a part of its windows, the same whenever it is asked for.
+
+        Returns:
+            Arrays of shape (windows, window, ...).
+        """
         rng = np.random.default_rng([change.seed, step])
         spans = self.train[rng.choice(len(self.train), batch_size, p=self.chances)]
-        windows = []
+        drawn = []
         for piece, first, stop in spans.tolist():
             start = self._random_start(rng, first, stop, window)
             varied = change.draw(rng)
             told = self._told_at_random(piece, rng)
-            windows.append(self._window(piece, start, stop, window, varied, told))
-        return self._stacked(windows)
+            drawn.append((piece, start, stop, window, varied, told))
+        return self._stacked([self._window(*one) for one in drawn[part]])
 
     def held_out_batches(
         self, batch_size: int, max_rows: int | None = None, is_told: bool = False

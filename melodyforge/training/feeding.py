@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from melodyforge.recipe import Recipe
+from melodyforge.settings import RepresentationSettings
 from melodyforge.tokens import representation_class
 from melodyforge.tokens.representation import Representation
 from melodyforge.training.data import RandomChange, TrainingData
@@ -36,9 +37,37 @@ class BatchMaker:
     plan: Plan
     change: RandomChange
 
-    def __call__(self, step: int) -> Batch:
-        """The batch of a step, the same whoever makes it."""
-        return self.data.train_batch(step, self.plan.window, self.plan.batch_size, self.change)
+    @classmethod
+    def of(cls, data: TrainingData, plan: Plan, recipe: Recipe) -> BatchMaker:
+        """For a training."""
+        return cls(data, plan, RandomChange(recipe.training.seed, plan.transpose, recipe.training.stretch))
+
+    def __call__(self, step: int, part: slice = slice(None)) -> Batch:
+        """The batch of a step, or a part of its windows; the same whoever makes it."""
+        return self.data.train_batch(step, self.plan.window, self.plan.batch_size, self.change, part)
+
+
+@dataclass(frozen=True)
+class SentMaker:
+    """A `BatchMaker` as another process can be sent it.
+
+    Vocabularies cannot be sent, their states can; so can rows, by where they lie.
+    """
+
+    bare: BatchMaker
+    settings: RepresentationSettings
+    vocabulary: dict[str, Any]
+
+    @classmethod
+    def of(cls, make: BatchMaker, recipe: Recipe) -> SentMaker:
+        """Packs."""
+        data = replace(make.data, representation=cast(Representation, None), habits={}, passages=())
+        return cls(replace(make, data=data), recipe.representation, make.data.representation.state())
+
+    def unpacked(self) -> BatchMaker:
+        """The maker."""
+        representation = representation_class(self.settings).from_state(self.settings, self.vocabulary)
+        return replace(self.bare, data=replace(self.bare.data, representation=representation))
 
 
 class Feeder:
@@ -50,18 +79,13 @@ class Feeder:
 
     def __init__(self, data: TrainingData, plan: Plan, recipe: Recipe, num_processes: int = 0) -> None:
         """With no processes, whoever asks makes the batch."""
-        change = RandomChange(recipe.training.seed, plan.transpose, recipe.training.stretch)
-        self._make = BatchMaker(data, plan, change)
+        self._make = BatchMaker.of(data, plan, recipe)
         self._pool: ProcessPoolExecutor | None = None
         self.num_threads = num_processes or NUM_THREADS
         if num_processes:
-            # Vocabularies cannot be sent, their states can; so can rows, by where they lie.
-            bare = replace(data, representation=cast(Representation, None), habits={}, passages=())
-            state = (recipe.representation, data.representation.state())
+            sent = SentMaker.of(self._make, recipe)
             context = multiprocessing.get_context("spawn")  # forks of a process that uses a GPU hang
-            self._pool = ProcessPoolExecutor(
-                num_processes, context, initializer=_begin, initargs=(replace(self._make, data=bare), *state)
-            )
+            self._pool = ProcessPoolExecutor(num_processes, context, initializer=_begin, initargs=(sent,))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
@@ -78,12 +102,11 @@ def num_processes(num_gpus: int) -> int:
     return min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) - 1)) if num_gpus else 0
 
 
-def _begin(make: BatchMaker, settings: Any, state: dict[str, Any]) -> None:
+def _begin(sent: SentMaker) -> None:
     """What a process does first."""
     global _make
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training ends it
-    representation = representation_class(settings).from_state(settings, state)
-    _make = replace(make, data=replace(make.data, representation=representation))
+    _make = sent.unpacked()
 
 
 def _batch(step: int) -> Batch:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from melodyforge.bundle import WEIGHTS_FILE, Model, ModelParts, load_model, read
 from melodyforge.corpus.split import split_pieces
 from melodyforge.corpus.store import PieceStore
 from melodyforge.decoding.shapes import layer_shapes
-from melodyforge.errors import CorpusError, ModelFolderError, SettingsError
+from melodyforge.errors import ClusterError, CorpusError, ModelFolderError, SettingsError
 from melodyforge.model_state import (
     UNFINISHED,
     checkpoint_path,
@@ -42,12 +42,16 @@ from melodyforge.tokens.representation import Representation
 from melodyforge.training.backend import Machine, find_machine, keras, set_precision, sync_variables
 from melodyforge.training.checkpoint import read_facts, restore_checkpoint, save_checkpoint
 from melodyforge.training.data import TrainingData, num_rows, prepare_data
-from melodyforge.training.feeding import Feeder, num_processes
+from melodyforge.training.feeding import BatchMaker, Feeder, num_processes
 from melodyforge.training.former import settle_former
 from melodyforge.training.music_index import can_be_indexed, index_music
 from melodyforge.training.plan import ROWS_TO_LEARN, ROWS_TO_TUNE, Plan, describe_fit, describe_plan, make_plan
+from melodyforge.training.sharing import Team
 from melodyforge.weights_file import read_weights
 from melodyforge.words import counted
+
+if TYPE_CHECKING:
+    from melodyforge.training.shared_steps import SharedSteps
 
 SECONDS_BETWEEN_CHECKPOINTS = 45.0
 LOWEST_RATE_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
@@ -148,6 +152,7 @@ def train_model(
     start_from: str | Path | None = None,
     baseline: Baseline | None = None,
     replace: bool = False,
+    team: Team | None = None,
 ) -> Result:
     """Trains a model from the beginning, or from the weights of another.
 
@@ -160,9 +165,11 @@ def train_model(
         baseline: what the network has to beat on the held-out music; its findings go into metrics.json.
         replace: what to do where a model of this name, or an unfinished training, stands: False refuses. True keeps
             the model as NAME-before until the new one is finished, and better on the same held-out music.
+        team: computes the gradients, such as a cluster; None: this machine alone.
 
     Raises:
         BusyError: a model of this name is being trained or changed.
+        ClusterError: the team was lost, or cannot compute them.
         CorpusError: there is too little to learn from.
         ModelFolderError: `start_from` cannot be used, or `model_dir` is taken.
         OutputError: the model cannot be saved.
@@ -172,7 +179,8 @@ def train_model(
         require_free(model_dir, replace)
         _require_free_epochs(model_dir, recipe.training.keep_every)
         source = load_model(Path(start_from)) if start_from else None
-        return _new_training(store, recipe, model_dir, watcher or Watcher(), source=source, baseline=baseline).run()
+        watcher = watcher or Watcher()
+        return _new_training(store, recipe, model_dir, watcher, source=source, baseline=baseline, team=team).run()
 
 
 def _new_training(
@@ -183,6 +191,7 @@ def _new_training(
     *,
     source: Model | None,
     baseline: Baseline | None,
+    team: Team | None,
 ) -> Training:
     if source:
         learning = recipe.training
@@ -191,9 +200,9 @@ def _new_training(
         recipe = source.recipe.model_copy(update={"training": learning})
     vocabulary, notices = _vocabulary_for(store, recipe, source) if source else (None, [])
     data = prepare_data(store, recipe, vocabulary)
-    machine = find_machine()
+    machine = find_machine(is_one_of_many=team is not None)
     plan = make_plan(data, recipe, machine.num_devices, ROWS_TO_TUNE if source else ROWS_TO_LEARN)
-    training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher)
+    training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher, team=team)
     training.store = store
     training.notices = notices if can_be_indexed(store) else [*notices, NO_INDEX]
     training.index = source.index if source else None
@@ -225,7 +234,11 @@ def _vocabulary_for(store: PieceStore, recipe: Recipe, source: Model) -> tuple[R
 
 
 def resume_training(
-    store: PieceStore, model_dir: str | Path, watcher: Watcher | None = None, changes: dict[str, Any] | None = None
+    store: PieceStore,
+    model_dir: str | Path,
+    watcher: Watcher | None = None,
+    changes: dict[str, Any] | None = None,
+    team: Team | None = None,
 ) -> Result:
     """Goes on with a training that was interrupted.
 
@@ -234,18 +247,22 @@ def resume_training(
         model_dir: of the model.
         watcher: is told how it goes.
         changes: training settings to change: `epochs`, `minutes`, `patience`.
+        team: as for `train_model`; it need not be the one that began.
 
     Raises:
         BusyError: a model of this name is being trained or changed.
+        ClusterError: the team was lost, or cannot compute gradients.
         ModelFolderError: there is nothing to go on with.
         CorpusError: the music has changed since.
     """
     model_dir = Path(model_dir)
     with hold_model(model_dir):
-        return _old_training(store, model_dir, watcher or Watcher(), changes).run()
+        return _old_training(store, model_dir, watcher or Watcher(), changes, team).run()
 
 
-def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes: dict[str, Any] | None) -> Training:
+def _old_training(
+    store: PieceStore, model_dir: Path, watcher: Watcher, changes: dict[str, Any] | None, team: Team | None
+) -> Training:
     path = checkpoint_path(model_dir)
     facts = read_facts(path)
     if facts["fingerprint"] != store.fingerprint:
@@ -262,7 +279,8 @@ def _old_training(store: PieceStore, model_dir: Path, watcher: Watcher, changes:
     if "minutes" in changed:  # of this run; the plan counts those of all runs
         changed["minutes"] += progress.seconds / 60
     plan = Plan(**facts["plan"] | {name: changed[name] for name in ("epochs", "minutes") if name in changed})
-    training = Training(data, recipe, plan, machine=find_machine(), model_dir=model_dir, watcher=watcher)
+    machine = find_machine(is_one_of_many=team is not None)
+    training = Training(data, recipe, plan, machine=machine, model_dir=model_dir, watcher=watcher, team=team)
     restore_checkpoint(path, training.variables)
     training.store = store
     if model_dir.is_dir():  # it has that of the model it was trained further from
@@ -275,7 +293,15 @@ class Training:
     """One training, from making the network to the last save."""
 
     def __init__(
-        self, data: TrainingData, recipe: Recipe, plan: Plan, *, machine: Machine, model_dir: Path, watcher: Watcher
+        self,
+        data: TrainingData,
+        recipe: Recipe,
+        plan: Plan,
+        *,
+        machine: Machine,
+        model_dir: Path,
+        watcher: Watcher,
+        team: Team | None = None,
     ) -> None:
         self.data, self.recipe, self.plan, self.machine = data, recipe, plan, machine
         self.model_dir, self.watcher = model_dir, watcher
@@ -296,8 +322,14 @@ class Training:
             self.learner.compile(optimizer, mean_nats, jit_compile=machine.use_xla(self._count_operations()))
             optimizer.build(self.learner.trainable_variables)
         self._feeder = Feeder(data, plan, recipe, num_processes(machine.num_gpus))
+        self._shared = self._share_with(team) if team else None
         self._clock = self._saved = time.monotonic()
         self._is_compiled = self._is_told_late = False
+
+    def _share_with(self, team: Team) -> SharedSteps:
+        from melodyforge.training.shared_steps import SharedSteps  # here, for it needs TensorFlow
+
+        return SharedSteps(team, BatchMaker.of(self.data, self.plan, self.recipe), self.recipe, self.learner)
 
     def _count_operations(self) -> float:
         """Floating-point operations of the whole training, about: six for each weight and row."""
@@ -328,6 +360,7 @@ class Training:
     def run(self) -> Result:
         """Trains until the plan is fulfilled, time or patience has run out, or the user stops it."""
         lines = describe_plan(self.plan, self.data) + self.notices
+        lines += [self._shared.describe()] if self._shared else []
         self.watcher.planned([*lines, f"{self.network.count_params():,} weights, on {self.machine.describe()}"])
         self._clock = time.monotonic()
         stopped = Result(self.model_dir, "stopped by you", True, {})
@@ -339,6 +372,11 @@ class Training:
         except KeyboardInterrupt:
             self.save_checkpoint()
             return stopped
+        except ClusterError as error:
+            if not self.progress.step:
+                raise
+            self.save_checkpoint()
+            raise ClusterError(f"{error} With --resume it goes on after step {self.progress.step:,}.") from None
         try:
             metrics = self._finish(reason)
         except KeyboardInterrupt:
@@ -409,11 +447,18 @@ class Training:
         """
         first, began = self.progress.step, self.progress.seconds
         num_steps = self.plan.steps_per_epoch - first % self.plan.steps_per_epoch
-        batches = Batches(self._feeder, self.data.representation, first, num_steps)
-        fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[EveryStep(self)])
+        nats = self._fit(first, num_steps, EveryStep(self))
         self.tick()
         num_rows_seen = (self.progress.step - first) * self.plan.rows_per_step
-        return fitted.history["loss"][-1], num_rows_seen / max(1e-9, self.progress.seconds - began)
+        return nats, num_rows_seen / max(1e-9, self.progress.seconds - began)
+
+    def _fit(self, first: int, num_steps: int, callback: EveryStep) -> float:
+        """Takes steps, here or with others; mean nats a row."""
+        if self._shared:
+            return self._shared.fit(first, num_steps, callback)
+        batches = Batches(self._feeder, self.data.representation, first, num_steps)
+        fitted = self.learner.fit(batches, verbose=0, shuffle=False, callbacks=[callback])
+        return float(fitted.history["loss"][-1])
 
     def _measure_and_save(self, train_nats: float, rows_per_second: float) -> None:
         """Ends an epoch: held-out nats, history, the model when it is the best so far, the checkpoint."""
