@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
@@ -25,7 +26,7 @@ from melodyforge.words import how_to_install
 
 MAX_LOSSES = 20  # processes that may be lost one after the other over one call
 KNOCK_SECONDS = 5.0
-MAX_REFUSED = 3  # knocks that a head may leave unanswered, one after the other
+MAX_REFUSED = 3  # times in a row that a head may not answer, or have no processors
 QUIET = {  # read by Ray when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -45,6 +46,7 @@ class Cluster:
         self._ray, self._head = ray, head
         remote = ray.remote(num_cpus=1, max_retries=MAX_LOSSES)
         self._serve, self._compute, self._add = remote(_serve), remote(_compute), remote(_add)
+        self._looked, self._num_troubled = time.monotonic(), 0
         self.num_processors = int(ray.cluster_resources().get("CPU", 0))
 
     def each(self, call: Callable[[Guard, _Item], _T], items: Iterable[_Item]) -> Generator[_T, None, None]:
@@ -90,12 +92,10 @@ class Cluster:
 
     def _result(self, started: Any) -> Any:
         """What a call returned."""
-        errors, trouble, num_troubled = self._ray.exceptions, "", 0
+        errors = self._ray.exceptions
         while not self._ray.wait([started], timeout=KNOCK_SECONDS)[0]:
-            trouble = self._trouble()
-            num_troubled = num_troubled + 1 if trouble else 0
-            if num_troubled == MAX_REFUSED:  # before Ray itself ends this process after a minute
-                raise ClusterError(f"The cluster was lost: {trouble}. Run the command again.")
+            self._require_life()
+        self._require_life()  # short calls go on without a head, until Ray ends this process after a minute
         try:
             return self._ray.get(started)
         except errors.RayTaskError as error:
@@ -106,6 +106,20 @@ class Cluster:
             raise
         except errors.RayError as error:
             raise ClusterError(f"The cluster was lost: {_first_sentence(error)}. Run the command again.") from error
+
+    def _require_life(self) -> None:
+        """Looks now and then whether the cluster is there.
+
+        Raises:
+            ClusterError: several times in a row it was not.
+        """
+        if time.monotonic() - self._looked < KNOCK_SECONDS:
+            return
+        trouble = self._trouble()
+        self._looked = time.monotonic()
+        self._num_troubled = self._num_troubled + 1 if trouble else 0
+        if self._num_troubled == MAX_REFUSED:
+            raise ClusterError(f"The cluster was lost: {trouble}. Run the command again.")
 
     def _trouble(self) -> str:
         """Why nothing may ever come back; "" when nothing speaks against it."""

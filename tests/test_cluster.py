@@ -144,6 +144,20 @@ def test_what_is_added_up_is_whole_whatever_is_lost_and_errors_come_as_they_are(
         cluster.total(lack, [1, 2])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lost", "said"), [("_answers", "its head no longer answers"), ("cluster_resources", "no processor is left")]
+)
+def test_a_cluster_that_is_lost_is_noticed_although_calls_are_short(cluster, monkeypatch, lost, said):
+    monkeypatch.setattr(cluster_module if lost == "_answers" else cluster._ray, lost, lambda *_: {})
+    for number in (2, 4):
+        cluster._looked = 0.0  # long ago
+        assert cluster.total(refuse_alone, [number, number]) == 2 * number
+    cluster._looked = 0.0
+    with pytest.raises(ClusterError, match=f"^The cluster was lost: {said}. Run the command again.$"):
+        cluster.total(refuse_alone, [2])
+
+
 @pytest.fixture
 def music(tmp_path) -> Path:
     """A folder of good, doubled and broken files."""

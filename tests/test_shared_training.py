@@ -7,6 +7,8 @@ import operator
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +70,11 @@ def test_a_part_of_a_batch_is_that_part_of_it(tune_store):
     make = BatchMaker.of(data, make_plan(data, recipe), recipe)
     whole, part = make(3), make(3, slice(8, 16))
     assert all(np.array_equal(part[name], whole[name][8:16]) for name in whole)
+
+
+def test_a_machine_without_tensorflow_can_say_so():
+    code = "import sys, melodyforge.training.sharing; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_shares_cover_a_batch_once():

@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     with hold_model(MODELS_DIR / name):
         require_possible(arguments, MODELS_DIR / name)
         result = train(arguments, recipe, name)
-    print_result(result, name, arguments.midi_dir)
+    print_result(result, name, arguments)
     if result.is_interrupted:
         raise KeyboardInterrupt
 
@@ -276,10 +276,12 @@ def teach(store: PieceStore, recipe: Recipe, model_dir: Path) -> None:
     add_critic(model_dir, *school.teach(load_model(model_dir), store, pieces))
 
 
-def print_result(result: Result, name: str, midi_dir: Path) -> None:
+def print_result(result: Result, name: str, arguments: argparse.Namespace) -> None:
     """Says what came out and what can be done next."""
     if result.is_interrupted:
-        flags = ["--resume", "--name", name] + ([] if midi_dir == MIDI_DIR else ["--midi-dir", str(midi_dir)])
+        flags = ["--resume", "--name", name]
+        flags += [] if arguments.midi_dir == MIDI_DIR else ["--midi-dir", str(arguments.midi_dir)]
+        flags += ["--cluster", arguments.cluster] if arguments.cluster else []
         print(f"Saved. `{command('train')} {shlex.join(flags)}` continues.")
         return
     nats, ngram, before = (result.metrics.get(figure) for figure in ("held_out_nats", "best_ngram_nats", "start_nats"))
