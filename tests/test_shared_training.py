@@ -20,7 +20,7 @@ from melodyforge.cluster import connect
 from melodyforge.corpus.store import PieceStore
 from melodyforge.decoding.shapes import layer_shapes
 from melodyforge.errors import ClusterError, SettingsError
-from melodyforge.training import shared_steps, sharing
+from melodyforge.training import backend, shared_steps, sharing
 from melodyforge.training.data import prepare_data
 from melodyforge.training.feeding import BatchMaker
 from melodyforge.training.plan import make_plan
@@ -82,7 +82,11 @@ def test_shares_cover_a_batch_once():
     assert len(cut(0, 100_000)) <= sharing.MOST_SHARES
 
 
-def test_shared_steps_learn_what_a_training_on_one_machine_learns(tune_store, tmp_path):
+@pytest.mark.parametrize("operations_to_compile", [2e12, 0])
+def test_shared_steps_learn_what_a_training_on_one_machine_learns(
+    tune_store, tmp_path, monkeypatch, operations_to_compile
+):
+    monkeypatch.setattr(backend, "LEAST_OPERATIONS_TO_COMPILE", operations_to_compile)
     recipe = recipe_for_shares()
     alone = train_model(tune_store, recipe, tmp_path / "alone")
     shared = train_model(tune_store, recipe, tmp_path / "shared", team=Here())

@@ -80,7 +80,7 @@ class Ragged:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """See `folder`."""
-        return (Ragged.open, (self.folder,)) if self.folder else (Ragged, (self.values, self.offsets))
+        return (Ragged.open, (self.folder.absolute(),)) if self.folder else (Ragged, (self.values, self.offsets))
 
     @classmethod
     def open(cls, folder: Path) -> Ragged:
