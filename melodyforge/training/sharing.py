@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from melodyforge.training.shared_steps import Pupil
 
 WINDOWS_IN_SHARE = 8  # fewer take nearly as long
-MOST_SHARES = 256  # of a batch; of larger ones the shares are larger
+MOST_SHARES = 1024  # of a batch; of larger ones the shares are larger
 ALONE = {  # read by TensorFlow when it is imported: a process of many on a machine uses one processor
     "KERAS_BACKEND": "tensorflow",
     "CUDA_VISIBLE_DEVICES": "-1",
