@@ -82,7 +82,7 @@ def model(name: str) -> Model:
     return _load(folder, saved_at(folder))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+@st.cache_resource(max_entries=4, show_spinner=False)  # also for requests, which belong to no page
 def _load(folder: Path, changed: float) -> Model:  # cached until it was changed, such as by training anew
     return read_model(folder)
 
