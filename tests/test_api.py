@@ -129,6 +129,14 @@ def test_bars_are_composed_anew_in_music_that_is_sent(program):
     assert [(note["start"], note["pitch"]) for note in outside] == [(n["onset"] / 24, n["pitch"]) for n in kept]
 
 
+def test_two_pieces_are_joined(program):
+    midi = base64.b64encode(TUNE).decode()
+    (take,) = program.told("compose", {"midi": midi, "join": midi, "bridge_bars": 1, "seed": 1})["takes"]
+    bridge = [note for note in take["notes"] if 32 <= note["start"] < 36]
+    assert len(take["notes"]) == 2 * len(tune(0, 8)) + len(bridge)
+    assert bridge
+
+
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], "é" * 20])
 def test_without_the_token_nothing_is_told(url, token):
     for path in ("models", "compose", "nothing"):
@@ -164,6 +172,7 @@ def test_a_page_of_another_site_gets_nothing(program):
         ("compose", b"MThd and nothing more", 400, "Expected"),
         ("compose", {"midi": "no base64!"}, 400, "`midi` must be"),
         ("compose", {"midi": 5}, 400, "`midi` must be"),
+        ("compose", {"join": [5]}, 400, "`join` must be"),
         ("compose?answer=sound", {"num_notes": 5}, 400, "`answer` must be one of: notes, midi, stream."),
         ("compose?answer=stream", {"num_pieces": 2}, 400, "`num_pieces` must be 1"),
         ("compose?answer=stream", {"chords": "H"}, 400, "chord"),

@@ -99,11 +99,16 @@ def _job(request: Request, body: bytes, is_redo: bool) -> Job:
     query = [(name, value) for name, value in request.query_params.multi_items() if name != ANSWER]
     asked = read_asked(query, body)
     model = _model(asked.model)
-    settings, primer = settings_of(model, asked, is_redo), None
-    if asked.midi:
-        primer = read_sent(asked.midi, ".mid")
-        require_short(primer)
-    return Job(model, settings, primer, keep=lambda _: 0, owner=OWNER)
+    settings = settings_of(model, asked, is_redo)
+    return Job(model, settings, _music(asked.midi), keep=lambda _: 0, owner=OWNER, join=_music(asked.join))
+
+
+def _music(midi: bytes) -> Piece | None:
+    if not midi:
+        return None
+    piece = read_sent(midi, ".mid")
+    require_short(piece)
+    return piece
 
 
 async def _growing(request: Request, job: Job) -> AsyncGenerator[Piece]:

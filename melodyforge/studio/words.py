@@ -16,6 +16,7 @@ FIELDS = {  # labels that do not follow from the name of the setting
     "num_seconds": "Seconds",
     "num_pieces": "Takes at once",
     "seed": "Random seed",
+    "bridge_bars": "Bars between them",
     "vary": "Share of bars to compose anew",
     "vary_keeps": "Where it varies, it keeps",
 }

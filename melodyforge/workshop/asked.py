@@ -13,7 +13,7 @@ from melodyforge.composing.wishes import LENGTHS, wished_settings
 from melodyforge.errors import SettingsError
 from melodyforge.settings import ComposeSettings, in_words, kind_of, shown
 
-MODEL, MIDI = "model", "midi"  # what may be said beside settings
+MODEL, MIDI, JOIN = "model", "midi", "join"  # what may be said beside settings
 MIDI_BEGINS = (b"MThd", b"RIFF")
 COSTLY = (*LENGTHS, "num_pieces", "best_of")  # of which no more may be asked than the studio offers
 EXPECTED = 'The body must be a JSON object such as {"num_bars": 8}, or a MIDI file'
@@ -27,11 +27,13 @@ class Asked:
         model: its name; None for the one that comes first.
         wishes: settings by their names.
         midi: the music that goes with it; empty where there is none.
+        join: music to follow behind that, by a bridge; empty where there is none.
     """
 
     model: str | None
     wishes: dict[str, Any]
     midi: bytes
+    join: bytes
 
 
 def read_asked(query: list[tuple[str, str]], body: bytes) -> Asked:
@@ -46,10 +48,11 @@ def read_asked(query: list[tuple[str, str]], body: bytes) -> Asked:
     """
     is_midi = body.startswith(MIDI_BEGINS)
     values = _of_query(query) | (_of_json(body) if body and not is_midi else {})
-    name, sent = values.pop(MODEL, None), values.pop(MIDI, None)
+    name = values.pop(MODEL, None)
+    sent, join = (_unpacked(what, values.pop(what, None)) for what in (MIDI, JOIN))
     if name is not None and not isinstance(name, str):
         raise SettingsError(f"`{MODEL}` must be the name of a model. Received {type(name).__name__}.")
-    return Asked(name, values, body if is_midi else _unpacked(sent))
+    return Asked(name, values, body if is_midi else sent, join)
 
 
 def settings_of(model: Model, asked: Asked, is_redo: bool) -> ComposeSettings:
@@ -65,7 +68,8 @@ def settings_of(model: Model, asked: Asked, is_redo: bool) -> ComposeSettings:
     """
     given = {name: value for name, value in asked.wishes.items() if value is not None}
     checked = ComposeSettings.check(given)
-    settings = wished_settings(model, bool(asked.midi), **{name: getattr(checked, name) for name in given})
+    wishes = {name: getattr(checked, name) for name in given}
+    settings = wished_settings(model, bool(asked.midi), bool(asked.join), **wishes)
     if is_redo and not (asked.midi and settings.keeps_parts):
         raise SettingsError(
             "Expected music, and `redo_bars`, `redo_tracks`, `keep_tracks` or `vary` to say what of it is composed "
@@ -100,7 +104,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _unpacked(sent: Any) -> bytes:
+def _unpacked(name: str, sent: Any) -> bytes:
     if sent is None:
         return b""
     try:
@@ -108,7 +112,7 @@ def _unpacked(sent: Any) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         midi = b""
     if not midi:
-        raise SettingsError(f"`{MIDI}` must be a MIDI file in base64. Received something else.")
+        raise SettingsError(f"`{name}` must be a MIDI file in base64. Received something else.")
     return midi
 
 

@@ -68,6 +68,7 @@ class Job:
         keep: Callable[[Composition], int],
         owner: str = "",
         is_awaited: bool = True,
+        join: Piece | None = None,
     ) -> None:
         """Takes down what is wanted.
 
@@ -78,9 +79,10 @@ class Job:
             keep: is called with every take when it is done, and gives its number in the history.
             owner: who asks; the queue tells people apart by it.
             is_awaited: whether somebody asked for it; what nobody did comes after all that was asked for.
+            join: music that is to follow behind the primer, or None.
         """
-        self.folder, self.settings, self.primer, self.owner = model.folder, settings, primer, owner
-        self._keep = keep
+        self.folder, self.settings, self.primer, self.join = model.folder, settings, primer, join
+        self.owner, self._keep = owner, keep
         self.state = State.WAITING
         self.compositions: list[Composition] = []
         self.take_ids: list[int] = []
