@@ -93,6 +93,7 @@ def test_models_and_their_settings_are_listed(program):
         "low": 1,
         "high": 2000,
     }
+    assert settings["bridge_bars"]["about"].endswith("the take of `join`")
     assert settings["effort"]["options"] == ["quick", "good", "best"]
 
 
@@ -164,6 +165,7 @@ def test_a_page_of_another_site_gets_nothing(program):
         ("compose", b"[1]", 400, "Received list"),
         ("compose", b"\xff\xfe\x00", 400, "must be a JSON object"),
         ("compose", {"has_primer": True}, 400, "`has_primer` is not a setting"),
+        ("compose", {"style": "jazz"}, 400, "`style` must be"),
         ("compose", {"style": 5}, 400, "`style` must be"),
         ("compose", {"num_notes": 40, "num_bars": 4}, 400, "must stand alone"),
         ("compose", {"model": "../../etc"}, 400, "`model` must be one of: tiny, starter. Received '../../etc'."),

@@ -22,6 +22,7 @@ from melodyforge.errors import MelodyForgeError, ModelFolderError, SettingsError
 from melodyforge.music.piece import Piece
 from melodyforge.studio import shared
 from melodyforge.studio.api_token import TokenGate, api_address, token
+from melodyforge.studio.words import without_flags
 from melodyforge.workshop.asked import MODEL, read_asked, settings_of
 from melodyforge.workshop.jobs import Job
 from melodyforge.workshop.plain_data import described, frame_of, news, notes_of, story_of
@@ -61,7 +62,8 @@ def _models(_: Request) -> list[dict[str, str]]:
 
 
 def _settings(request: Request) -> dict[str, Any]:
-    return described(_model(request.query_params.get(MODEL)))
+    known = described(_model(request.query_params.get(MODEL)))
+    return {name: facts | {"about": without_flags(facts["about"])} for name, facts in known.items()}
 
 
 def _model(name: str | None) -> Model:
@@ -177,7 +179,7 @@ async def _after(first: str, others: AsyncGenerator[str]) -> AsyncGenerator[str]
             async for line in others:
                 yield line
         except MelodyForgeError as error:
-            yield _line({"error": str(error)})
+            yield _line({"error": without_flags(error)})
 
 
 def _line(told: dict[str, Any]) -> str:

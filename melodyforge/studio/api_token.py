@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from melodyforge.errors import BusyError, MelodyForgeError, TooMuchError
 from melodyforge.studio.gate import is_same
 from melodyforge.studio.media import base_address
+from melodyforge.studio.words import without_flags
 
 TOKEN_VARIABLE = "MELODY_FORGE_API_TOKEN"
 MIN_TOKEN_LETTERS = 16  # nobody guesses so many
@@ -63,7 +64,7 @@ class TokenGate:
         except HTTPException as error:
             await _told(error.detail, error.status_code, error.headers)(scope, receive, send)
         except MelodyForgeError as error:
-            await _told(str(error), STATUS.get(type(error), 400))(scope, receive, send)
+            await _told(without_flags(error), STATUS.get(type(error), 400))(scope, receive, send)
         except ClientDisconnect:  # nobody is there to be told
             pass
 

@@ -48,6 +48,11 @@ def told(complaint: object, **fields: str) -> str:
     return "".join([*parts, plain(text[end:])])
 
 
+def without_flags(text: object) -> str:
+    """An error or a description as programs read it: flags by the names of their settings, such as `redo_bars`."""
+    return _NAMED.sub(lambda found: f"`{found['flag'].replace('-', '_')}`" if found["flag"] else found[0], str(text))
+
+
 def day(seconds: float) -> str:
     """A day of the calendar, of seconds since 1970."""
     return time.strftime("%d %B %Y", time.localtime(seconds)).lstrip("0")
