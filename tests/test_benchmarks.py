@@ -55,6 +55,7 @@ SIZES = {  # what each takes instead of its own
     "wishes": {"OTHERS": {"mood": ("sad",)}, "NUM_NOTES": 20},
     "best_of": {"STYLES": [""], "COMPOSED_NOTES": 40, "NUM_NOTES": 20},
     "likeness": {"COMPOSED_NOTES": 20},
+    "causes": {},
     "varying": {"AMOUNTS": (0.5,), "KEEPS": ("", "contour,harmony")},
 }  # fmt: skip
 
@@ -64,9 +65,9 @@ def flags(tmp_path, tiny_model_dir, tune_store):
     """The command line of each benchmark, and the files that it names."""
     music = tmp_path / "music"
     music.mkdir()
-    for index in range(8):
+    for index in range(10):
         (music / f"{index}.mid").write_bytes(write_midi(gridded_piece(index, 300)))
-    labels = "".join(f"{index}.mid,{index / 8 - 0.4},{0.4 - index % 3 / 3},30\n" for index in range(8))
+    labels = "".join(f"{index}.mid,{index / 8 - 0.4},{0.4 - index % 3 / 3},30\n" for index in range(10))
     (music / "labels.csv").write_text(f"file,valence,arousal,listeners\n{labels}")
     (tmp_path / "tiny.toml").write_text(TINY)
     cells = np.repeat([[60, 55, 52, 48], [62, 55, 53, 47]] * 8, 2, axis=0).tolist()
@@ -92,6 +93,7 @@ def flags(tmp_path, tiny_model_dir, tune_store):
         "holding": ["--model", tiny, "--dataset", str(tune_store.folder)],
         "adversarial": [*from_music, "--model", tiny, "--rounds", "1"],
         "originality": ["--dataset", str(tune_store.folder), "--copies", "1"],
+        "causes": [*from_music, *FEW_MINUTES, "--recipe=tiny.toml", "--compositions=2", "--causes", "nothing", "form"],
         "varying": ["--music", str(music), "--model", tiny, "--pieces", "1"],
         "likeness": ["--music", str(music), "--model", tiny, "--like=1", "--others=2", "--pieces=2", "--half"],
         "wishes": ["--model", tiny, "--pieces=1"],

@@ -97,7 +97,7 @@ def test_nothing_usable_names_the_reasons_and_leaves_the_old_dataset(midi_dir: P
     shutil.rmtree(midi_dir)
     midi_dir.mkdir()
     (midi_dir / "page.mid").write_bytes(b"<html>")
-    with pytest.raises(CorpusError, match=r"1 files of which none can be used\. 1 x: .*a web page"):
+    with pytest.raises(CorpusError, match=r"1 file of which none can be used\. 1 x: .*a web page"):
         prepare_corpus(midi_dir, tmp_path / "set", num_workers=1)
     assert json.loads((tmp_path / "set" / "dataset.json").read_text())["fingerprint"] == fingerprint
     assert sorted(path.name for path in tmp_path.iterdir()) == [".locks", "midi", "set"]

@@ -14,17 +14,20 @@ from melodyforge.decoding.corrections import (
     LARGEST,
     MOVES,
     NUM_KINDS,
+    ORDER,
     SIZE,
     SONORITIES,
     Corrections,
     compared,
     count,
+    crosses,
     pack_corrections,
     unpack_corrections,
 )
 from melodyforge.errors import SettingsError
 from melodyforge.music.keys import Key
 from melodyforge.music.piece import Piece, Track, make_notes
+from melodyforge.tokens.past import Past
 from tests.music_samples import gridded_piece
 
 UP_A_STEP = NUM_KINDS // 2 + 1
@@ -55,6 +58,16 @@ def test_moves_chords_what_sounds_together_and_degrees_are_counted(starter):
     assert counts[CHORDS][[3, 4]].tolist() == [1, 1]
     assert counts[DEGREES].nonzero()[0].tolist() == [12 + 3, 12 + 7, 12 + 10]  # C, E and G in A minor
     assert counts[SONORITIES][[2 ** (12 - 4 - 1), 2 ** (12 - 7 - 1) + 2 ** (12 - 3 - 1)]].tolist() == [1, 1]
+
+
+def test_voices_that_cross_are_counted(starter):
+    voices = (Track(52, name="Soprano"), Track(52, name="Alto"))
+    rows = rows_of(starter, [(0, 48, 0, 67, 80), (0, 96, 1, 62, 80), (48, 48, 0, 60, 80), (96, 48, 1, 69, 80)], *voices)
+    crossing = crosses(Past.of_rows(rows, is_drum(starter)).select(slice(0, 4)), rows, is_drum(starter))
+    assert crossing[1, 66:69].tolist() == [False, False, True]  # the soprano's 67 begins at the same step
+    assert crossing[2, 61:64].tolist() == [True, False, False]  # the alto's 62 still sounds
+    assert not crossing[3].any()  # nothing else sounds
+    assert count([(rows, None)], is_drum(starter))[ORDER].tolist() == [3, 1]
 
 
 def test_drums_are_not_counted(starter):
@@ -99,7 +112,7 @@ def test_corrections_are_kept_and_damaged_ones_refused(starter):
     for change, words in (
         ({"tables": packed["tables"][4:]}, f"{SIZE:,} numbers for each style"),
         ({"tables": "zz" + packed["tables"][2:]}, "numbers for each style"),
-        ({"tables": "007c" + packed["tables"][4:]}, "numbers from -1.5 to 1.5"),
+        ({"tables": "007c" + packed["tables"][4:]}, "numbers from -2.0 to 2.0"),
         ({"styles": "waltz"}, "`styles` must be"),
     ):
         with pytest.raises(SettingsError, match=words):

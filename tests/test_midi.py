@@ -97,6 +97,15 @@ def test_pedal_that_never_goes_up_holds_nothing() -> None:
     assert repairs == ["a sustain pedal that never goes up was ignored from its last press on"]
 
 
+@pytest.mark.parametrize(("quarters", "steps", "num_repairs"), [(32, 32 * 24, 0), (33, 12, 1)])
+def test_a_forgotten_pedal_holds_nothing(quarters, steps, num_repairs) -> None:
+    forgotten = (0, pedal(127)), (0, on(60)), (240, off(60)), (480 * quarters - 240, pedal(0))
+    again = (0, on(62)), (0, pedal(127)), (240, off(62)), (240, pedal(0))
+    piece, repairs = read_midi(midi(track(*forgotten, *again)))
+    assert piece.notes["duration"].tolist() == [steps, 24]
+    assert len(repairs) == num_repairs
+
+
 def test_drum_tracks_become_one_and_empty_tracks_go() -> None:
     kick = track((0, meta(3, b"Kick")), (0, on(36, 64, 9)), (240, off(36, 9)))
     snare = track((480, on(38, 64, 9)), (240, off(38, 9)))

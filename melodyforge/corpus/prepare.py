@@ -22,7 +22,7 @@ from melodyforge.corpus.store import INDEX_FILE, STORE_VERSION, PieceStore, Piec
 from melodyforge.errors import CorpusError, OutputError
 from melodyforge.folders import hold, replacing
 from melodyforge.guard import Pool
-from melodyforge.words import command
+from melodyforge.words import command, counted
 
 UNSIFTED_FOLDER = "unsifted"  # all pieces, doubles included; gone when the dataset is done
 FINGERPRINTS_FOLDER = "fingerprints"
@@ -148,7 +148,8 @@ def _explain_nothing_usable(report: CorpusReport) -> str:
     """One line that names the most frequent reasons."""
     reasons = report.count_reasons(Fate.SKIPPED)
     named = " ".join(f"{count} x: {reason}" for reason, count in reasons[:MAX_REASONS_IN_ERROR])
-    return f"Expected music that can be read. Received {len(report.files)} files of which none can be used. {named}"
+    received = counted(len(report.files), "file")
+    return f"Expected music that can be read. Received {received} of which none can be used. {named}"
 
 
 def _sift(folder: Path, reading: _Reading, source: str) -> None:

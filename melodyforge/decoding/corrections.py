@@ -3,7 +3,8 @@
 It has learnt from real music, never from its own, and drifts from it in small ways: voices turn too often, chords are
 thin. How often pitches come in real music and in compositions of the style, beside each other, is added to their
 logits as the logarithm of a ratio (logit adjustment; Menon et al., 2021): how a line moves on from its last move, how
-far a chord is spread, what sounds together, and which degrees of the key are heard. `evaluation/school.py` compares.
+far a chord is spread, what sounds together, which degrees of the key are heard, and whether voices cross.
+`evaluation/school.py` compares.
 Bars that are to be varied are copied too often likewise. Knows rows and their past.
 """
 
@@ -34,10 +35,11 @@ MOVES = slice(0, NUM_KINDS**2)  # of a table: the kind of the move before, then 
 CHORDS = slice(MOVES.stop, MOVES.stop + WIDEST + 1)
 SONORITIES = slice(CHORDS.stop, CHORDS.stop + NUM_SONORITIES)
 DEGREES = slice(SONORITIES.stop, SONORITIES.stop + 2 * NUM_PITCH_CLASSES)  # above the tonic; major, then minor
-SIZE = DEGREES.stop
+ORDER = slice(DEGREES.stop, DEGREES.stop + 2)  # whether a voice lies between those before it and behind it, or crosses
+SIZE = ORDER.stop
 NOTHING = SIZE  # the cell of what is not corrected
 PRIOR = 20.0  # counts that speak for no correction
-LARGEST = 1.5  # correction, in nats
+LARGEST = 2.0  # correction, in nats
 COPIED = np.float32(0.9)  # nats against the note that a varied bar had: 74 % of such bars were as before, of real 53 %
 
 _PITCHES = np.arange(NUM_PITCHES)
@@ -60,7 +62,7 @@ def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray
         of_key: see `cells_of_key`, shape (n, NUM_PITCHES) or (1, NUM_PITCHES).
 
     Returns:
-        `NOTHING` where nothing is corrected, shape (3, n, NUM_PITCHES).
+        `NOTHING` where nothing is corrected, shape (4, n, NUM_PITCHES).
     """
     track, moments = following["track"], np.arange(len(following["track"]))
     before, last = past.track_before[moments, track], past.track_pitch[moments, track]
@@ -73,7 +75,29 @@ def cells(past: Past, following: Rows, sounding: np.ndarray, is_drum: np.ndarray
     sets = in_octaves.reshape(len(moments), -1, NUM_PITCH_CLASSES).any(axis=1) @ _CLASSES
     sonority = SONORITIES.start + _ABOVE[sets][:, _PITCHES % NUM_PITCH_CLASSES]
     degree = np.broadcast_to(of_key, sonority.shape)
-    return np.where(is_drum[track][:, None], NOTHING, np.stack([line, sonority, degree]))
+    order = ORDER.start + crosses(past, following, is_drum)
+    return np.where(is_drum[track][:, None], NOTHING, np.stack([line, sonority, degree, order]))
+
+
+def crosses(past: Past, following: Rows, is_drum: np.ndarray) -> np.ndarray:
+    """Which pitches lie above a track before theirs that sounds then, or below one behind it.
+
+    Tracks stand in the order of voices: of each instrument the first is usually the highest.
+
+    Args:
+        past: of n moments.
+        following: their next rows, whose onset and track are known.
+        is_drum: of each track.
+
+    Returns:
+        bool, shape (n, NUM_PITCHES).
+    """
+    onset, track = following["onset"][:, None], following["track"][:, None]
+    pitch, number = past.track_pitch, np.arange(len(is_drum))  # (n, num_tracks), (num_tracks,)
+    sounds = ((past.track_end > onset) | (past.track_start == onset)) & (pitch != NO_PITCH) & ~is_drum
+    highest = np.where(sounds & (number < track), pitch, NUM_PITCHES).min(axis=1)
+    lowest = np.where(sounds & (number > track), pitch, -1).max(axis=1)
+    return (highest[:, None] < _PITCHES) | (lowest[:, None] > _PITCHES)
 
 
 def cells_of_key(key: Key | None) -> np.ndarray:
@@ -100,7 +124,7 @@ def compared(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
 
     A move is compared with others after the same one, a degree with others in its mode, all else with all of its kind.
     """
-    parts = ((MOVES, NUM_KINDS), (CHORDS, 1), (SONORITIES, 1), (DEGREES, 2))
+    parts = ((MOVES, NUM_KINDS), (CHORDS, 1), (SONORITIES, 1), (DEGREES, 2), (ORDER, 1))
     ratios = [_log_ratio(*(one[part].reshape(num_rows, -1) for one in (real, composed))) for part, num_rows in parts]
     return np.concatenate([one.ravel() for one in ratios]).astype(np.float32)
 
@@ -145,8 +169,8 @@ class Correction:
         """For each piece and pitch, float32, shape (num_pieces, NUM_PITCHES)."""
         is_drum = moment.vocabulary.tracks.is_drum
         found = cells(moment.past, moment.next, moment.sounding_then, is_drum, self._of_key)
-        line, sonority, degree = self._values.take(found + self._starts)
-        return line + sonority + degree - COPIED * copies_in_varied_bars(moment)
+        line, sonority, degree, order = self._values.take(found + self._starts)
+        return line + sonority + degree + order - COPIED * copies_in_varied_bars(moment)
 
 
 def copies_in_varied_bars(moment: Moment) -> np.ndarray:
@@ -162,7 +186,7 @@ class CorrectionsState(Section):
 
     Attributes:
         styles: their names.
-        tables: the hexadecimal digits of float16, style after style.
+        tables: the hexadecimal digits of float16, style after style; older models lack `ORDER`.
     """
 
     styles: Annotated[list[str], FailFast(), Field(max_length=MAX_STYLES)]
@@ -183,9 +207,12 @@ def unpack_corrections(packed: dict[str, Any]) -> Corrections:
     """
     state = CorrectionsState.check(packed)
     try:
-        tables = np.frombuffer(bytes.fromhex(state.tables), "<f2").reshape(len(state.styles), SIZE).astype(np.float32)
+        numbers = np.frombuffer(bytes.fromhex(state.tables), "<f2").astype(np.float32)
+        is_old = numbers.size == len(state.styles) * ORDER.start
+        tables = numbers.reshape(len(state.styles), ORDER.start if is_old else SIZE)
     except ValueError:
         raise SettingsError(f"`corrections` must hold {SIZE:,} numbers for each style.") from None
     if not (np.abs(tables) <= LARGEST).all():
         raise SettingsError(f"`corrections` must hold numbers from {-LARGEST} to {LARGEST}.")
+    tables = np.pad(tables, ((0, 0), (0, SIZE - tables.shape[1])))
     return Corrections(dict(zip(state.styles, tables, strict=True)))

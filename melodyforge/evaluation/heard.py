@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -196,13 +197,18 @@ def listen(music: RealMusic, takes: Takes) -> Heard:
         told_by_endings = auc(_closes(music.pieces), _closes(takes.composed))
     begun = [beginning(piece, COMPOSED_NOTES) for piece in music.pieces]
     figures = {
-        **_beside(OF_FIRST_TAKES, takes.first, begun),
-        **_beside(OF_BEGINNINGS, takes.composed, begun),
+        **_beside(OF_FIRST_TAKES, _as_long_as(begun, takes.first), begun),
+        **_beside(OF_BEGINNINGS, _as_long_as(begun, takes.composed), begun),
         **_natural(music, takes.natural),
     }
     return Heard(
         music.style, len(takes.composed), len(music.pieces), music.num_held_out, told, told_by_endings, figures
     )
+
+
+def _as_long_as(real: list[Piece], takes: list[Piece]) -> list[Piece]:
+    """Takes, cut to the lengths of real pieces: a longer one has more room to loop."""
+    return [beginning(take, len(piece)) for take, piece in zip(takes, cycle(real), strict=False)]
 
 
 def natural_limit(music: RealMusic) -> int:

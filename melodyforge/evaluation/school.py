@@ -17,7 +17,17 @@ from melodyforge.bundle import Model
 from melodyforge.compose import first_takes
 from melodyforge.composing.wishes import default_settings
 from melodyforge.corpus.store import PieceStore
-from melodyforge.decoding.corrections import CHORDS, DEGREES, MOVES, SIZE, SONORITIES, Corrections, compared, count
+from melodyforge.decoding.corrections import (
+    CHORDS,
+    DEGREES,
+    MOVES,
+    ORDER,
+    SIZE,
+    SONORITIES,
+    Corrections,
+    compared,
+    count,
+)
 from melodyforge.evaluation.real_music import as_said
 from melodyforge.evaluation.told_apart import distance_of_means
 from melodyforge.figures.critic import PARTS, SIZES, Critic, figures_of, figures_of_close, last_notes, scaled
@@ -84,7 +94,9 @@ def _correct(
     distance: Callable[[list[Piece]], float],
     composed: list[Piece],
 ) -> list[Piece]:
-    """Gives a style those corrections that bring what is composed nearer to real music.
+    """Gives a style those corrections that bring what is composed nearer to real music, and that of crossed voices.
+
+    No figure tells of voices that cross, and to keep them apart changes little else.
 
     Args:
         model: that composes with these corrections.
@@ -97,7 +109,12 @@ def _correct(
     Returns:
         What is composed with those that are kept.
     """
-    kept, nearest = np.zeros(SIZE, np.float32), distance(composed)
+    kept = np.zeros(SIZE, np.float32)
+    kept[ORDER] = table[ORDER]
+    if kept.any():
+        corrections.tables[style] = kept
+        composed = _composed(model, style)
+    nearest = distance(composed)
     for parts in TRIED:
         tried = kept.copy()
         for part in parts:

@@ -49,6 +49,7 @@ MICROSECONDS_PER_MINUTE = 60_000_000
 
 VOLUME, SUSTAIN_PEDAL = 7, 64  # numbers of controllers
 PEDAL_DOWN = 64  # least controller value that counts as down (MIDI 1.0, table III)
+LONGEST_PEDAL = 32  # quarter notes; what is held longer was forgotten
 
 TICKS_PER_QUARTER = 480  # written files; a multiple of STEPS_PER_QUARTER
 TICKS_PER_STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
@@ -171,27 +172,30 @@ def _read_tracks(score: Any, repairs: list[str]) -> list[_TrackTicks]:
     if num_notes == 0:
         raise MusicReadError("Expected notes. Received a MIDI file without any that start and end. Remove it.")
     check_num_notes(num_notes)
-    sources = [_read_track(track, repairs) for track in score.tracks if len(track.notes)]
+    longest_pedal = LONGEST_PEDAL * score.ticks_per_quarter
+    sources = [_read_track(track, longest_pedal, repairs) for track in score.tracks if len(track.notes)]
     first = min(int(source.onset.min()) for source in sources)
     last = max(int(source.end.max()) for source in sources)
     check_quarters(first / score.ticks_per_quarter, last / score.ticks_per_quarter)
     return sources
 
 
-def _read_track(track: Any, repairs: list[str]) -> _TrackTicks:
-    """One symusic track."""
+def _read_track(track: Any, longest_pedal: int, repairs: list[str]) -> _TrackTicks:
+    """One symusic track; a pedal that is held for more ticks is ignored."""
     columns = track.notes.numpy()
     onset = columns["time"].astype(np.int64)
     pitch = in_general_midi(columns["pitch"]) if track.is_drum else columns["pitch"].astype(np.uint8)
     end = onset + columns["duration"]
     if not track.is_drum:
-        end = _sustain(onset, end, pitch, track.controls, repairs)
+        end = _sustain(onset, end, pitch, track.controls, longest_pedal, repairs)
     program = 0 if track.is_drum else track.program
     velocity = np.clip(columns["velocity"], 1, 127).astype(np.uint8)
     return _TrackTicks(Track(program, track.is_drum, track.name), onset, end, pitch, velocity)
 
 
-def _sustain(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, controls: Any, repairs: list[str]) -> np.ndarray:
+def _sustain(
+    onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, controls: Any, longest: int, repairs: list[str]
+) -> np.ndarray:
     """Note ends with the sustain pedal at work.
 
     A note that ends under a pressed pedal sounds until the pedal goes up or its pitch
@@ -202,7 +206,8 @@ def _sustain(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, controls: An
         end: ticks, same shape.
         pitch: same shape.
         controls: the track's controller events, from symusic.
-        repairs: gets a phrase when the pedal never goes up.
+        longest: ticks; a pedal that is held longer is ignored.
+        repairs: gets a phrase when a pedal is.
 
     Returns:
         Ends in ticks, same shape, none earlier than before.
@@ -217,6 +222,10 @@ def _sustain(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, controls: An
     if is_down[-1]:
         repairs.append("a sustain pedal that never goes up was ignored from its last press on")
     release = _next_release(times, is_down)
+    is_stuck = release - _last_press(times, is_down) > longest
+    if is_stuck.any():
+        repairs.append(f"a sustain pedal that stays down for more than {LONGEST_PEDAL} quarter notes was ignored")
+        release = np.where(is_stuck, 0, release)
     index = np.searchsorted(times, end, side="right") - 1  # the last pedal event at or before each end
     released = np.where((index >= 0) & is_down[index], release[index], end)
     return np.maximum(end, np.minimum(released, _next_onset_of_pitch(onset, pitch)))
@@ -228,6 +237,12 @@ def _next_release(times: np.ndarray, is_down: np.ndarray) -> np.ndarray:
     releases = np.where(is_down, never, times.astype(np.int64))
     following = np.minimum.accumulate(releases[::-1])[::-1]
     return np.where(following == never, 0, following)
+
+
+def _last_press(times: np.ndarray, is_down: np.ndarray) -> np.ndarray:
+    """For each pedal event the time at which the pedal that is down then was pressed; of others the event's own."""
+    is_press = is_down & ~np.append(False, is_down[:-1])
+    return np.maximum.accumulate(np.where(is_press | ~is_down, times.astype(np.int64), 0))
 
 
 def _next_onset_of_pitch(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:
