@@ -27,7 +27,7 @@ from benchmarks.measure import Figure, report
 from melodyforge.bundle import Model
 from melodyforge.cli import Parser, run
 from melodyforge.compose import generate_music, load
-from melodyforge.composing.manner import TOLD, learn_manner
+from melodyforge.composing.manner import TOLD, Manner, learn_manner
 from melodyforge.decoding.leaning import Heard, listen, nats_of_windows
 from melodyforge.decoding.lstm import LstmNetwork, LstmState
 from melodyforge.errors import MelodyForgeError
@@ -35,6 +35,7 @@ from melodyforge.figures.critic import FARTHEST, figures_of
 from melodyforge.figures.describe import NUM_NOTES, beginning
 from melodyforge.music.load import MUSIC_SUFFIXES, load_piece
 from melodyforge.music.piece import Piece
+from melodyforge.originality.report import longest_passage
 from melodyforge.tokens.representation import Change
 
 FEWEST_NOTES, MOST_NOTES = 80, 3_000  # of a piece that is taken
@@ -167,12 +168,17 @@ def measure_figures(
     real, tables = real[:, is_known], {group: one[:, is_known] for group, one in tables.items()}
     mean, deviation = np.nanmean(real, axis=0), np.nanstd(real, axis=0)
     aim = _scaled(figures_table(given)[:, is_known], mean, deviation).mean(axis=0)
+    far = {group: np.sqrt(((_scaled(one, mean, deviation) - aim) ** 2).mean(axis=1)) for group, one in tables.items()}
     return [
-        Figure(
-            f"{name}, {group}", float(np.mean(np.sqrt(((_scaled(one, mean, deviation) - aim) ** 2).mean(axis=1)))), ""
-        )
-        for group, one in tables.items()
+        *(Figure(f"{name}, {group}", float(np.mean(one)), "") for group, one in far.items()),
+        *(measure_copies(manner, groups[group], f"{name}, {group}") for group in tables),
     ]
+
+
+def measure_copies(manner: Manner, pieces: list[Piece], name: str) -> Figure:
+    """How long the longest passages are, on average, that pieces share with those given."""
+    found = [longest_passage(piece, manner.index) for piece in pieces] if manner.index else []
+    return Figure(f"{name}, shared in a row", float(np.mean([one.num_notes if one else 0 for one in found])), "notes")
 
 
 def _scaled(table: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

@@ -149,7 +149,7 @@ def _composition(task: Task, outcome: Outcome, index: int) -> Composition:
     name = f"{task.model.name} {task.settings.seed}-{index + 1}"
     piece = outcome.take.piece if task.holding else with_track_names(outcome.take.piece)
     piece = replace(piece, name=name)
-    music = task.model.index
+    music = task.index
     originality = report_on(outcome.take.piece, music, outcome.take.own_notes) if music else None
     notices = [*_standing(task, piece), *outcome.notices]
     composition = Composition(piece, notices, primer=outcome.take.passage, originality=originality)

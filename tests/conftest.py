@@ -38,7 +38,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 # Most of the time of all tests, the longest first.
-HEAVY = ("studio_browser", "studio", "scripts", "benchmarks", "studio_walk", "starter", "notebooks", "training")
+HEAVY = (
+    "studio_browser",
+    "studio",
+    "scripts",
+    "benchmarks",
+    "studio_walk",
+    "starter",
+    "notebooks",
+    "shared_training",
+    "training",
+    "api",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from melodyforge.decoding.corrections import (
     MOVES,
     NUM_KINDS,
     ORDER,
+    SHARPNESS,
     SIZE,
     SONORITIES,
     Corrections,
@@ -83,6 +84,17 @@ def test_what_music_does_seldom_is_made_rarer_and_what_it_does_as_often_is_left(
     assert table[MOVES.start + 1] == -LARGEST
     assert not table[CHORDS].any()
     assert not compared(np.zeros(SIZE), np.zeros(SIZE)).any()
+
+
+def test_sharper_choices_are_those_of_a_lower_temperature(starter):
+    table = np.zeros(SIZE, np.float32)
+    table[SHARPNESS] = np.log(2)
+    settings = default_settings(starter, style="chopin", num_notes=40, num_pieces=2, seed=1, form="free", temperature=1)
+    settings = settings.changed(effort="quick")
+    sharp = first_takes(replace(starter, corrections=Corrections({"chopin": table})), settings)
+    cold = first_takes(replace(starter, corrections=Corrections({})), settings.changed(temperature=0.5))
+    for one, other in zip(sharp, cold, strict=True):
+        assert np.array_equal(one.notes[:30], other.notes[:30])  # what is added for an end is not multiplied
 
 
 def test_composed_lines_move_as_the_corrections_say(starter):

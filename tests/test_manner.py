@@ -13,6 +13,7 @@ from melodyforge.commands import compose as generate_music
 from melodyforge.compose import compose, reproduce
 from melodyforge.compose import generate_music as composed_by
 from melodyforge.composing.manner import HEARD_ROWS, MOST_NOTES, TOLD, learn_manner, read_manner
+from melodyforge.composing.task import make_task
 from melodyforge.composing.wishes import default_settings
 from melodyforge.composition import read_origin
 from melodyforge.decoding.heads import Classes
@@ -21,6 +22,7 @@ from melodyforge.errors import MelodyForgeError, SettingsError
 from melodyforge.live.endless import Endless
 from melodyforge.music.midi import write_midi
 from melodyforge.music.piece import Meter, Piece, Tempo, make_notes
+from melodyforge.originality.report import longest_passage
 from tests.music_samples import gridded_piece, tune
 
 WALTZ = replace(tune(2, 12), meters=(Meter(0, 3, 4),), tempos=(Tempo(0, 171.0),))
@@ -68,7 +70,7 @@ def test_a_style_file_composes_what_its_pieces_do(model, manner, tmp_path):
     path = tmp_path / "mine.style"
     manner.save(path)
     kept = read_manner(path, model)
-    assert len(path.read_bytes()) < 10_000
+    assert len(path.read_bytes()) < 20_000
     assert kept.headings == manner.headings
     assert np.array_equal(kept.lean, manner.lean)
     assert all(
@@ -76,6 +78,19 @@ def test_a_style_file_composes_what_its_pieces_do(model, manner, tmp_path):
     )
     made = [composed_by(model, like=like, num_notes=60, seed=4)[0] for like in (kept, [WALTZ, tune(-1, 8)])]
     assert made[0].to_midi() == made[1].to_midi() != composed_by(model, num_notes=60, seed=4)[0].to_midi()
+
+
+def test_it_is_said_what_of_the_given_pieces_stands_in_a_composition(model, manner, tmp_path):
+    manner.save(tmp_path / "a.style")
+    for known in (manner, read_manner(tmp_path / "a.style", model)):
+        found = longest_passage(tune(-1, 8), known.index)
+        assert found.num_notes >= 8
+        assert found.source == f"{tune().name} (given)"
+        task = make_task(model, default_settings(model, num_notes=8), None, manner=known)
+        assert set(known.index.names) < set(task.index.names)
+    state = json.loads((tmp_path / "a.style").read_text())
+    (tmp_path / "a.style").write_text(json.dumps(state | {"index": ""}))  # as files of before
+    assert read_manner(tmp_path / "a.style", model).index is None
 
 
 def test_pieces_are_composed_under_the_headings_of_those_given_unless_wished_otherwise(model, manner):
@@ -145,6 +160,8 @@ def spoiled(**changes):
         spoiled(passages=5),
         spoiled(lean="AAAA"),
         spoiled(lean="?"),
+        spoiled(index="AAAA"),
+        spoiled(index="?"),
         spoiled(extra=1),
         lambda state: spoiled(
             lean=base64.b64encode(b"\x00\x7e" * (len(base64.b64decode(state["lean"])) // 2)).decode()

@@ -442,6 +442,23 @@ def test_a_take_is_varied_and_its_first_version_is_what_it_was(models_dir, takes
     assert takes.get(OWNER, varied.id).midi == takes.get(OWNER, number).midi == old.midi
 
 
+def test_two_takes_are_joined_by_a_bridge_and_so_again(models_dir, takes):
+    first, second = (takes.get(OWNER, add_take(takes, models_dir, seed)) for seed in (1, 2))
+    app = open_tab(open_app(), "Continue")
+    app.number_input(key="bridge_bars").set_value(2)
+    press_until_composed(app, "join")
+    open_tab(app, "Continue")
+    press_until_composed(app, "same_settings")
+    again, joined, *_ = takes.of(OWNER)
+    assert again.lineage == joined.lineage == f"{second.name}, joined to {first.name}"
+    assert again.midi != joined.midi
+    made = reproduce(load_model(models_dir / "tiny"), joined.origin, second.piece, first.piece)
+    assert made.to_midi() == joined.midi
+    takes.delete(OWNER, first.id)
+    open_tab(app, "Continue")
+    assert "not there any more" in app.button(key="same_settings").click().run().error[0].value
+
+
 def test_take_after_take_is_opened_and_compared_in_any_order(models_dir, takes):
     first, second = (add_take(takes, models_dir, seed) for seed in range(2))
     app = open_page("takes_page")

@@ -65,8 +65,8 @@ def _find_return(task: Task, take: Take) -> str | None:
 
 
 def _find_copy(task: Task, take: Take) -> str | None:
-    """Which passage of the training music is in what was composed, if it is longer than it may be."""
-    most, index = task.settings.max_shared_notes, task.model.index
+    """Which passage of the training music, or of pieces to be like, is in it, if it is longer than it may be."""
+    most, index = task.settings.max_shared_notes, task.index
     if most is None or index is None:
         return None
     longest = longest_passage(take.piece, index, take.own_notes)

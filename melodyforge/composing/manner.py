@@ -1,7 +1,8 @@
 """The manner of a few pieces, learnt without training: their headings, how a network leans, and how they begin.
 
 What only leans goes its own way from the first note on; what has just heard bars of the pieces goes on like them. All
-of it takes a few kilobytes, which can be kept in a file and given again to the model that learnt it.
+of it takes a few kilobytes, which can be kept in a file and given again to the model that learnt it. With it goes an
+index, by which it is found what of the pieces stands in a composition.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from threadpoolctl import threadpool_limits
 from melodyforge.bundle import Model
 from melodyforge.decoding.leaning import learn_lean, listen, nats_of_windows
 from melodyforge.decoding.lstm import LstmNetwork
-from melodyforge.errors import MusicReadError, SettingsError
+from melodyforge.errors import ModelFolderError, MusicReadError, SettingsError
 from melodyforge.files import read_bytes, write_bytes
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import Traits, read_traits
+from melodyforge.originality.index import MusicIndex, build_index
+from melodyforge.originality.index_file import pack_index, unpack_index
 from melodyforge.settings import Section, Topic
 from melodyforge.tokens import NotesRepresentation
 from melodyforge.tokens.headings import Heading, Passage, heading_of, pack_passages, unpack_passages
@@ -55,12 +58,14 @@ class Manner:
         passages: one of each piece, to start from without keeping it, all of the same length. The style of their
             headings is the one of the model's that the piece is nearest to.
         lean: see `LstmNetwork.leaning`; float32, numbers that float16 can hold.
+        index: of the pieces; None in style files of before.
     """
 
     model_hash: str
     fingerprint: str
     passages: tuple[Passage, ...]
     lean: np.ndarray
+    index: MusicIndex | None
 
     @property
     def headings(self) -> list[Heading]:
@@ -78,7 +83,7 @@ class Manner:
 
 
 class _MannerState(Section):
-    """A manner as a file holds it; `lean` is base64 of little-endian float16."""
+    """A manner as a file holds it; `lean` is base64 of little-endian float16, `index` of the file of an index."""
 
     topic = Topic.BASIS
     format: Literal[1]
@@ -86,6 +91,7 @@ class _MannerState(Section):
     pieces: _Hash
     passages: Annotated[Passages[NoteRow], Field(min_length=1, max_length=MOST_PIECES)]
     lean: Annotated[str, Field(max_length=MAX_BYTES)]
+    index: Annotated[str, Field(max_length=MAX_BYTES)] = ""
 
 
 def learn_manner(model: Model, pieces: Sequence[Piece]) -> Manner:
@@ -117,7 +123,8 @@ def learn_manner(model: Model, pieces: Sequence[Piece]) -> Manner:
     ]
     notes = b"".join(piece.notes.tobytes() for piece in pieces)
     kept = lean.astype(np.float16).astype(np.float32)
-    return Manner(model.hash, hashlib.sha256(notes).hexdigest()[:16], tuple(passages), kept)
+    index = build_index(replace(piece, style="", name=f"{piece.name} (given)") for piece in pieces)
+    return Manner(model.hash, hashlib.sha256(notes).hexdigest()[:16], tuple(passages), kept, index)
 
 
 def read_manner(path: str | Path, model: Model) -> Manner:
@@ -131,7 +138,8 @@ def read_manner(path: str | Path, model: Model) -> Manner:
         state = _MannerState.check(json.loads(read_bytes(path, MAX_BYTES)))
         lean = np.frombuffer(base64.b64decode(state.lean, validate=True), "<f2").astype(np.float32)
         passages = tuple(unpack_passages(state.passages, representation.row_dtype))
-    except MusicReadError as error:
+        index = unpack_index(base64.b64decode(state.index, validate=True)) if state.index else None
+    except (MusicReadError, ModelFolderError) as error:
         raise SettingsError(str(error)) from None
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -146,7 +154,7 @@ def read_manner(path: str | Path, model: Model) -> Manner:
     num_tracks = len(representation.vocabulary.tracks)
     if len({len(one.rows) for one in passages}) > 1 or any((one.rows["track"] >= num_tracks).any() for one in passages):
         raise SettingsError(f"{path} must hold passages of one length, of tracks that its model knows.")
-    return Manner(state.model, state.pieces, passages, lean)
+    return Manner(state.model, state.pieces, passages, lean, index)
 
 
 def require_style_file(path: Path) -> Path:
@@ -175,7 +183,8 @@ def require_few(pieces: Sequence[Any]) -> None:
 def _pack(manner: Manner) -> bytes:
     lean = base64.b64encode(manner.lean.astype("<f2").tobytes()).decode()
     state = {"format": FORMAT, "model": manner.model_hash, "pieces": manner.fingerprint}
-    state |= {"passages": pack_passages(manner.passages), "lean": lean}
+    index = base64.b64encode(pack_index(manner.index)).decode() if manner.index else ""
+    state |= {"passages": pack_passages(manner.passages), "lean": lean, "index": index}
     return json.dumps(state, separators=(",", ":")).encode()
 
 

@@ -21,6 +21,7 @@ from melodyforge.figures.closes import ON_TONIC
 from melodyforge.music.habits import Habits
 from melodyforge.music.piece import Piece
 from melodyforge.music.traits import read_traits
+from melodyforge.originality.index import MusicIndex, merged
 from melodyforge.settings import ComposeSettings
 from melodyforge.tokens import NotesRepresentation
 from melodyforge.tokens.headings import Heading, Passage
@@ -64,6 +65,12 @@ class Task:
         """The model's, as it leans towards the pieces that it is to be like."""
         network = self.model.network
         return network.leaning(self.manner.lean) if self.manner and isinstance(network, LstmNetwork) else network
+
+    @cached_property
+    def index(self) -> MusicIndex | None:
+        """Of the music that nothing should be a copy of: the training music, and the pieces that it is to be like."""
+        learnt, given = self.model.index, self.manner.index if self.manner else None
+        return merged(learnt, given) if learnt and given else learnt or given
 
     @cached_property
     def passages(self) -> list[Passage]:

@@ -3,8 +3,9 @@
 It has learnt from real music, never from its own, and drifts from it in small ways: voices turn too often, chords are
 thin. How often pitches come in real music and in compositions of the style, beside each other, is added to their
 logits as the logarithm of a ratio (logit adjustment; Menon et al., 2021): how a line moves on from its last move, how
-far a chord is spread, what sounds together, which degrees of the key are heard, and whether voices cross.
-`evaluation/school.py` compares.
+far a chord is spread, what sounds together, which degrees of the key are heard, and whether voices cross. Where it
+takes what is unlikely too often, all its choices are sharpened, as by a lower temperature. `evaluation/school.py`
+compares.
 Bars that are to be varied are copied too often likewise. Knows rows and their past.
 """
 
@@ -36,7 +37,8 @@ CHORDS = slice(MOVES.stop, MOVES.stop + WIDEST + 1)
 SONORITIES = slice(CHORDS.stop, CHORDS.stop + NUM_SONORITIES)
 DEGREES = slice(SONORITIES.stop, SONORITIES.stop + 2 * NUM_PITCH_CLASSES)  # above the tonic; major, then minor
 ORDER = slice(DEGREES.stop, DEGREES.stop + 2)  # whether a voice lies between those before it and behind it, or crosses
-SIZE = ORDER.stop
+SHARPNESS = slice(ORDER.stop, ORDER.stop + 1)  # logarithm of what all logits are multiplied by
+SIZE = SHARPNESS.stop
 NOTHING = SIZE  # the cell of what is not corrected
 PRIOR = 20.0  # counts that speak for no correction
 LARGEST = 2.0  # correction, in nats
@@ -123,10 +125,13 @@ def compared(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
     """The table that makes composed music as real music is, of the counts of both; float32, shape (SIZE,).
 
     A move is compared with others after the same one, a degree with others in its mode, all else with all of its kind.
+    How sharp choices must be counts do not tell.
     """
     parts = ((MOVES, NUM_KINDS), (CHORDS, 1), (SONORITIES, 1), (DEGREES, 2), (ORDER, 1))
-    ratios = [_log_ratio(*(one[part].reshape(num_rows, -1) for one in (real, composed))) for part, num_rows in parts]
-    return np.concatenate([one.ravel() for one in ratios]).astype(np.float32)
+    table = np.zeros(SIZE, np.float32)
+    for part, num_rows in parts:
+        table[part] = _log_ratio(*(one[part].reshape(num_rows, -1) for one in (real, composed))).ravel()
+    return table
 
 
 def _log_ratio(real: np.ndarray, composed: np.ndarray) -> np.ndarray:
@@ -157,16 +162,21 @@ class Corrections:
 
 
 class Correction:
-    """What is added to the logits of the pitches of pieces that are composed side by side."""
+    """What is done to the logits of pieces that are composed side by side.
+
+    Attributes:
+        sharpness: what those that come from the network are multiplied by, float32, shape (num_pieces, 1).
+    """
 
     def __init__(self, tables: Sequence[np.ndarray], of_piece: np.ndarray, keys: Sequence[Key | None]) -> None:
         """The tables, shape (SIZE,), and which is that of each piece, shape (num_pieces,); the key of each."""
         self._of_key = np.array([cells_of_key(key) for key in keys])  # (num_pieces, NUM_PITCHES)
         self._values = np.concatenate([np.append(table, np.float32(0)) for table in tables])
         self._starts = (SIZE + 1) * of_piece[:, None]
+        self.sharpness = np.exp(np.array([table[SHARPNESS] for table in tables], np.float32))[of_piece]
 
     def pitches(self, moment: Moment) -> np.ndarray:
-        """For each piece and pitch, float32, shape (num_pieces, NUM_PITCHES)."""
+        """What is added for each piece and pitch, float32, shape (num_pieces, NUM_PITCHES)."""
         is_drum = moment.vocabulary.tracks.is_drum
         found = cells(moment.past, moment.next, moment.sounding_then, is_drum, self._of_key)
         line, sonority, degree, order = self._values.take(found + self._starts)
@@ -186,7 +196,7 @@ class CorrectionsState(Section):
 
     Attributes:
         styles: their names.
-        tables: the hexadecimal digits of float16, style after style; older models lack `ORDER`.
+        tables: the hexadecimal digits of float16, style after style; older models lack what follows `DEGREES`.
     """
 
     styles: Annotated[list[str], FailFast(), Field(max_length=MAX_STYLES)]
@@ -208,8 +218,8 @@ def unpack_corrections(packed: dict[str, Any]) -> Corrections:
     state = CorrectionsState.check(packed)
     try:
         numbers = np.frombuffer(bytes.fromhex(state.tables), "<f2").astype(np.float32)
-        is_old = numbers.size == len(state.styles) * ORDER.start
-        tables = numbers.reshape(len(state.styles), ORDER.start if is_old else SIZE)
+        is_old = numbers.size == len(state.styles) * DEGREES.stop
+        tables = numbers.reshape(len(state.styles), DEGREES.stop if is_old else SIZE)
     except ValueError:
         raise SettingsError(f"`corrections` must hold {SIZE:,} numbers for each style.") from None
     if not (np.abs(tables) <= LARGEST).all():

@@ -165,6 +165,8 @@ class Generation:
         context, representation = self.context, self._representation
         for head, uniforms in zip(representation.heads, next(self._uniforms), strict=True):
             logits = self._network.logits(self._state, head, context.told(head))
+            if self._correction:
+                logits *= self._correction.sharpness
             illegal = context.illegal(head)
             if head is representation.heads[0]:
                 logits[:, representation.end_class] += self._ending.bias()

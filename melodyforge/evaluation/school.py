@@ -5,9 +5,9 @@ Knows models and datasets; writes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +22,7 @@ from melodyforge.decoding.corrections import (
     DEGREES,
     MOVES,
     ORDER,
+    SHARPNESS,
     SIZE,
     SONORITIES,
     Corrections,
@@ -42,6 +43,7 @@ NUM_STRETCHES = 400  # of each length, of real music, about; of each composition
 SHRINKAGE = 0.02  # inverse strength of the penalty: there are about as many figures as pieces
 LEAST_DEVIATION = 1e-3
 TRIED = ((MOVES,), (CHORDS, SONORITIES), (DEGREES,))  # corrections, one after the other
+TEMPERATURES = (0.93, 0.87, 0.81, 0.75)  # tried one after the other
 LEAST_GAIN = 0.02  # of the distance from real music, that one must bring
 SEED = 2**31  # of the compositions: others than users begin with
 
@@ -66,10 +68,12 @@ def teach(
             on_progress(style)
         real = [as_said(store[index], model.representation) for index in chosen.tolist()]
         with threadpool_limits(1):
-            composed = _composed(model, style)
             if isinstance(model.representation, NotesRepresentation):
-                table = _compared(model.representation, real, composed)
-                composed = _correct(model, corrections, style, table, partial(distance_of_means, real), composed)
+                pupil = _Pupil(model, corrections, style, real)
+                pupil.learn(model.representation)
+                composed = pupil.composed
+            else:
+                composed = _composed(model, style)
             judge = _judge(real, composed)
         if judge is not None:
             judges[style], closes[style] = judge, _regression(*(_closes(pieces) for pieces in (real, composed)))
@@ -86,47 +90,58 @@ def _enough_of(model: Model, store: PieceStore, pieces: np.ndarray) -> Iterator[
             yield style, np.random.default_rng(SEED).permutation(of_style)[:MOST_PIECES]
 
 
-def _correct(
-    model: Model,
-    corrections: Corrections,
-    style: str,
-    table: np.ndarray,
-    distance: Callable[[list[Piece]], float],
-    composed: list[Piece],
-) -> list[Piece]:
-    """Gives a style those corrections that bring what is composed nearer to real music, and that of crossed voices.
+class _Pupil:
+    """A model that corrects how it composes a style, as far as that brings it nearer to real music.
 
-    No figure tells of voices that cross, and to keep them apart changes little else.
-
-    Args:
-        model: that composes with these corrections.
-        corrections: of the styles before.
-        style: the one that is listened to.
-        table: of all that could be corrected.
-        distance: of compositions from real music.
-        composed: without any.
-
-    Returns:
-        What is composed with those that are kept.
+    Attributes:
+        composed: with the corrections that are kept.
     """
-    kept = np.zeros(SIZE, np.float32)
-    kept[ORDER] = table[ORDER]
-    if kept.any():
-        corrections.tables[style] = kept
-        composed = _composed(model, style)
-    nearest = distance(composed)
-    for parts in TRIED:
-        tried = kept.copy()
+
+    def __init__(self, model: Model, corrections: Corrections, style: str, real: list[Piece]) -> None:
+        """Composes without any.
+
+        Args:
+            model: that composes with these corrections.
+            corrections: of the styles before.
+            style: that is composed.
+            real: music of it.
+        """
+        self._model, self._corrections, self._style, self._real = model, corrections, style, real
+        self._kept, self._distance = np.zeros(SIZE, np.float32), math.inf
+        self.composed = list[Piece]()
+        self._try(self._kept)
+
+    def learn(self, representation: NotesRepresentation) -> None:
+        """Tries sharper choices until they bring nothing more, then one kind of correction after the other."""
+        for temperature in TEMPERATURES:
+            if not self._try(self._with(np.full(SIZE, -math.log(temperature), np.float32), SHARPNESS)):
+                break
+        table = _compared(representation, self._real, self.composed)
+        if table[ORDER].any():  # no figure tells of voices that cross, and to keep them apart changes little else
+            self._distance = math.inf
+            self._try(self._with(table, ORDER))
+        for parts in TRIED:
+            tried = self._with(table, *parts)
+            if not np.array_equal(tried, self._kept):  # drums have no pitches
+                self._try(tried)
+
+    def _with(self, table: np.ndarray, *parts: slice) -> np.ndarray:
+        """What is kept, and some parts of a table."""
+        tried = self._kept.copy()
         for part in parts:
             tried[part] = table[part]
-        if np.array_equal(tried, kept):  # drums have no pitches
-            continue
-        corrections.tables[style] = tried
-        then = _composed(model, style)
-        if (now := distance(then)) < (1 - LEAST_GAIN) * nearest:
-            kept, nearest, composed = tried, now, then
-    corrections.tables[style] = kept
-    return composed
+        return tried
+
+    def _try(self, tried: np.ndarray) -> bool:
+        """Keeps corrections that bring what is composed nearer to real music; whether they did."""
+        self._corrections.tables[self._style] = tried
+        composed = _composed(self._model, self._style)
+        distance = distance_of_means(self._real, composed)
+        is_kept = distance < (1 - LEAST_GAIN) * self._distance
+        if is_kept:
+            self._kept, self._distance, self.composed = tried, distance, composed
+        self._corrections.tables[self._style] = self._kept
+        return is_kept
 
 
 def _compared(representation: NotesRepresentation, real: Iterable[Piece], composed: Iterable[Piece]) -> np.ndarray:

@@ -93,8 +93,10 @@ class ConsoleWatcher(Watcher):
                 f"About {minutes_left:.1f} minutes at {rows_per_second:,.0f} notes/s, less if it learns fast."
             )
         epoch = -(-progress.step // plan.steps_per_epoch)
+        speed = ""  # of the first steps, that of compiling
         if progress.step - self._first_step >= STEPS_TO_TIME:
             self._facts |= {"share": progress.share(plan), "minutes_left": minutes_left}
+            speed = f"  {rows_per_second:,.0f} notes/s  {minutes_left:.1f} min left"
         if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
             self._write(
                 epoch=epoch,
@@ -103,10 +105,7 @@ class ConsoleWatcher(Watcher):
                 history=progress.history,
                 baseline=progress.baseline,
             )
-        text = (
-            f"epoch {epoch}/{plan.epochs}  training loss {nats:.3f}{self._held_out}  "
-            f"{rows_per_second:,.0f} notes/s  {minutes_left:.1f} min left"
-        )
+        text = f"epoch {epoch}/{plan.epochs}  training loss {nats:.3f}{self._held_out}{speed}"
         if self._console.is_terminal:
             self._move_bar(progress, plan, text)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:

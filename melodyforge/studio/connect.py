@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from melodyforge.studio.media import base_address
-from melodyforge.studio.pages import PAGES
+from melodyforge.studio.pages import pages
 
 LOCAL_NAMES = {"localhost", "127.0.0.1", "0.0.0.0", "::1"}
 PLAIN_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?")
@@ -32,8 +32,8 @@ MAX_FOREIGNERS_TOLD = 20  # on the terminal
 def first_pages() -> list[Route]:
     """What answers at the addresses of the pages, and to a page that asks whether it will be refused."""
     base = base_address()
-    addresses = [base, *(base + name for name, _, _ in PAGES)]
-    names = json.dumps([name for name, _, _ in PAGES])
+    addresses = [base, *(base + name for name, _, _ in pages())]
+    names = json.dumps([name for name, _, _ in pages()])
     script = f"<script>\n{{\nconst PAGES = {names};\n{SCRIPT}}}\n</script>"
     html = FIRST_PAGE.read_text(encoding="utf-8").replace("<head>", f"<head>\n{script}", 1)
 

@@ -70,12 +70,23 @@ def warn_if_open() -> None:
         print(OPEN, file=sys.stderr)
 
 
+def is_same(given: bytes, secret: bytes) -> bool:
+    """Whether a secret was given; takes as long for every wrong one."""
+    return hmac.compare_digest(*(hashlib.sha256(one).digest() for one in (given, secret)))  # of one length
+
+
 class Gate:
     """ASGI middleware that lets nobody through who has not given the password."""
 
-    def __init__(self, app: ASGIApp, password: str) -> None:
-        """Without a password everybody passes."""
-        self._app, self._password = app, password.encode()
+    def __init__(self, app: ASGIApp, password: str, besides: str = "") -> None:
+        """Without a password everybody passes.
+
+        Args:
+            app: what it stands before.
+            password: that is asked for.
+            besides: what addresses begin with that have a gate of their own; empty where there are none.
+        """
+        self._app, self._password, self._besides = app, password.encode(), besides
         self._key = secrets.token_bytes()  # of this run of the server: passes end with it
         self._num_attempts = 0
 
@@ -90,7 +101,7 @@ class Gate:
             await response(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:
-        if scope["path"].endswith(HEALTH):
+        if scope["path"].endswith(HEALTH) or (self._besides and scope["path"].startswith(self._besides)):
             return True
         try:
             cookies = SimpleCookie(HTTPConnection(scope).headers.get("cookie", ""))
@@ -129,8 +140,7 @@ class Gate:
             if len(data) > MAX_FORM_BYTES:
                 return False
         (given, *_) = parse_qs(data.decode("ascii", "replace")).get("password", [""])
-        digests = [hashlib.sha256(one).digest() for one in (given.encode(), self._password)]  # of one length
-        return hmac.compare_digest(*digests)
+        return is_same(given.encode(), self._password)
 
     def _let_in(self, request: Request) -> Response:
         path = "/" + request.url.path.lstrip("/")  # two slashes would lead elsewhere

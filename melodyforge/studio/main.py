@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from melodyforge.errors import MelodyForgeError
-from melodyforge.studio.pages import PAGES
+from melodyforge.studio.pages import pages
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.words import told
 
@@ -23,15 +23,13 @@ def shown_by(module: str) -> Callable[[], None]:
 
 st.set_page_config("Melody Forge", "🎼", layout="wide", initial_sidebar_state="collapsed")
 st.logo(HERE / "logo.svg", size="large")
-pages = {
-    name: st.Page(
-        shown_by(f"{name}_page"), title=title, icon=f":material/{icon}:", url_path=name, default=name == PAGES[0][0]
-    )
-    for name, title, icon in PAGES
+shown = {
+    name: st.Page(shown_by(f"{name}_page"), title=title, icon=f":material/{icon}:", url_path=name, default=not place)
+    for place, (name, title, icon) in enumerate(pages())
 }
-st.session_state[Remembered.PAGES] = pages
+st.session_state[Remembered.PAGES] = shown
 st.html(HERE / "studio.css")
 try:
-    st.navigation(list(pages.values()), position="top").run()
+    st.navigation(list(shown.values()), position="top").run()
 except MelodyForgeError as error:  # such as a history of takes that cannot be opened
     st.error(told(error))

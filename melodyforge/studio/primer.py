@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import streamlit as st
 
 from melodyforge.corpus.store import PieceStore
 from melodyforge.errors import MelodyForgeError, MusicReadError
-from melodyforge.music.load import MUSIC_SUFFIXES, load_piece
+from melodyforge.music.load import MUSIC_SUFFIXES
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.piece import Piece
 from melodyforge.music.recording import piece_of_recording
@@ -22,6 +21,7 @@ from melodyforge.studio.keyboard import keyboard
 from melodyforge.studio.widgets import offered
 from melodyforge.studio.words import label, told
 from melodyforge.words import counted
+from melodyforge.workshop.primers import read_sent, require_short
 
 NOTHING, FILE, PASSAGE, PLAY = "nothing", "a file", "the music folder", "play it here"
 FOLLOWS, BARS, TRACKS, VARIED = "what follows", "bars", "tracks", "a variation"
@@ -29,7 +29,6 @@ NO_TRACKS = "Choose a track that stays, or compose what follows."
 A_PASSAGE = "a random passage"  # of the training music
 KEEPS = "Rhythm: only pitches change. Contour: lines also rise and fall as before. Harmony: the chords stay."
 MAX_KEPT_FILES = 8  # a piece of the largest size takes 3 MB
-MAX_NOTES = 5000  # to start from: a second or two until the first new one
 KEPT_SECONDS = 600  # then a file that took too long may be tried again
 MAX_PIECES = 2000  # offered; a longer list helps nobody
 MISSING = {
@@ -76,7 +75,9 @@ def primer(usual: str = NOTHING, can_keep: bool = False) -> Start:
             format_func=lambda one: usual if one == NOTHING else one,
         )
         try:
-            chosen = _not_too_long(_chosen(way, store))
+            chosen = _chosen(way, store)
+            if chosen is not None:
+                require_short(chosen)
         except MelodyForgeError as error:
             st.error(told(error))
             return Start(problem=told(error))
@@ -143,14 +144,6 @@ def _kept_tracks(piece: Piece) -> list[str]:
     )
 
 
-def _not_too_long(piece: Piece | None) -> Piece | None:
-    if piece is not None and len(piece) > MAX_NOTES:
-        raise MusicReadError(
-            f"Expected at most {MAX_NOTES:,} notes to start from. Received {len(piece):,}. Choose fewer bars."
-        )
-    return piece
-
-
 def _chosen(way: str, store: PieceStore | None) -> Piece | None:
     if way == FILE:
         return _from_file()
@@ -172,13 +165,10 @@ def _from_file() -> Piece | None:
 @st.cache_data(max_entries=MAX_KEPT_FILES, ttl=KEPT_SECONDS, show_spinner="Reading the file")
 def _read(data: bytes, suffix: str) -> Piece | MusicReadError:
     """The music in an uploaded file, or why there is none; kept, because the page runs again at every click."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"primer{suffix}")
-        path.write_bytes(data)
-        try:
-            return load_piece(path)
-        except MusicReadError as error:
-            return error
+    try:
+        return read_sent(data, suffix)
+    except MusicReadError as error:
+        return error
 
 
 def _from_dataset(store: PieceStore) -> Piece:

@@ -82,7 +82,7 @@ def model(name: str) -> Model:
     return _load(folder, saved_at(folder))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+@st.cache_resource(max_entries=4, show_spinner=False)  # also for requests, which belong to no page
 def _load(folder: Path, changed: float) -> Model:  # cached until it was changed, such as by training anew
     return read_model(folder)
 
@@ -102,13 +102,16 @@ def submit(
         wanted_model: what composes.
         settings: how.
         primer: what it goes on from.
-        parent: the take that the primer is a part of: its number, its name, and the bar from which on the music is new.
+        parent: the take that the primer is a part of: its number, its name, and the bar from which on the music is new,
+            or the take that is joined to it by a bridge.
         changed: that take, where the new ones are changes of it, which can be undone.
 
     Raises:
         BusyError: too many wait already.
+        TakeError: the take that is to be joined is not there any more.
     """
     history, rendered = takes(), sounds()
+    joined = parent.get("joined") if parent else None
 
     def keep(composition: Composition) -> int:
         if parent:
@@ -118,7 +121,8 @@ def submit(
             rendered.of(composition.piece)
         return number
 
-    job = Job(wanted_model, settings, primer, keep, owner)
+    join = history.get(owner, joined["take"]).piece if joined else None
+    job = Job(wanted_model, settings, primer, keep, owner, join=join)
     queue().submit(job)
     jobs = _jobs()
     if previous := jobs.pop(owner, None):
@@ -135,9 +139,14 @@ def job_of(owner: str) -> Job | None:
 
 
 def branch(
-    owner: str, take: Take, bar: int | None = None, anew: str = "", varied: dict[str, Any] | None = None
+    owner: str,
+    take: Take,
+    bar: int | None = None,
+    anew: str = "",
+    varied: dict[str, Any] | None = None,
+    joined: Take | None = None,
 ) -> None:
-    """Has music composed as a take was composed, on from a part of it, or in the place of some of its bars.
+    """Has music composed as a take was composed, on from a part of it, in the place of some of its bars, or behind it.
 
     Args:
         owner: whose take it is.
@@ -145,7 +154,8 @@ def branch(
         bar: from which on its music is made anew, as bars are called (`bar_numbers`); None for other music from the
             same settings, and from the same primer.
         anew: the only bars that are made anew, such as "5-8"; all else stays as it is.
-        varied: settings that have bars made anew here and there; all else stays as it is.
+        varied: settings that have bars made anew here and there, or behind it; all else stays as it is.
+        joined: the take that follows behind these.
 
     Raises:
         MelodyForgeError: the model is not there any more, or too many wait.
@@ -156,6 +166,7 @@ def branch(
     parent: dict[str, Any] | None = take.origin.get("continues")
     if anew or varied:
         start, parent = take.piece, {"take": take.id, "name": take.name, "anew": anew}
+        parent |= {"joined": {"take": joined.id, "name": joined.name}} if joined else {}
         values |= dict.fromkeys(OF_A_PRIMER, None) | (varied or {"redo_bars": anew})
         dropped = (*OF_WHOLE_PIECES, *(OF_FREE_RHYTHM if values["vary_keeps"] else ()))
         values = {name: value for name, value in values.items() if name not in dropped}

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from melodyforge.errors import MelodyForgeError
 from melodyforge.music.notation import bar_numbers
 from melodyforge.music.sheet import Sheet, engrave
+from melodyforge.settings import ComposeSettings
 from melodyforge.studio import shared
 from melodyforge.studio.downloads import downloads
 from melodyforge.studio.editing import editing
@@ -22,11 +23,13 @@ from melodyforge.studio.player import player
 from melodyforge.studio.primer import varied
 from melodyforge.studio.remembered import Remembered
 from melodyforge.studio.versions import versions
+from melodyforge.studio.widgets import offered
 from melodyforge.studio.words import day, hour, plain, told
 from melodyforge.words import counted
 from melodyforge.workshop.sounds import KeptSound
 from melodyforge.workshop.takes import Take
 
+MAX_OFFERED = 100  # takes to join; the newest
 STAGE = "stage"  # the key of the player that stays where it is from the first note to the sound
 KEEP, GO_ON, VERSIONS, SHEET, DETAILS = "Download", "Continue", "Versions", "Sheet music", "Details"
 
@@ -175,6 +178,21 @@ def _branches(owner: str, take: Take, and_then: Callable[[], object]) -> None:
             wanted = varied("take")
             if st.button("Vary", key="vary", help="Bars here and there are new; all else stays as it is"):
                 _branch(owner, take, None, and_then, varied=wanted)
+        _join(owner, take, and_then)
+
+
+def _join(owner: str, take: Take, and_then: Callable[[], object]) -> None:
+    """Another take put behind this one, with a bridge between them."""
+    others = [one for one in shared.takes().of(owner, at_most=MAX_OFFERED) if one.id != take.id]
+    if not others:
+        return
+    with st.expander("Join another take", icon=":material/link:"):
+        names = [f"{place}: {one.name} · {day(one.created_at)}" for place, one in enumerate(others, start=1)]
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            second = st.selectbox("Take that follows", names, key=f"joined_{take.id}")
+            bars = st.number_input(**offered(ComposeSettings, "bridge_bars"), key="bridge_bars", width=140)
+        if st.button("Join", key="join", help="Bars between the two are composed; both stay as they are"):
+            _branch(owner, take, None, and_then, varied={"bridge_bars": bars}, joined=others[names.index(second)])
 
 
 def _branch(
@@ -184,9 +202,10 @@ def _branch(
     and_then: Callable[[], object],
     anew: str = "",
     varied: dict[str, Any] | None = None,
+    joined: Take | None = None,
 ) -> None:
     try:
-        shared.branch(owner, take, bar, anew, varied)
+        shared.branch(owner, take, bar, anew, varied, joined)
     except MelodyForgeError as error:
         st.error(told(error))
         return

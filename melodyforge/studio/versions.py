@@ -31,24 +31,28 @@ def versions(owner: str, take: Take) -> None:
     with st.container(key="grid_of_versions"):
         for version in known[::-1][:MAX_SHOWN]:
             _version(owner, take, version)
-    _family("Has led to", [one for one in others if _parent(one) == take.id])
+    _family("Has led to", [one for one in others if take.id in _parents(one)])
 
 
 def _origins(take: Take, others: list[Take]) -> set[int]:
     """The numbers of the takes that one comes from, from parent to parent."""
-    found, parents = set[int](), {one.id: _parent(one) for one in others}
-    number = _parent(take)
-    while number is not None and number not in found:
-        found.add(number)
-        number = parents.get(number)
+    found, parents = set[int](), {one.id: _parents(one) for one in others}
+    waiting = _parents(take)
+    while waiting:
+        number = waiting.pop()
+        if number not in found:
+            found.add(number)
+            waiting += parents.get(number, [])
     return found
 
 
-def _parent(take: Take) -> int | None:
+def _parents(take: Take) -> list[int]:
+    """The numbers of the takes that one was made from: two where they were joined."""
     try:
-        return (take.origin.get("continues") or {}).get("take")
+        parent = take.origin.get("continues") or {}
     except MelodyForgeError:  # a bad take costs its own place
-        return None
+        return []
+    return [one["take"] for one in (parent, parent.get("joined") or {}) if "take" in one]
 
 
 def _family(title: str, takes: list[Take]) -> None:

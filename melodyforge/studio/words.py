@@ -16,6 +16,7 @@ FIELDS = {  # labels that do not follow from the name of the setting
     "num_seconds": "Seconds",
     "num_pieces": "Takes at once",
     "seed": "Random seed",
+    "bridge_bars": "Bars between them",
     "vary": "Share of bars to compose anew",
     "vary_keeps": "Where it varies, it keeps",
 }
@@ -45,6 +46,11 @@ def told(complaint: object, **fields: str) -> str:
         parts += [plain(text[end : found.start()]), f"**{fields.get(name) or label(name)}**" if name else found[0]]
         end = found.end()
     return "".join([*parts, plain(text[end:])])
+
+
+def without_flags(text: object) -> str:
+    """An error or a description as programs read it: flags by the names of their settings, such as `redo_bars`."""
+    return _NAMED.sub(lambda found: f"`{found['flag'].replace('-', '_')}`" if found["flag"] else found[0], str(text))
 
 
 def day(seconds: float) -> str:

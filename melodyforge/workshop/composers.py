@@ -53,6 +53,7 @@ class Order(Protocol):
         folder: of the model.
         settings: how.
         primer: music to go on from, or None.
+        join: music to follow behind the primer, or None.
         cost_s: about how long it will take a process.
         is_stopped: whether it is to end with what is there.
         due: when it should be done, as `time.monotonic` tells it; a process works for whoever is due first.
@@ -61,6 +62,7 @@ class Order(Protocol):
     folder: Path
     settings: ComposeSettings
     primer: Piece | None
+    join: Piece | None
     cost_s: float
     is_stopped: bool
 
@@ -254,7 +256,8 @@ class _Process:
         """Asks for music; gives the number of the request, and where its answers arrive."""
         number = next(self._numbers)
         answers = self.mail.expect(number, order.cost_s)
-        self.send(COMPOSE, number, order.due, order.folder.absolute(), order.settings, order.primer)
+        what = order.folder.absolute(), order.settings, order.primer, order.join
+        self.send(COMPOSE, number, order.due, *what)
         return number, answers
 
     def send(self, kind: str, number: int, *rest: Any) -> None:
@@ -330,7 +333,9 @@ class _Server:
         self.stopped.discard(number)
         self._answer(*answer, seconds)
 
-    def _compose(self, number: int, folder: Path, settings: ComposeSettings, primer: Piece | None) -> list[Composition]:
+    def _compose(
+        self, number: int, folder: Path, settings: ComposeSettings, primer: Piece | None, join: Piece | None
+    ) -> list[Composition]:
         told_at = 0.0
 
         def listen(growing: Growing) -> bool:
@@ -346,7 +351,7 @@ class _Server:
 
         model = self._model(folder)
         self.turns.wait(number)
-        return [] if number in self.stopped else compose(model, settings, primer, listen)
+        return [] if number in self.stopped else compose(model, settings, primer, listen, join)
 
     def _give_way_to_trainings(self) -> None:
         """Where many wait they wait anyway; one alone is served as fast as the machine can."""

@@ -52,7 +52,7 @@ class Job:
         state: how far it has come.
         compositions: all takes, once composed.
         take_ids: numbers of the takes in the history, as far as they are kept.
-        error: what went wrong, in words for the user.
+        failure: what went wrong; None where nothing did.
         growing: how far the takes that are composed now have come; None before the first note.
         cost_s: about how long it will take a process to compose it, were it drawn once.
         seconds: how long it took.
@@ -68,6 +68,7 @@ class Job:
         keep: Callable[[Composition], int],
         owner: str = "",
         is_awaited: bool = True,
+        join: Piece | None = None,
     ) -> None:
         """Takes down what is wanted.
 
@@ -78,13 +79,14 @@ class Job:
             keep: is called with every take when it is done, and gives its number in the history.
             owner: who asks; the queue tells people apart by it.
             is_awaited: whether somebody asked for it; what nobody did comes after all that was asked for.
+            join: music that is to follow behind the primer, or None.
         """
-        self.folder, self.settings, self.primer, self.owner = model.folder, settings, primer, owner
-        self._keep = keep
+        self.folder, self.settings, self.primer, self.join = model.folder, settings, primer, join
+        self.owner, self._keep = owner, keep
         self.state = State.WAITING
         self.compositions: list[Composition] = []
         self.take_ids: list[int] = []
-        self.error = ""
+        self.failure: Exception | None = None
         self.num_recent = 0
         self.seconds = 0.0
         self.is_stopped = False
@@ -101,6 +103,13 @@ class Job:
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self.state in (State.DONE, State.FAILED)
+
+    @property
+    def error(self) -> str:
+        """What went wrong, in words for the user; "" where nothing did."""
+        if self.failure is None or isinstance(self.failure, MelodyForgeError):
+            return str(self.failure or "")
+        return f"This should not happen: {self.failure!r}. The server's output says more."
 
     @property
     def is_growing(self) -> bool:
@@ -178,10 +187,10 @@ class Job:
             self._run(composers)
             self.state = State.DONE
         except MelodyForgeError as error:
-            self.error, self.state = str(error), State.FAILED
+            self.failure, self.state = error, State.FAILED
         except Exception as error:  # a bug must not leave the user waiting for ever; its traceback goes to the server
             traceback.print_exc()
-            self.error, self.state = f"This should not happen: {error!r}. The server's output says more.", State.FAILED
+            self.failure, self.state = error, State.FAILED
         finally:
             self._news.set()
 

@@ -117,6 +117,8 @@ class Take:
         parent = self.origin.get("continues")
         if not parent:
             return ""
+        if joined := parent.get("joined"):
+            return f"{parent['name']}, joined to {joined['name']}"
         if anew := parent.get("anew"):
             return f"{parent['name']} with other {'bars' if '-' in anew else 'bar'} {anew}"
         if "bar" not in parent:
@@ -127,6 +129,8 @@ class Take:
     def change(self) -> str:
         """What was composed anew of the take that it comes from, in words; "" where it begins by itself."""
         parent = self.origin.get("continues") or {}
+        if joined := parent.get("joined"):
+            return f"joined to {joined['name']}"
         if anew := parent.get("anew"):
             return f"new {'bars' if '-' in anew else 'bar'} {anew}"
         return f"new from bar {parent['bar']}" if "bar" in parent else "varied" if parent else ""
