@@ -44,7 +44,7 @@ SHRINKAGE = 0.02  # inverse strength of the penalty: there are about as many fig
 LEAST_DEVIATION = 1e-3
 TRIED = ((MOVES,), (CHORDS, SONORITIES), (DEGREES,))  # corrections, one after the other
 TEMPERATURES = (0.93, 0.87, 0.81, 0.75)  # tried one after the other
-LEAST_GAIN = 0.02  # of the distance from real music, that one must bring
+LEAST_GAIN, LEAST_GAIN_OF_SHARPNESS = 0.02, 0.04  # of the distance from real music; sharp choices loop more often
 SEED = 2**31  # of the compositions: others than users begin with
 
 
@@ -114,7 +114,8 @@ class _Pupil:
     def learn(self, representation: NotesRepresentation) -> None:
         """Tries sharper choices until they bring nothing more, then one kind of correction after the other."""
         for temperature in TEMPERATURES:
-            if not self._try(self._with(np.full(SIZE, -math.log(temperature), np.float32), SHARPNESS)):
+            sharper = self._with(np.full(SIZE, -math.log(temperature), np.float32), SHARPNESS)
+            if not self._try(sharper, LEAST_GAIN_OF_SHARPNESS):
                 break
         table = _compared(representation, self._real, self.composed)
         if table[ORDER].any():  # no figure tells of voices that cross, and to keep them apart changes little else
@@ -132,12 +133,12 @@ class _Pupil:
             tried[part] = table[part]
         return tried
 
-    def _try(self, tried: np.ndarray) -> bool:
+    def _try(self, tried: np.ndarray, least_gain: float = LEAST_GAIN) -> bool:
         """Keeps corrections that bring what is composed nearer to real music; whether they did."""
         self._corrections.tables[self._style] = tried
         composed = _composed(self._model, self._style)
         distance = distance_of_means(self._real, composed)
-        is_kept = distance < (1 - LEAST_GAIN) * self._distance
+        is_kept = distance < (1 - least_gain) * self._distance
         if is_kept:
             self._kept, self._distance, self.composed = tried, distance, composed
         self._corrections.tables[self._style] = self._kept
