@@ -212,7 +212,8 @@ def test_help_names_the_flags(calls, script):
     assert [flag for flag in promised[script].split() if flag not in printed] == []
     headings = {
         "preprocess.py": ["music to learn from", "how it is read", "on several machines"],
-        "train_model.py": ["music to learn from", "the model", "how long to learn", "how to learn", "the network"],
+        "train_model.py": ["music to learn from", "the model", "how long to learn", "how to learn", "the network",
+                           "on several machines"],
         "generate_music.py": ["what to compose with", "how long, and how many", "what it is to be like",
                               "what every note keeps to", "how notes are drawn", "on several machines",
                               "to listen while it is composed", "files"],

@@ -31,7 +31,7 @@ def starter():
 def settings_of(starter, **others):
     """A style in which much loops where nobody chooses."""
     return default_settings(
-        starter, **{"style": "fiddle-tunes", "num_notes": 130, "temperature": 0.9, "effort": "quick"} | others
+        starter, **{"style": "fiddle-tunes", "num_notes": 130, "temperature": 0.8, "effort": "quick"} | others
     )
 
 
