@@ -14,9 +14,20 @@ READ = "read-music"  # names of tasks
 FETCH = "fetch-"  # and the name of a corpus
 
 
+@st.cache_resource(show_spinner=False)
+def _once_more() -> set[str]:
+    """Tasks to be started again when they are over: what they work on has changed meanwhile."""
+    return set()
+
+
 def start_reading() -> None:
-    """Has the folder read anew; the page says why not where it cannot be."""
-    _start(READ)
+    """Has the folder read anew, once more where it is being read; the page says why not where it cannot be."""
+    if is_running(READ):
+        _once_more().add(READ)
+        st.rerun()
+    else:
+        _once_more().discard(READ)
+        _start(READ)
 
 
 def start_fetching(corpus: str) -> None:
@@ -50,7 +61,9 @@ def watch(name: str, title: str, is_main: bool = True) -> None:
     task = find_task(name)
     if task is None:
         return
-    if task.is_running:
+    if name in _once_more() and not task.is_running:
+        start_reading()
+    elif task.is_running:
         (_watch if is_main else _watch_aside)(name, title)
     elif task.error and is_main:
         st.error(f"{title}: {told(task.error)}")
@@ -62,6 +75,7 @@ def _watch(name: str, title: str) -> None:
     status = st.status(f"{title} ...", expanded=True)  # as a context it would be ticked off at once
     status.code(last_line(task), language=None)
     if status.button("Stop", key=f"stop_{name}"):
+        _once_more().discard(name)
         task.stop()
 
 
