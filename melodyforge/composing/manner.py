@@ -1,7 +1,7 @@
 """The manner of a few pieces, learnt without training: their headings, how a network leans, and how they begin.
 
 What only leans goes its own way from the first note on; what has just heard bars of the pieces goes on like them. All
-of it takes a few kilobytes, which can be kept in a file and given again to the model that learnt it. With it goes an
+of it takes some kilobytes, which can be kept in a file and given again to the model that learnt it. With it goes an
 index, by which it is found what of the pieces stands in a composition.
 """
 

@@ -119,8 +119,7 @@ class _Pupil:
                 break
         table = _compared(representation, self._real, self.composed)
         if table[ORDER].any():  # no figure tells of voices that cross, and to keep them apart changes little else
-            self._distance = math.inf
-            self._try(self._with(table, ORDER))
+            self._try(self._with(table, ORDER), -math.inf)
         for parts in TRIED:
             tried = self._with(table, *parts)
             if not np.array_equal(tried, self._kept):  # drums have no pitches
